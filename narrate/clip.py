@@ -1,0 +1,46 @@
+"""Clip: the sound of one chunk, or the next piece of it. Knows numpy and nothing of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Sound of the chunk numbered `index`; a chunk's last (usually only) clip has `final=True`.
+
+    `samples` are float32, mono, within [-1, 1]. `failure` names why a chunk could not be spoken; such a clip is silence.
+    """
+
+    index: int
+    samples: Samples
+    sample_rate: int
+    final: bool = True
+    failure: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+def silence(seconds: float, sample_rate: int) -> Samples:
+    """At least 0 whole samples of silence, `seconds` long to the nearest sample."""
+    return np.zeros(max(0, round(seconds * sample_rate)), dtype=np.float32)
+
+
+def join(parts: Iterable[Samples]) -> Samples:
+    """The parts one after the other; an empty array for no parts."""
+    kept = list(parts)
+    return np.concatenate(kept) if kept else np.zeros(0, dtype=np.float32)
+
+
+def to_int16(samples: Samples) -> NDArray[np.int16]:
+    """16-bit samples, rounded and clipped at full scale: the one conversion, so every file holds the same numbers."""
+    scaled = np.rint(samples * np.float32(32767.0))
+    return np.clip(scaled, -32768.0, 32767.0).astype(np.int16)

@@ -1,0 +1,1 @@
+"""From a file to chunks: readers, normalisation, chunking. Pure text; no sound here."""
