@@ -15,7 +15,7 @@ Samples = NDArray[np.float32]
 class Clip:
     """Sound of the chunk numbered `index`; a chunk's last (usually only) clip has `final=True`.
 
-    `samples` are float32, mono, within [-1, 1]. `failure` names why a chunk could not be spoken; such a clip is silence.
+    `samples` are float32, mono, within [-1, 1]. `failure` names why a chunk could not be spoken; it is then silence.
     """
 
     index: int
@@ -42,5 +42,10 @@ def join(parts: Iterable[Samples]) -> Samples:
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:
     """16-bit samples, rounded and clipped at full scale: the one conversion, so every file holds the same numbers."""
-    scaled = np.rint(samples * np.float32(32767.0))
-    return np.clip(scaled, -32768.0, 32767.0).astype(np.int16)
+    scaled = np.clip(np.rint(samples * np.float32(32768.0)), -32768.0, 32767.0)
+    return np.asarray(scaled, dtype=np.int16)
+
+
+def from_int16(samples: NDArray[np.int16]) -> Samples:
+    """The exact inverse: `to_int16(from_int16(x)) == x`."""
+    return np.asarray(samples, dtype=np.float32) / np.float32(32768.0)

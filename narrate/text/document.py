@@ -61,8 +61,8 @@ class Excluded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A book. `source` is the decoded text that all offsets refer to; for EPUB, HTML, DOCX and PDF it is the text of all
-    parts in reading order, one after the other, before anything is left out. `warnings` are lines for the listener."""
+    """A book. `source` is the decoded text that all offsets refer to; for EPUB, HTML, DOCX and PDF it is the text of
+    all parts in reading order, one after the other, before anything is left out. `warnings` are for the listener."""
 
     title: str
     author: str

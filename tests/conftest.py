@@ -1,0 +1,35 @@
+"""Fixtures for every test: real books where they are at hand, and a home directory of the test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the takes and places of the person who runs it."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("NARRATE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def books() -> Path:
+    """The folder of real books (alice.txt, wagahai.sjis.txt, sanguo.txt, epub/ …)."""
+    folder = SHARED / "texts"
+    if not folder.is_dir():
+        pytest.skip("the real books of ../shared/texts are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def aozora_vectors() -> Path:
+    """The folder of Aozora conformance cases."""
+    folder = SHARED / "aozora-vectors"
+    if not folder.is_dir():
+        pytest.skip("the conformance cases of ../shared/aozora-vectors are not here")
+    return folder
