@@ -1,0 +1,254 @@
+"""The threads of narrate, all of them: an iterator read ahead, work beside the main thread, a list shared by both.
+
+Knows nothing of speech. Stages elsewhere are plain iterators that run the same with or without a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Numbered(Protocol):
+    """Something with a place in the order; several with one `index` follow one another until the `final` one."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def final(self) -> bool: ...
+
+
+N = TypeVar("N", bound=Numbered)
+
+
+def in_order(items: Iterable[N], first: int = 0) -> Iterator[N]:
+    """Hold back early items until those before them have passed. Raises `LookupError` if one never comes."""
+    due = first
+    early: dict[int, list[N]] = {}
+    for item in items:
+        early.setdefault(item.index, []).append(item)
+        while due in early:
+            ready = early.pop(due)
+            yield from ready
+            if not ready[-1].final:
+                break
+            due += 1
+    if early:
+        raise LookupError(f"item {due} is missing, and {len(early)} after it are waiting for it")
+
+
+class Ahead(Generic[T]):
+    """Iterate `items` in a thread, at most `limit` of `weight` ahead of the reader.
+
+    The reader gets the items in order, then the error if there was one, with its traceback. Leaving the block stops the
+    thread and waits for it; `interrupt` is called until it has ended, so that an item in the making can be cut short.
+    One item may pass the limit, so that an item heavier than the limit passes too.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[T],
+        limit: float,
+        weight: Callable[[T], float] = lambda _: 1.0,
+        interrupt: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._items, self._limit, self._weight, self._interrupt = items, limit, weight, interrupt
+        self._ready: deque[T] = deque()
+        self._held = 0.0
+        self._done = self._stopping = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="narrate-ahead", daemon=True)
+
+    @property
+    def held(self) -> float:
+        """The weight of what is ready and not yet read."""
+        return self._held
+
+    @property
+    def exhausted(self) -> bool:
+        """True once no more items will become ready."""
+        return self._done
+
+    def __enter__(self) -> Ahead[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        while self._thread.is_alive():
+            self._interrupt()
+            self._thread.join(timeout=0.05)
+
+    def _run(self) -> None:
+        try:
+            for item in self._items:
+                if not self._offer(item):
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            try:
+                close = getattr(self._items, "close", None)
+                if close is not None:
+                    close()
+            except BaseException as error:
+                self._error = self._error or error
+            with self._changed:
+                self._done = True
+                self._changed.notify_all()
+
+    def _offer(self, item: T) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._held < self._limit or self._stopping)
+            if self._stopping:
+                return False
+            self._ready.append(item)
+            self._held += self._weight(item)
+            self._changed.notify_all()
+            return True
+
+    def take(self, timeout: float | None = None) -> T | None:
+        """The next item; None if there is none within `timeout` seconds, or none any more (see `exhausted`)."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._ready) or self._done, timeout)
+            if self._ready:
+                item = self._ready.popleft()
+                self._held -= self._weight(item)
+                if not self._ready:
+                    self._held = 0.0  # no drift from adding and subtracting floats
+                self._changed.notify_all()
+                return item
+            if self._done and self._error is not None:
+                raise self._error
+            return None
+
+    def __iter__(self) -> Iterator[T]:
+        while (item := self.take()) is not None:
+            yield item
+
+
+class Beside(Generic[T]):
+    """Run `work` in a thread beside the caller; `result` gives what it returned or raises what it raised."""
+
+    def __init__(self, work: Callable[[], T], name: str = "narrate-beside") -> None:
+        self._work = work
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except BaseException as error:
+            self._error = error
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds`; True once the work has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def result(self) -> T:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]
+
+
+class Growing(Generic[T]):
+    """A list that is read from an iterator as far as somebody looks, by any thread.
+
+    None from the iterator says that nothing has arrived yet.
+    """
+
+    def __init__(self, items: Iterable[T | None]) -> None:
+        self._source = iter(items)
+        self._items: list[T] = []
+        self._complete = False
+        self._lock = threading.Lock()
+
+    def get(self, position: int) -> T | None:
+        """The item at `position` ≥ 0; None past the end, or if it has not arrived yet."""
+        while position >= len(self._items) and not self._complete:
+            with self._lock:
+                if position < len(self._items) or self._complete:
+                    break
+                try:
+                    item = next(self._source)
+                except StopIteration:
+                    self._complete = True
+                    break
+                if item is None:
+                    break
+                self._items.append(item)
+        return self._items[position] if position < len(self._items) else None
+
+    def since(self, position: int) -> Iterator[T | None]:
+        """The items from `position` on, with None where the next one has not arrived yet."""
+        while True:
+            item = self.get(position)
+            if item is None and self._complete and position >= len(self._items):
+                return
+            position += item is not None
+            yield item
+
+
+class Wishes:
+    """What the listener's hand wants of the player: pause, jump, speed, stop. Set by one thread, read by another."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._changed = threading.Condition()
+        self._paused = self._stop = False
+        self._jump: int | None = None
+        self.speed = speed
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop
+
+    @property
+    def jumping(self) -> bool:
+        return self._jump is not None
+
+    def pause(self, paused: bool) -> None:
+        self._set(paused=paused)
+
+    def jump(self, position: int) -> None:
+        """Go to the item at `position`, and play."""
+        self._set(jump=position, paused=False)
+
+    def stop(self) -> None:
+        self._set(stop=True)
+
+    def _set(self, *, paused: bool | None = None, jump: int | None = None, stop: bool = False) -> None:
+        with self._changed:
+            self._paused = self._paused if paused is None else paused
+            self._jump = self._jump if jump is None else jump
+            self._stop = self._stop or stop
+            self._changed.notify_all()
+
+    def take_jump(self) -> int | None:
+        """The place to go to, once."""
+        with self._changed:
+            jump, self._jump = self._jump, None
+            return jump
+
+    def wait_while_paused(self) -> None:
+        """Return when there is something to do: play on, jump or stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused or self._stop or self._jump is not None)

@@ -1,0 +1,136 @@
+"""From clips to sinks: the reader's side. Plays in order, with pauses and speed, and goes where the listener wishes.
+
+Runs in a thread of its own beside the one that makes the clips; `Wishes` are set from a third, the keyboard's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from narrate.clip import Clip, Samples, join, silence
+from narrate.narrator import Narrator
+from narrate.pipeline import Ahead, Growing, Wishes
+from narrate.sinks import Sink
+from narrate.stretch import Stretch
+from narrate.text.document import Chunk
+
+BLOCK = 0.05  # seconds written at once while somebody listens: what a key press waits for, at most
+HEARTBEAT = 0.05  # seconds between two looks at the wishes while no clip is ready
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays `script` from a place on, into every sink. `ahead_seconds` bounds what is made before it is heard.
+
+    `listening`: somebody may change their mind; clips go out in small blocks. `on_chunk` hears of every chunk as its
+    sound begins, in the playing thread. The counters are read by others while they change.
+    """
+
+    script: Growing[Chunk]
+    narrator: Narrator
+    sinks: Sequence[Sink]
+    wishes: Wishes = field(default_factory=Wishes)
+    ahead_seconds: float = 120.0
+    listening: bool = False
+    on_chunk: Callable[[Chunk], object] = lambda _: None
+    chunk: Chunk | None = field(default=None, init=False)
+    played_seconds: float = field(default=0.0, init=False)
+    written_seconds: float = field(default=0.0, init=False)
+    _ahead: Ahead[Clip] | None = field(default=None, init=False)
+    _stretch: Stretch | None = field(default=None, init=False)
+    _speed: float = field(default=1.0, init=False)
+
+    @property
+    def buffered_seconds(self) -> float:
+        """Sound that is made, in order, and not yet heard."""
+        return self._ahead.held if self._ahead else 0.0
+
+    def play(self, place: int = 0) -> None:
+        """Play from the chunk at `place` to the end of the script, or until the listener stops."""
+        self.narrator.planner.buffered = lambda: self.buffered_seconds
+        next_place: int | None = place
+        while next_place is not None and not self.wishes.stopping:
+            next_place = self._play_from(next_place)
+
+    def _play_from(self, place: int) -> int | None:
+        """Play with clips made from `place` on. Returns a place these clips do not lead to, or None at the end."""
+        clips = self.narrator.clips(self.script.since(place), place)
+        with Ahead(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as ahead:
+            self._ahead = ahead
+            due = place  # the index of the next clip that `ahead` will give
+            while not self.wishes.stopping:
+                self.wishes.wait_while_paused()
+                place = self._wished(place)
+                if place > max(due, self.narrator.reach):
+                    return self._leave(place)
+                if place < due:
+                    if not self._play_again(place):
+                        return self._leave(place)
+                    place += not self.wishes.jumping
+                    continue
+                clip = ahead.take(HEARTBEAT if self.listening else None)
+                if clip is None:
+                    if ahead.exhausted and self._at_end(ahead):
+                        return None
+                    continue
+                due = clip.index + clip.final
+                if clip.index == place:
+                    self._sound(clip)
+                    place += clip.final and not self.wishes.jumping
+        return None
+
+    def _at_end(self, ahead: Ahead[Clip]) -> bool:
+        """True at the end of the book; with nothing left to play, a last wish to go back may still come."""
+        return ahead.held == 0 and not self.wishes.jumping
+
+    def _leave(self, place: int) -> int:
+        self.narrator.planner.restart()
+        return place
+
+    def _wished(self, place: int) -> int:
+        jump = self.wishes.take_jump()
+        if jump is None:
+            return place
+        self._stretch = None
+        return max(0, jump)
+
+    def _play_again(self, place: int) -> bool:
+        """Play a chunk that went by before, from the store; False if it has to be made anew."""
+        chunk = self.script.get(place)
+        kept = self.narrator.takes.get(self.narrator.key(chunk)) if chunk else None
+        if kept is None:
+            return False
+        self._sound(Clip(place, kept.samples, kept.sample_rate))
+        return True
+
+    def _sound(self, clip: Clip) -> None:
+        """Write one clip and the pause after it, block by block, until it ends or the listener wants something else."""
+        chunk = self.script.get(clip.index)
+        assert chunk is not None, "a clip's chunk was read from the script"
+        if self.chunk is None or self.chunk.index != chunk.index:
+            self.chunk = chunk
+            self.on_chunk(chunk)
+        samples = join([clip.samples, silence(chunk.pause, clip.sample_rate)]) if clip.final else clip.samples
+        step = round(BLOCK * clip.sample_rate) if self.listening else max(1, len(samples))
+        for start in range(0, len(samples), step):
+            self.wishes.wait_while_paused()
+            if self.wishes.jumping or self.wishes.stopping:
+                return
+            self._write(clip, samples[start : start + step], last=clip.final and start + step >= len(samples))
+        self.played_seconds += len(samples) / clip.sample_rate
+
+    def _write(self, clip: Clip, samples: Samples, *, last: bool) -> None:
+        speed = self.wishes.speed
+        if self._stretch is None or self._speed != speed:
+            before = self._stretch.flush() if self._stretch else samples[:0]
+            self._stretch, self._speed = Stretch(speed, clip.sample_rate), speed
+            samples = join([before, self._stretch.push(samples)])
+        else:
+            samples = self._stretch.push(samples)
+        if last:
+            samples = join([samples, self._stretch.flush()])
+            self._stretch = None
+        for sink in self.sinks:
+            sink.write(Clip(clip.index, samples, clip.sample_rate, clip.final))
+        self.written_seconds += len(samples) / clip.sample_rate
