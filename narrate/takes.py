@@ -23,6 +23,8 @@ VOICED_SHARE = 0.15  # of the take's frames must be louder than that
 LEAD = 0.06  # seconds of quiet kept before the first sound
 TAIL = 0.12  # and after the last
 FRAME = 0.01  # seconds
+# Where a chunk is best cut: after a sentence, else after a clause, else between words.
+_MARKS = [re.compile(marks) for marks in (r"[.!?。！？…]+[”」』）\"')]*\s*", r"[,;:，、；：—]\s*", r"\s+")]
 
 
 def longest_seconds(spoken: str, language: str) -> float:
@@ -75,9 +77,12 @@ def halves(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
     """
     spoken = chunk.spoken
     middle = len(spoken) / 2
-    cuts = [match.end() for match in re.finditer(r"[.!?。！？…]+[”」』）\"')]*\s*|[,;:，、；：—]\s*|\s+", spoken)]
-    cuts = [cut for cut in cuts if len(spoken) * 0.2 <= cut <= len(spoken) * 0.8] or [round(middle)]
-    cut = min(cuts, key=lambda place: abs(place - middle))
+    near = range(round(len(spoken) * 0.2), round(len(spoken) * 0.8) + 1)
+    cut = round(middle)
+    for marks in _MARKS:
+        if cuts := [match.end() for match in marks.finditer(spoken) if match.end() in near]:
+            cut = min(cuts, key=lambda place: abs(place - middle))
+            break
     first, second = spoken[:cut].strip(), spoken[cut:].strip()
     if letters(first) < 2 or letters(second) < 2:
         return None
