@@ -1,0 +1,1 @@
+"""Qwen3-TTS: the voice narrate exists for."""
