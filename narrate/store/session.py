@@ -1,0 +1,69 @@
+"""Who is using a store just now. A process that ends, however it ends, is seen to have ended.
+
+Every open store holds a locked file `open/<name>.lock`; the system drops the lock with its process. Beside it lies the
+one file the process is writing, so that what a killed process left behind is found and removed without a search.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is ever seen to have ended, claims run out by time
+    fcntl = None  # type: ignore[assignment]
+
+
+class Session:
+    """This process's use of the store in `folder`. Raises `OSError` if the folder cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._desk = folder / "open"
+        self._desk.mkdir(parents=True, exist_ok=True)
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = self._path(self.name, "lock")
+        unborn = self._path(self.name, "new")
+        self._file: BinaryIO = unborn.open("wb")
+        if fcntl is not None:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        unborn.rename(self._lock)  # it appears under its name locked: never taken for a dead one
+
+    @property
+    def part(self) -> Path:
+        """The file being written."""
+        return self._path(self.name, "part")
+
+    def close(self) -> None:
+        for path in (self.part, self._lock):
+            path.unlink(missing_ok=True)
+        self._file.close()
+
+    def lives(self, name: str) -> bool:
+        """True as long as the session's process has it open."""
+        if name == self.name:
+            return True
+        try:
+            with self._path(name, "lock").open("rb") as file:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return False
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def bury_the_dead(self) -> Iterator[str]:
+        """Remove what ended processes left behind; their names."""
+        for lock in self._desk.glob("*.lock"):
+            if not self.lives(lock.stem):
+                for path in (self._path(lock.stem, "part"), lock):
+                    path.unlink(missing_ok=True)
+                yield lock.stem
+
+    def _path(self, name: str, kind: str) -> Path:
+        return self._desk / f"{name}.{kind}"
