@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 from narrate.clip import Clip
+from narrate.errors import InputError
+
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 
 class Sink(Protocol):
@@ -21,3 +28,52 @@ class Sink(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def check_target(target: str | Path, *, force: bool = False) -> None:
+    """Raise `InputError` if no sound can go to `target`, before anything is made for it. Writes nothing.
+
+    `target` is a file name with one of `SUFFIXES`, or "-" for standard output. An existing file needs `force`.
+    """
+    if target == "-":
+        if sys.stdout.isatty():
+            raise InputError("Standard output is a terminal, not a place for sound. Add `| aplay` or `> book.wav`.")
+        return
+    path = Path(target)
+    known = " ".join(SUFFIXES)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder. Name a file in it, such as {path / 'book.wav'}.")
+    if path.suffix.lower() not in SUFFIXES:
+        named = f"the suffix {path.suffix}" if path.suffix else "a name without a suffix"
+        raise InputError(f"{path}: no sound format goes with {named}. Choose one of {known}.")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist. Create it, or choose another place.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not an ordinary file. Choose another name.")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already. Choose another name, or replace it with --force.")
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise InputError(f"The folder {path.parent} cannot be written to. Choose another place.")
+
+
+def open_sink(
+    target: str | Path, sample_rate: int, *, force: bool = False, tags: Mapping[str, str] | None = None
+) -> Sink:
+    """The sink that `target` names: a sound file by its suffix, or WAV on standard output for "-".
+
+    All clips written to it must have `sample_rate`. `tags` (title, artist, language …) go into formats that hold them,
+    which is all but WAV. Raises `InputError` as `check_target` does.
+    """
+    check_target(target, force=force)
+    if target == "-":
+        from narrate.sinks.stream import WavStream
+
+        return WavStream(sys.stdout.fileno(), sample_rate)
+    path = Path(target)
+    if path.suffix.lower() == ".wav":
+        from narrate.sinks.audiofile import WavFile
+
+        return WavFile(path, sample_rate)
+    from narrate.sinks.encoded import EncodedFile
+
+    return EncodedFile(path, sample_rate, tags or {})

@@ -1,0 +1,39 @@
+"""The header of a WAV stream or file: 80 bytes, and 16-bit mono samples after it."""
+
+from __future__ import annotations
+
+import struct
+
+HEADER = 80
+LIMIT = (1 << 32) - 1  # of a size in a WAV header; from here on a file is RF64
+
+_UNKNOWN = LIMIT
+
+
+def header(sample_rate: int, samples: int | None, *, limit: int = LIMIT) -> bytes:
+    """The `HEADER` bytes before `samples` 16-bit mono samples; None: the number is not known yet.
+
+    Of unknown length both sizes are 0xFFFFFFFF, which players read as "until the stream ends". From `limit` bytes on it
+    is RF64 (EBU Tech 3306): the sizes are in a chunk `ds64`, for which every header keeps room in a chunk `JUNK`.
+    """
+    if samples is None:
+        name, riff_size, data_size, room = b"RIFF", _UNKNOWN, _UNKNOWN, _chunk(b"JUNK", bytes(28))
+    else:
+        name, data_size, room = b"RIFF", samples * 2, _chunk(b"JUNK", bytes(28))
+        riff_size = HEADER - 8 + data_size
+        if riff_size >= limit:
+            room = _chunk(b"ds64", struct.pack("<QQQI", riff_size, data_size, samples, 0))
+            name, riff_size, data_size = b"RF64", _UNKNOWN, _UNKNOWN
+    pcm = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    return (
+        name
+        + struct.pack("<I", riff_size)
+        + b"WAVE"
+        + room
+        + _chunk(b"fmt ", pcm)
+        + struct.pack("<4sI", b"data", data_size)
+    )
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content
