@@ -1,1 +1,147 @@
-"""Qwen3-TTS: the voice narrate exists for."""
+"""Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from narrate.clip import Clip
+from narrate.engines import VoiceEntry
+from narrate.engines.qwen import hardware, loading, models, speakers
+from narrate.engines.qwen.draws import Cancelled
+from narrate.engines.qwen.models import Model
+from narrate.engines.qwen.options import Sampling
+from narrate.errors import InputError
+from narrate.text.document import Chunk
+from narrate.text.language import LANGUAGES
+from narrate.voice import Voice
+
+if TYPE_CHECKING:
+    from narrate.engines.qwen.stock import StockRuntime
+
+BATCH = 10
+
+
+class QwenEngine:
+    """The Qwen3-TTS models of the `qwen-tts` package, from 0.1.1 on.
+
+    `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
+    the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
+    bfloat16 on CUDA, float32 elsewhere. `batch_size`: rows at once, or "auto" from the free memory. The sampling
+    options are those of `Sampling`. Raises `InputError` for an option it does not know.
+
+    Building it takes no time; nothing heavier than a config is read before the first `synthesize_batch` or `prepare`.
+    """
+
+    name = "qwen"
+    sample_rate = 24_000
+    languages = frozenset(LANGUAGES)
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        runtime: str = "auto",
+        batch_size: int | str = BATCH,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        repetition_penalty: float | None = None,
+        **unknown: object,
+    ) -> None:
+        if unknown:
+            raise InputError(f"The qwen engine has no option {', '.join(sorted(unknown))}.")
+        if runtime not in ("auto", "stock"):
+            raise InputError(f"--runtime {runtime} is unknown; use auto or stock.")
+        if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
+            raise InputError(f"--batch-size {batch_size} is no size; use auto, or 1 or more.")
+        self.sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+        self._wanted_model, self._wanted_device, self._wanted_dtype = model, device, dtype
+        self._wanted_batch = batch_size
+        self._runtime: StockRuntime | None = None
+        self._cancelled = False
+
+    @property
+    def repeats(self) -> bool:
+        """True if another attempt at a chunk would give the same take."""
+        return self.sampling.greedy
+
+    @cached_property
+    def device(self) -> str:
+        return hardware.choose_device(self._wanted_device)
+
+    @cached_property
+    def dtype(self) -> str:
+        return hardware.choose_dtype(self.device, self._wanted_dtype)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model found, its files perhaps still to be fetched. Raises `InputError` or `EngineError`."""
+        loading.package_version()
+        return models.find_model(self._wanted_model, self.dtype, hardware.free_bytes(self.device))
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, str]:
+        return {
+            "engine": self.name,
+            "package": f"qwen-tts {loading.package_version()}",
+            "runtime": "stock",
+            "model": self.model.identity,
+            "device": self.device.partition(":")[0],
+            "dtype": self.dtype,
+            **self.sampling.fingerprint(),
+        }
+
+    @property
+    def batch_size(self) -> int:
+        """Rows the engine takes at once, as far as known: less after memory ran out, more once "auto" is worked out."""
+        if self._runtime is not None:
+            return self._runtime.largest_batch
+        return self._wanted_batch if isinstance(self._wanted_batch, int) else BATCH
+
+    def voices(self) -> list[VoiceEntry]:
+        return speakers.voices(self.model)
+
+    def check(self, voice: Voice) -> None:
+        """Raises `InputError` for what this model cannot honour. Loads nothing."""
+        speakers.check_voice(self.model, voice)
+
+    def prepare(self, voice: Voice) -> None:
+        """Load the model and run it once. Call it in the thread that will synthesize, while the text is being read."""
+        self.check(voice)
+        if self._runtime is None:
+            self._runtime = self._load()
+            if self.device != "cpu":  # there the first batch needs no kernels loaded, and three frames cost seconds
+                self._runtime.warm_up(voice)
+
+    def synthesize_batch(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
+        """One clip per chunk; none at all after `cancel`. A row that would not end is silence with `failure` set."""
+        self._cancelled = False
+        self.check(voice)
+        if self._runtime is None:
+            self._runtime = self._load()
+        try:
+            return self._runtime.speak(chunks, voice)
+        except Cancelled:
+            return []
+
+    def cancel(self) -> None:
+        """Make the running `synthesize_batch` return within one code of one frame. May be called from any thread."""
+        self._cancelled = True
+
+    def close(self) -> None:
+        """Give the model's memory back; the next batch would load it again."""
+        if self._runtime is not None:
+            self._runtime = None
+            hardware.give_back_memory()
+
+    def _load(self) -> StockRuntime:
+        from narrate.engines.qwen.prompts import Prompts
+        from narrate.engines.qwen.stock import StockRuntime
+
+        package = loading.load(models.fetch(self.model), self.device, self.dtype)
+        rows = self._wanted_batch if isinstance(self._wanted_batch, int) else hardware.fitting_rows(package, BATCH)
+        return StockRuntime(Prompts(package, self.model), self.sampling, lambda: self._cancelled, rows)

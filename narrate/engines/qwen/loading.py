@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+from narrate.engines.qwen.hardware import check_device
 from narrate.errors import EngineError
 
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
@@ -75,6 +76,7 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
     """
     package = import_package()
     torch = importlib.import_module("torch")
+    check_device(device)
     progress = importlib.import_module("transformers.utils.logging")
     shown = progress.is_progress_bar_enabled()
     progress.disable_progress_bar()

@@ -1,0 +1,140 @@
+"""What the model runs on: device, number type, memory. What is asked before loading does without importing torch."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from narrate.errors import EngineError, InputError
+
+_TOKENS_PER_ROW = 520  # of prompt and speech, in a long chunk
+_VOCODER_BYTES = 2e9
+_LARGEST_FITTING = 64
+DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+
+
+def choose_device(wanted: str | None) -> str:
+    """`wanted` checked, or the best there is: cuda (ROCm's too), then mps, then cpu."""
+    if wanted and wanted != "auto":
+        if wanted.partition(":")[0] not in ("cuda", "mps", "cpu"):
+            raise InputError(f"--device {wanted} is unknown; use cuda, cuda:1 …, mps or cpu.")
+        return wanted
+    if _torch_has_gpu_code() and _gpu_free_bytes() is not None:
+        return "cuda"
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cpu"
+
+
+def choose_dtype(device: str, wanted: str | None) -> str:
+    """The torch number type by name: bfloat16 on CUDA (float16 overflows in this model), float32 elsewhere."""
+    if not wanted or wanted == "auto":
+        return "bfloat16" if device.startswith("cuda") else "float32"
+    dtype = DTYPES.get(wanted, wanted)
+    if dtype not in DTYPES.values():
+        raise InputError(f"--dtype {wanted} is unknown; use bfloat16, float16 or float32.")
+    return dtype
+
+
+def free_bytes(device: str) -> int | None:
+    """Free memory of the device; None if it cannot be told."""
+    if device.startswith("cuda"):
+        return _gpu_free_bytes()
+    try:
+        import psutil
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def check_device(device: str) -> None:
+    """Raises `EngineError` when torch (which is imported) cannot use the device after all."""
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise EngineError(
+            f"torch {torch.__version__} cannot use this GPU (no CUDA in it, or the driver is too old): use "
+            "--device cpu, or install torch for your GPU from https://pytorch.org/get-started"
+        )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise EngineError(f"torch {torch.__version__} cannot use this Mac's GPU: use --device cpu.")
+
+
+def fitting_rows(package: Any, otherwise: int) -> int:
+    """How many rows of long chunks the free CUDA memory holds beside the loaded model; `otherwise` on other devices.
+
+    A row keeps, for every token, keys and values and (a habit of the package) the output of every layer.
+    """
+    import torch
+
+    if package.device.type != "cuda":
+        return otherwise
+    talker = package.model.config.talker_config
+    numbers = talker.num_hidden_layers * 2 * talker.num_key_value_heads * talker.head_dim
+    numbers += (talker.num_hidden_layers + 1) * talker.hidden_size
+    row = numbers * package.model.dtype.itemsize * _TOKENS_PER_ROW
+    free, _ = torch.cuda.mem_get_info(package.device)
+    return int(min(_LARGEST_FITTING, max(1, (0.9 * free - _VOCODER_BYTES) // row)))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA and ROCm have a type for it; MPS and the CPU say it in words."""
+    import torch
+
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "can't allocate memory" in words
+
+
+def give_back_memory() -> None:
+    """Return what torch holds unused. Call it when no exception is being handled: its traceback holds tensors."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+def _torch_has_gpu_code() -> bool:
+    """Whether the installed torch was built for CUDA or ROCm: its version.py says so, and is a file of six lines."""
+    torch = importlib.util.find_spec("torch")
+    if torch is None or torch.origin is None:
+        return False
+    path = Path(torch.origin).with_name("version.py")
+    spec = importlib.util.spec_from_file_location("torch_version", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        return False
+    version = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(version)
+    return bool(getattr(version, "cuda", None) or getattr(version, "hip", None))
+
+
+def _gpu_free_bytes() -> int | None:
+    """Free memory of the first visible GPU, as its driver's tool tells; None without GPU or tool."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    first = (visible or "0").split(",")[0].strip()
+    if visible == "" or first == "-1":
+        return None
+    if tool := shutil.which("nvidia-smi"):
+        answer = _ask([tool, f"--id={first}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"])
+        return int(answer) * 2**20 if answer.isdigit() else None
+    if tool := shutil.which("rocm-smi"):
+        rows = _ask([tool, "--showmeminfo", "vram", "--csv"]).splitlines()
+        numbers = [int(cell) for cell in rows[-1].split(",") if cell.isdigit()] if rows else []
+        return numbers[0] - numbers[1] if len(numbers) == 2 else None
+    return None
+
+
+def _ask(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
