@@ -56,7 +56,7 @@ class Engine(Protocol):
     def synthesize(self, chunks: Iterable[Chunk | None], voice: Voice) -> Iterator[Clip]:
         """Yield clips for the chunks pulled, in any order; every chunk pulled comes out exactly once.
 
-        None among the chunks says: no more has arrived yet; go on with those in hand, then ask again.
+        None among the chunks says: no more now. Go on with those in hand; with none in hand, end, to be called again.
         """
         ...
 

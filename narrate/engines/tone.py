@@ -228,6 +228,7 @@ class ToneStream(_Tones):
                     arriving = False
                     break
                 if chunk is None:
+                    arriving = bool(rows)  # with nothing in hand, whoever gives the chunks must act first
                     break
                 if chunk.index in self.fail:
                     yield self._failed(chunk)
