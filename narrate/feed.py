@@ -18,6 +18,7 @@ from narrate.text.document import Chunk
 
 ATTEMPTS = 3  # a take and two re-takes, then the chunk is cut in two
 PASSED_AT_ONCE = 8  # clips from the store between two batches: bounds memory, keeps batches full
+ELSEWHERE_AT_ONCE = 40  # takes that are waited for while another process makes them
 
 
 class Kept(Protocol):
@@ -34,6 +35,10 @@ class Takes(Protocol):
     def get(self, key: str) -> Kept | None: ...
 
     def put(self, key: str, samples: Samples, sample_rate: int) -> None: ...
+
+    def claim(self, key: str) -> bool:
+        """False if another process is making the take: it will be here soon."""
+        ...
 
 
 @dataclass(slots=True)
@@ -60,7 +65,8 @@ class Feed:
 
     As an iterator it yields None when the engine should go on with what it has in hand, and stops when the engine has
     nothing in hand and somebody else must act first. `repeats`: the engine always gives the same take for a chunk, so
-    that neither judging its length nor asking again makes sense.
+    that neither judging its length nor asking again makes sense. `share`: wait for takes that another process
+    is making.
     """
 
     def __init__(
@@ -70,23 +76,38 @@ class Feed:
         takes: Takes,
         tally: Tally,
         sample_rate: int,
+        *,
         repeats: bool = False,
+        share: bool = False,
     ) -> None:
         self._source = iter(chunks)
         self._key, self._takes, self._tally = key, takes, tally
-        self._sample_rate, self._repeats = sample_rate, repeats
+        self._sample_rate, self._repeats, self._share = sample_rate, repeats, share
         self.reach = -1  # the highest index given to the engine or found in the store
         self._again: list[Chunk] = []
+        self._suspects: list[Chunk] = []  # the engine raised over one of them: each goes alone
         self._out: dict[int, Chunk] = {}
         self._keys: dict[str, list[Chunk]] = {}  # by key: chunks waiting for the take that is being made
         self._parts: dict[int, _Parts] = {}
         self._pieces: dict[int, list[Samples]] = {}
         self._passed: list[Clip] = []
+        self._elsewhere: list[Chunk] = []  # being made by another process
         self._exhausted = self._cancelled = False
 
     @property
     def done(self) -> bool:
-        return self._cancelled or (self._exhausted and not self._out and not self._again and not self._passed)
+        rest = self._out or self._again or self._suspects or self._passed or self._elsewhere
+        return self._cancelled or (self._exhausted and not rest)
+
+    @property
+    def waits_for_others(self) -> bool:
+        """True if there is nothing to do but to wait for another process."""
+        return bool(self._elsewhere) and not (self._out or self._again or self._suspects)
+
+    @property
+    def out(self) -> list[Chunk]:
+        """What the engine (or the planner before it) has in hand."""
+        return list(self._out.values())
 
     @property
     def cancelled(self) -> bool:
@@ -101,9 +122,23 @@ class Feed:
     def __next__(self) -> Chunk | None:
         if self._cancelled:
             raise StopIteration
+        if self._suspects:
+            return None if self._out else self._send(self._suspects.pop(0))
         if self._again:
             return self._send(self._again.pop(0))
-        while len(self._passed) < PASSED_AT_ONCE and not self._exhausted:
+        while len(self._passed) < PASSED_AT_ONCE:
+            chunk = self._from_elsewhere() or self._from_source()
+            if chunk is None:
+                break
+            if not self._has(chunk):
+                return self._send(chunk)
+        if self._out:
+            return None
+        raise StopIteration
+
+    def _from_source(self) -> Chunk | None:
+        """The next chunk that is not being made elsewhere; None if there is none now."""
+        while not self._exhausted and len(self._elsewhere) < ELSEWHERE_AT_ONCE:
             try:
                 chunk = next(self._source)
             except StopIteration:
@@ -112,11 +147,23 @@ class Feed:
             if chunk is None:
                 break
             self.reach = max(self.reach, chunk.index)
-            if not self._has(chunk):
-                return self._send(chunk)
-        if self._out:
-            return None
-        raise StopIteration
+            if self._ours(chunk):
+                return chunk
+            self._elsewhere.append(chunk)
+        return None
+
+    def _from_elsewhere(self) -> Chunk | None:
+        """A chunk that another process has made meanwhile, or has given up."""
+        for chunk in self._elsewhere:
+            if self._ours(chunk):
+                self._elsewhere.remove(chunk)
+                return chunk
+        return None
+
+    def _ours(self, chunk: Chunk) -> bool:
+        """True if the take is in the store, or to be made here."""
+        key = self._key(chunk)
+        return key in self._keys or self._takes.get(key) is not None or self._takes.claim(key) or not self._share
 
     def _send(self, chunk: Chunk) -> Chunk:
         self._out[chunk.index] = chunk
@@ -146,15 +193,21 @@ class Feed:
         passed, self._passed = self._passed, []
         return passed
 
-    def resend(self) -> None:
-        """The engine stumbled over one of the chunks it has in hand: all of them go to it again."""
-        for chunk in list(self._out.values()):
-            self._send_again(chunk)
+    def suspect(self, chunks: Iterable[Chunk]) -> None:
+        """The engine raised over one of the chunks: each goes to it again, alone, to find out which."""
+        for chunk in chunks:
+            if self._out.pop(chunk.index, None) is not None:
+                self._suspects.append(chunk)
+        self._suspects.sort(key=lambda chunk: chunk.index)
 
-    def lost(self, batch: Iterable[Chunk] | None = None, why: str = "the engine returned nothing") -> list[Clip]:
-        """Those of the batch (or of all that is out) that did not come back fail."""
-        missing = [chunk for chunk in (batch or list(self._out.values())) if self._out.get(chunk.index) is chunk]
-        return [clip for chunk in missing for clip in self._bad(chunk, why, 0.0)]
+    def raised(self, chunk: Chunk, why: str) -> list[Clip]:
+        """The engine raised over this chunk alone. Asking again rarely helps: one more attempt, then halves."""
+        return self._bad(chunk, why, 0.0, raised=True)
+
+    def lost(self, chunks: Iterable[Chunk]) -> list[Clip]:
+        """Those of the chunks that did not come back are bad."""
+        missing = [chunk for chunk in chunks if self._out.get(chunk.index) is chunk]
+        return [clip for chunk in missing for clip in self._bad(chunk, "the engine returned nothing", 0.0)]
 
     def come_back(self, clip: Clip) -> list[Clip]:
         """A clip from the engine: what can be heard now because of it."""
@@ -186,17 +239,17 @@ class Feed:
         self._takes.put(self._key(chunk), whole, clip.sample_rate)
         return self._finish(chunk, [clip], whole)
 
-    def _bad(self, chunk: Chunk, wrong: str, seconds: float) -> list[Clip]:
+    def _bad(self, chunk: Chunk, wrong: str, seconds: float, *, raised: bool = False) -> list[Clip]:
         """Another attempt, then two halves, then silence with a name."""
         self._tally.retaken_seconds += seconds
-        if chunk.attempt + 1 < ATTEMPTS and not self._repeats:
-            self._tally.retaken += 1
-            return self._send_again(replace(chunk, attempt=chunk.attempt + 1))
+        attempt = ATTEMPTS - 1 if raised and chunk.attempt < ATTEMPTS - 1 else chunk.attempt + 1
+        if attempt < ATTEMPTS and not self._repeats:
+            return self._send_again(replace(chunk, attempt=attempt), alone=raised)
         parts = self._parts.get(chunk.index)
         if parts is None and (cut := halves(chunk)) is not None:
-            self._tally.retaken += 1
-            self._parts[chunk.index] = _Parts(chunk, [cut[1]], [])
-            return self._send_again(cut[0])
+            first, second = (replace(half, attempt=ATTEMPTS - 1 if raised else 0) for half in cut)
+            self._parts[chunk.index] = _Parts(chunk, [second], [])
+            return self._send_again(first, alone=raised)
         rate = self._sample_rate
         seconds = expected_seconds(chunk.spoken, chunk.language)
         quiet = Clip(chunk.index, silence(seconds, rate), rate, failure=wrong)
@@ -205,9 +258,10 @@ class Feed:
         self._tally.failed.append((chunk, wrong))
         return self._finish(chunk, [quiet])
 
-    def _send_again(self, chunk: Chunk) -> list[Clip]:
-        del self._out[chunk.index]
-        self._again.append(chunk)
+    def _send_again(self, chunk: Chunk, *, alone: bool = False) -> list[Clip]:
+        self._tally.retaken += 1
+        self._out.pop(chunk.index, None)
+        (self._suspects if alone else self._again).append(chunk)
         return []
 
     def _next_part(self, parts: _Parts, clip: Clip) -> list[Clip]:

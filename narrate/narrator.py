@@ -19,12 +19,16 @@ from narrate.planner import Planner
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
-PATIENCE = 12  # times in a row an engine may raise, with nothing made in between, before it is given up
+GLANCE = 0.02  # seconds between two looks at what another process is making
+PATIENCE = 5  # chunks in a row that an engine may raise over, with nothing made in between, before it is given up
 
 
 @dataclass(slots=True)
 class Narrator:
-    """An engine with a voice, and where its takes are kept. `clips` may be called again, for another place."""
+    """An engine with a voice, and where its takes are kept. `clips` may be called again, for another place.
+
+    `share`: rather wait for a take that another process is making than make it twice (for exports, not for the ear).
+    """
 
     engine: Engine | BatchEngine
     voice: Voice
@@ -32,6 +36,7 @@ class Narrator:
     key: Callable[[Chunk], str]
     planner: Planner = field(default_factory=Planner)
     tally: Tally = field(default_factory=Tally)
+    share: bool = False
     _feed: Feed | None = field(default=None, init=False)
 
     @property
@@ -51,7 +56,8 @@ class Narrator:
         None among the chunks: no more have arrived yet. Raises `EngineError` when the engine can do no more.
         """
         repeats = getattr(self.engine, "repeats", False)
-        feed = Feed(chunks, self.key, self.takes, self.tally, self.engine.sample_rate, repeats)
+        rate = self.engine.sample_rate
+        feed = Feed(chunks, self.key, self.takes, self.tally, rate, repeats=repeats, share=self.share)
         self._feed = feed
         try:
             yield from in_order(self._rounds(feed), first)
@@ -66,39 +72,33 @@ class Narrator:
         while not feed.done:
             yield from work(feed, stumbles)
             yield from feed.passed()
+            if feed.waits_for_others:
+                time.sleep(GLANCE)
 
     def _batches(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
+        engine: BatchEngine = self.engine  # type: ignore[assignment]
         for batch in self.planner.batches(feed):
             if feed.cancelled:
                 return
             start = time.perf_counter()
-            clips = self._try(batch, stumbles)
-            if clips is None and len(batch) > 1:  # one of them is at fault: find out which
-                alone = [(chunk, self._try([chunk], stumbles)) for chunk in batch if not feed.cancelled]
-                clips = [clip for _, answer in alone for clip in answer or ()]
+            try:
+                clips = engine.synthesize_batch(batch, self.voice)
+            except NarrateError:
+                raise
+            except Exception as error:
+                yield from stumbles.over(error, batch, feed)
+                continue
             seconds = time.perf_counter() - start
             self.tally.engine_seconds += seconds
             if feed.cancelled:
                 return
             if clips:
+                stumbles.forget()
                 self.planner.learn(batch, seconds)
-            for clip in clips or ():
+            for clip in clips:
                 yield from feed.come_back(clip)
-            yield from feed.lost(batch, stumbles.last or "the engine returned nothing")
+            yield from feed.lost(batch)
             yield from feed.passed()
-
-    def _try(self, batch: list[Chunk], stumbles: _Stumbles) -> list[Clip] | None:
-        """The clips of a batch; None if the engine raised."""
-        engine: BatchEngine = self.engine  # type: ignore[assignment]
-        try:
-            clips = engine.synthesize_batch(batch, self.voice)
-        except NarrateError:
-            raise
-        except Exception as error:
-            stumbles.add(error)
-            return None
-        stumbles.forget()
-        return clips
 
     def _stream(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
         engine: Engine = self.engine  # type: ignore[assignment]
@@ -113,28 +113,29 @@ class Narrator:
         except NarrateError:
             raise
         except Exception as error:
-            stumbles.add(error)
-            if stumbles.count == 1:
-                feed.resend()
-                return
+            yield from stumbles.over(error, feed.out, feed)
+            return
         if not feed.cancelled:
-            yield from feed.lost(why=stumbles.last or "the engine returned nothing")
+            yield from feed.lost(feed.out)
 
 
 @dataclass(slots=True)
 class _Stumbles:
-    """How often in a row the engine raised with nothing made in between. Too often, and it is given up."""
+    """Over which chunks the engine raised since it last made something. Too many, and it is given up."""
 
-    count: int = 0
-    last: str = ""
+    chunks: set[int] = field(default_factory=set)
 
-    def add(self, error: Exception) -> None:
-        self.count += 1
-        self.last = f"{type(error).__name__}: {error}"
-        if self.count > PATIENCE:
-            raise EngineError(
-                f"The voice engine fails again and again ({self.last}). Try another with --engine."
-            ) from error
+    def over(self, error: Exception, batch: list[Chunk], feed: Feed) -> list[Clip]:
+        """Find out which chunk of the batch was at fault, or fail the one that was."""
+        if len(batch) != 1:
+            feed.suspect(batch)
+            return []
+        self.chunks.add(batch[0].index)
+        why = f"{type(error).__name__}: {error}"
+        if len(self.chunks) > PATIENCE:
+            message = f"The voice engine fails again and again ({why}). Try another with --engine."
+            raise EngineError(message) from error
+        return feed.raised(batch[0], why)
 
     def forget(self) -> None:
-        self.count, self.last = 0, ""
+        self.chunks.clear()

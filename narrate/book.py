@@ -1,0 +1,92 @@
+"""A book opened for reading aloud: its text made sayable, and the script of chunks, which grows as it is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from narrate.errors import InputError
+from narrate.pipeline import Growing
+from narrate.text import arrivals, chapters, chunks, normalize, readers
+from narrate.text.document import Chunk, Document
+from narrate.text.language import LANGUAGES, detect_language
+
+
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """How a text is read, made sayable and cut. `chapters` as the listener writes them: "3-5,9"."""
+
+    language: str | None = None
+    encoding: str | None = None
+    ruby: Literal["reading", "base"] = "reading"
+    ruby_memory: bool = True
+    footnotes: Literal["skip", "end"] = "skip"
+    chapters: str | None = None
+    dictionary: Path | None = None
+    spell_out: bool = False
+    mixed: bool = False
+    max_chars: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """`document` is None for a text that is still being written; its chunks come as its sentences do."""
+
+    name: str
+    language: str
+    options: TextOptions
+    document: Document | None
+    path: Path | None = None
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def title(self) -> str:
+        return (self.document.title if self.document else "") or self.name
+
+    def script(self, lengths: chunks.Lengths) -> Growing[Chunk]:
+        """The chunks of the book, cut to suit an engine unless the listener set their size."""
+        if self.options.max_chars is not None:
+            lengths = chunks.Lengths.of(self.options.max_chars)
+        source: Iterable[Chunk | None]
+        if self.document is None:
+            source = arrivals.arriving_chunks(sys.stdin.fileno(), self.content, lengths, language=self.language)
+        else:
+            source = chunks.cut(self.document, lengths, mixed=self.options.mixed)
+        return Growing(source)
+
+
+def open_book(where: str, options: TextOptions) -> Book:
+    """Open the file `where`, or "-" for standard input. Raises InputError for what cannot be read aloud."""
+    if options.language is not None and options.language not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
+        raise InputError(f"narrate does not know the language '{options.language}'. Known are: {known}.")
+    if where != "-":
+        path = Path(where)
+        document = _sayable(readers.read_file(path, _read_options(options)), options)
+        return Book(path.name, document.language, options, document, path.resolve())
+    content, finished = arrivals.gather(sys.stdin.fileno())
+    if finished:
+        document = _sayable(readers.read_bytes(content, "standard input", _read_options(options)), options)
+        return Book("standard input", document.language, options, document)
+    language = options.language or detect_language(content.decode("utf-8", "replace"))
+    return Book("standard input", language, options, None, content=content)
+
+
+def _read_options(options: TextOptions) -> readers.ReadOptions:
+    return readers.ReadOptions(
+        language=options.language,
+        encoding=options.encoding,
+        ruby=options.ruby,
+        ruby_memory=options.ruby_memory,
+        footnotes=options.footnotes,
+    )
+
+
+def _sayable(document: Document, options: TextOptions) -> Document:
+    if options.chapters is not None:
+        document = chapters.select(document, chapters.parse_chapters(options.chapters))
+    rules = normalize.load_dictionary(options.dictionary) if options.dictionary else ()
+    return normalize.normalize(document, normalize.SayOptions(rules, options.spell_out))

@@ -1,0 +1,212 @@
+"""The contract of narration: every chunk once and in order, as sound or as silence that names its failure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrate.clip import Clip, to_int16
+from narrate.engines.tone import Tone, ToneStream
+from narrate.errors import EngineError
+from narrate.job import Memory, take_key
+from narrate.narrator import Narrator
+from narrate.planner import Planner
+from narrate.takes import longest_seconds
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+from tests.speech import a_chunk, chunks
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=[Tone, ToneStream], ids=["batches", "stream"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Both kinds of engine, with no waiting."""
+
+    def build(**options: Any) -> Any:
+        if request.param is ToneStream:
+            options = {"pieces": 1, "slots": 4, **options}
+        return request.param(sleep=lambda _: None, **options)
+
+    return build
+
+
+def narrator(engine: Any, **options: Any) -> Narrator:
+    voice = Voice()
+    return Narrator(engine, voice, Memory(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk), **options)
+
+
+def spoken(script: list[Chunk], engine: Any) -> tuple[list[Clip], Narrator]:
+    teller = narrator(engine)
+    return list(teller.clips(script)), teller
+
+
+def samples(clips: list[Clip]) -> dict[int, list[bytes]]:
+    found: dict[int, list[bytes]] = {}
+    for clip in clips:
+        found.setdefault(clip.index, []).append(clip.samples.tobytes())
+    return {index: [b"".join(parts)] for index, parts in found.items()}
+
+
+def test_every_chunk_once_in_order(make: Make) -> None:
+    clips, teller = spoken(chunks(57), make())
+    assert [clip.index for clip in clips] == list(range(57))
+    assert all(clip.final and clip.failure is None and len(clip.samples) for clip in clips)
+    assert teller.tally.made == 57
+
+
+def test_an_engine_may_answer_out_of_order() -> None:
+    clips, _ = spoken(chunks(40), Tone(order="reverse", sleep=lambda _: None))
+    assert [clip.index for clip in clips] == list(range(40))
+
+
+def test_pieces_of_a_chunk_come_out_as_they_come_in() -> None:
+    clips, teller = spoken(chunks(20), ToneStream(pieces=4, slots=3, sleep=lambda _: None))
+    assert [clip.index for clip in clips] == [index for index in range(20) for _ in range(4)]
+    whole, _ = spoken(chunks(20), ToneStream(pieces=1, sleep=lambda _: None))
+    assert samples(clips) == samples(whole)
+    kept = [teller.takes.get(teller.key(chunk)) for chunk in chunks(20)]
+    assert [take and take.samples.tobytes() for take in kept] == [clip.samples.tobytes() for clip in whole]
+
+
+def test_what_is_heard_is_on_the_16_bit_grid(make: Make) -> None:
+    clips, _ = spoken(chunks(3), make())
+    for clip in clips:
+        assert np.array_equal(clip.samples, to_int16(clip.samples) / np.float32(32768))
+
+
+@pytest.mark.parametrize("trouble", [{"fail": {3, 7}}, {"raise_": {3, 7}}, {"lose": {3, 7}}], ids=str)
+def test_what_cannot_be_spoken_is_silence_with_a_name(make: Make, trouble: dict[str, set[int]]) -> None:
+    clips, teller = spoken(chunks(30), make(**{name: frozenset(at) for name, at in trouble.items()}))
+    assert [clip.index for clip in clips] == list(range(30))
+    failed = [clip for clip in clips if clip.failure]
+    assert [clip.index for clip in failed] == [3, 7]
+    assert all(clip.seconds > 0.2 and not clip.samples.any() for clip in failed)
+    assert [chunk.index for chunk, _ in teller.tally.failed] == [3, 7]
+    assert teller.tally.made == 28
+
+
+@pytest.mark.parametrize("flaw", ["silent", "long"])
+def test_bad_takes_are_taken_again(make: Make, flaw: str) -> None:
+    clips, teller = spoken(chunks(30), make(**{flaw: frozenset({0, 4, 29})}))
+    assert [clip.failure for clip in clips] == [None] * 30
+    assert teller.tally.retaken == 3
+    assert teller.tally.retaken_seconds > 0
+    for chunk, clip in zip(chunks(30), clips, strict=True):
+        assert clip.seconds <= longest_seconds(chunk.spoken, "en")
+
+
+def test_one_percent_of_bad_takes_in_a_thousand_chunks(make: Make) -> None:
+    clips, teller = spoken(chunks(1000), make(bad=0.01))
+    assert [clip.index for clip in clips] == list(range(1000))
+    assert not teller.tally.failed
+    assert 1 <= teller.tally.retaken <= 40
+    script = chunks(1000)
+    assert all(clip.seconds <= longest_seconds(script[clip.index].spoken, "en") for clip in clips)
+
+
+def test_an_engine_that_always_makes_bad_takes_ends_in_named_failures(make: Make) -> None:
+    clips, teller = spoken(chunks(5), make(bad=1.0))
+    assert [clip.index for clip in clips] == list(range(5))
+    assert all(clip.failure for clip in clips)
+    assert len(teller.tally.failed) == 5
+
+
+def test_an_engine_that_always_raises_is_given_up(make: Make) -> None:
+    with pytest.raises(EngineError, match="again and again.*told to raise"):
+        spoken(chunks(200), make(raise_=frozenset(range(200))))
+
+
+def test_good_clips_come_before_the_error(make: Make) -> None:
+    """The contract of the pipeline: an engine that dies for good is reported after what it made."""
+    heard = []
+    with pytest.raises(EngineError):
+        for clip in narrator(make(raise_=frozenset(range(20, 300)))).clips(chunks(300)):
+            heard.append(clip.index)
+    assert heard[:20] == list(range(20))
+
+
+def test_an_equal_sentence_is_made_once(make: Make) -> None:
+    script = [a_chunk(index, "Yes." if index % 3 else "No, he said.") for index in range(30)]
+    clips, teller = spoken(script, make())
+    assert [clip.index for clip in clips] == list(range(30))
+    assert teller.tally.made == 2
+    assert teller.tally.reused == 28
+    assert clips[1].samples.tobytes() == clips[2].samples.tobytes() != clips[0].samples.tobytes()
+
+
+def test_what_is_kept_is_not_made_again(make: Make) -> None:
+    teller = narrator(make())
+    first = list(teller.clips(chunks(50)))
+    again = list(teller.clips(chunks(80)))
+    assert teller.tally.made == 80
+    assert teller.tally.reused == 50
+    assert samples(again[:50]) == samples(first)
+
+
+def test_a_take_does_not_depend_on_company_or_interruption(make: Make) -> None:
+    script = chunks(40)
+    clips, _ = spoken(script, make())
+    order = random.Random(3)
+    for index in order.sample(range(40), 10):
+        alone = list(narrator(make()).clips([script[index]], first=index))
+        assert alone[0].samples.tobytes() == clips[index].samples.tobytes()
+
+
+def test_text_that_has_not_arrived_yet_holds_nothing_back(make: Make) -> None:
+    arrived: list[int] = []
+
+    def slowly() -> Iterator[Chunk | None]:
+        for chunk in chunks(5):
+            yield chunk
+            while chunk.index not in arrived:  # nothing more comes before this one was heard
+                yield None
+
+    for clip in narrator(make()).clips(slowly()):
+        arrived.append(clip.index)
+    assert arrived == list(range(5))
+
+
+def test_interrupting_ends_the_clips_without_complaint(make: Make) -> None:
+    teller = narrator(make(), planner=Planner(batch_size=4))
+    clips = teller.clips(chunks(100))
+    heard = [next(clips).index for _ in range(3)]
+    teller.interrupt()
+    rest = [clip.index for clip in clips]
+    assert heard + rest == list(range(len(heard + rest)))
+    assert len(rest) < 50
+
+
+def test_an_interrupted_narrator_can_begin_elsewhere(make: Make) -> None:
+    teller = narrator(make())
+    list(next(teller.clips(chunks(100))).samples[:1])
+    teller.interrupt()
+    script = chunks(100)
+    assert [clip.index for clip in teller.clips(script[60:], first=60)] == list(range(60, 100))
+
+
+def test_a_take_that_another_process_makes_is_waited_for_when_sharing(make: Make) -> None:
+    class Shared(Memory):
+        """Chunk 1's take is being made elsewhere, and arrives at the third look."""
+
+        looks = 0
+
+        def claim(self, key: str) -> bool:
+            if key != elsewhere or self.has(key):
+                return True
+            self.looks += 1
+            if self.looks == 3:
+                self.put(key, np.full(24_000, 0.25, np.float32), 24_000)
+            return False
+
+    teller = narrator(make(), share=True)
+    elsewhere = teller.key(a_chunk(1))
+    teller.takes = Shared()
+    clips = list(teller.clips(chunks(6)))
+    assert [clip.index for clip in clips] == list(range(6))
+    assert set(clips[1].samples) == {np.float32(0.25)}
+    assert teller.tally.made == 5
