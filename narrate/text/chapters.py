@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Paragraph
@@ -13,20 +14,39 @@ from narrate.text.document import Chapter, Document, Paragraph
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
 
-def bind(paragraphs: Iterable[Paragraph]) -> tuple[Chapter, ...]:
-    """Begin a chapter at every heading; headings with nothing between them (a part, then its first chapter) are one.
+class Block(NamedTuple):
+    """A paragraph on its way into a chapter. `level`: 0 for text, 1 for the highest heading, 2 for the next …"""
 
-    What stands before the first heading is chapter 0; a text without headings is one chapter, number 1.
+    paragraph: Paragraph
+    level: int = 0
+
+
+def opening_level(blocks: Iterable[Block], otherwise: int = 2) -> int:
+    """The lowest level of heading that opens chapters: `otherwise`, or the highest there is if that is lower still."""
+    levels = {block.level for block in blocks if block.level}
+    return max(otherwise, min(levels)) if levels else 0
+
+
+def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
+    """Open a chapter at every heading down to level `depth`; headings one after another (a part, its first chapter)
+    open one together. What stands before the first is chapter 0; a text without headings is one chapter, number 1.
     """
-    rows: list[list[Paragraph]] = [[]]
-    for paragraph in paragraphs:
-        if paragraph.kind == "heading" and any(earlier.kind != "heading" for earlier in rows[-1]):
+    rows: list[list[Block]] = [[]]
+    for block in blocks:
+        if not block.paragraph.pieces:
+            continue
+        if 0 < block.level <= depth and any(not earlier.level for earlier in rows[-1]):
             rows.append([])
-        rows[-1].append(paragraph)
+        rows[-1].append(block)
     rows = [row for row in rows if row]
-    headed = any(row[0].kind == "heading" for row in rows)
-    first = 0 if headed and rows[0][0].kind != "heading" else 1
-    return tuple(Chapter(number, title(row), tuple(row)) for number, row in enumerate(rows, first))
+    headed = len(rows) > 1 or any(row[0].level for row in rows)
+    first = 0 if headed and not rows[0][0].level else 1
+    return tuple(_chapter(number, row) for number, row in enumerate(rows, first))
+
+
+def _chapter(number: int, row: list[Block]) -> Chapter:
+    paragraphs = tuple(block.paragraph for block in row)
+    return Chapter(number, title(paragraphs), paragraphs)
 
 
 def title(paragraphs: Iterable[Paragraph]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text import plain
+from narrate.text import aozora, plain
 from narrate.text.document import Document
+from narrate.text.encoding import decode
 from narrate.text.language import detect_language
 
 
@@ -46,7 +47,10 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     options = options or ReadOptions()
     if not data.strip():
         raise InputError(f"{name}: is empty; there is nothing to say")
-    document = plain.read(data.decode("utf-8", "replace"))
+    try:
+        document = _read_text(data, options)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)
     if not any(character.isalnum() for character in body):
         raise InputError(f"{name}: has no words in it; there is nothing to say")
@@ -55,3 +59,12 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
         title=document.title or Path(name).stem,
         language=options.language or detect_language(body, document.language or "en"),
     )
+
+
+def _read_text(data: bytes, options: ReadOptions) -> Document:
+    decoded = decode(data, options.encoding, options.language)
+    if aozora.is_aozora(decoded.text):
+        document = aozora.read(decoded.text, options.ruby, options.ruby_memory)
+    else:
+        document = plain.read(decoded.text)
+    return replace(document, encoding=decoded.encoding, warnings=document.warnings + decoded.warnings)

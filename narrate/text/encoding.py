@@ -1,0 +1,210 @@
+"""From bytes to clean text: which encoding a file is in, and how sure that is."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import defaultdict
+from typing import NamedTuple
+
+from narrate.errors import InputError
+
+# A codec's wider sister reads everything the codec does and the characters real files add (①, ㈱, 镕, “ ”).
+WIDER = {
+    "ascii": ("utf-8",),
+    "shift_jis": ("cp932", "shift_jis_2004"),
+    "cp932": ("cp932", "shift_jis_2004"),
+    "shift_jis_2004": ("cp932", "shift_jis_2004"),
+    "euc_jp": ("euc_jp", "euc_jis_2004"),
+    "euc_jis_2004": ("euc_jp", "euc_jis_2004"),
+    "iso2022_jp": ("iso2022_jp_ext", "iso2022_jp_2004"),
+    "gb2312": ("gb18030",),
+    "gbk": ("gb18030",),
+    "big5": ("cp950", "big5hkscs"),
+    "cp950": ("cp950", "big5hkscs"),
+    "big5hkscs": ("cp950", "big5hkscs"),
+    "euc_kr": ("cp949",),
+    "iso8859-1": ("cp1252",),
+}
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    b"\x84\x31\x95\x33": "gb18030",
+}
+# These two read some bytes as quite other characters: only for many holes less.
+CLASHING = {"shift_jis_2004": 20, "big5hkscs": 20}
+LATIN = ("cp1252", "mac-roman", "iso8859-15", "cp850")
+CANDIDATES = {
+    "ja": ("cp932", "euc_jis_2004"),
+    "zh": ("gb18030", "big5hkscs"),
+    "ko": ("cp949", "euc_kr"),
+    "ru": ("cp1251", "koi8-r", "cp866", "mac-cyrillic", "iso8859-5"),
+}
+ALL_CANDIDATES = tuple(name for names in CANDIDATES.values() for name in names) + LATIN
+# What every text is full of: enough to tell the two byte orders of UTF-16 apart.
+FREQUENT = re.compile("[ \n。，、的了是のはをにたeaotnоеаиниㅏ이다는을]")
+CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# Shift_JIS, EUC-JP and Unicode name the same printed sign differently; Japanese text is brought to cp932's choice.
+SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
+SAMPLE_BYTES, SAMPLES = 160, 60
+
+
+class Decoded(NamedTuple):
+    """Clean text with "\\n" line ends, the codec's name, and what the listener should be told about it."""
+
+    text: str
+    encoding: str
+    warnings: tuple[str, ...] = ()
+
+
+def decode(data: bytes, encoding: str | None = None, language: str | None = None, hint: str | None = None) -> Decoded:
+    """Decode a file: as told, else by its byte order mark, as UTF-8, as `hint` (what it says of itself), by guess.
+
+    Raises InputError for an unknown `encoding`, one that does not fit the file, and for what is not text.
+    """
+    if encoding:
+        return _as_told(data, encoding)
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return _checked(data[len(mark) :], name)
+    if b"\0" in data and (order := _utf16(data)):
+        return _checked(data[order == "utf-16-le-odd" or order == "utf-16-be-odd" :], order.removesuffix("-odd"))
+    if b"\x1b$" in data or b"\x1b(" in data:
+        return _checked(data, "iso2022_jp")
+    try:
+        return Decoded(clean(_text_only(data.decode("utf-8"))), "utf-8")
+    except UnicodeDecodeError:
+        pass
+    if hint and hint.lower() not in ("utf-8", "utf8") and _known(hint):
+        text, name, bad = _lenient(data, hint)
+        if not bad:
+            return Decoded(clean(_text_only(text)), name)
+    return _nearly_utf8(data) or _guess(data, language)
+
+
+def clean(text: str) -> str:
+    """One kind of line end, no invisible characters, ordinary spaces, one code for each printed Japanese sign."""
+    text = LINE_ENDS.sub("\n", text)
+    text = INVISIBLE.sub("", text)
+    for space in "\u00a0\u2007\u202f":
+        text = text.replace(space, " ")
+    head = text[:20_000]
+    if len(re.findall("[ぁ-ヺ]", head)) > 0.1 * len(head):
+        for sign, same in SAME_SIGN.items():
+            text = text.replace(sign, same)
+    return text
+
+
+def _as_told(data: bytes, encoding: str) -> Decoded:
+    if not _known(encoding):
+        raise InputError(f"--encoding {encoding}: no such encoding; try utf-8, shift_jis, euc-jp, gb18030 or cp1252")
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark) and codecs.lookup(encoding).name.replace("_", "-").startswith(name[:6]):
+            data = data[len(mark) :]
+            break
+    text, name, bad = _lenient(data, encoding)
+    if bad > 0.02 * len(text):
+        raise InputError(
+            f"--encoding {encoding}: does not fit this file ({bad} characters cannot be read); leave it out"
+        )
+    return Decoded(clean(_text_only(text)), name, _damage(bad, name))
+
+
+def _known(encoding: str) -> bool:
+    try:
+        return "a".encode(encoding, "replace").decode(encoding, "replace") == "a"
+    except (LookupError, UnicodeError, ValueError, AssertionError):
+        return False
+
+
+def _checked(data: bytes, name: str) -> Decoded:
+    text, name, bad = _lenient(data, name)
+    return Decoded(clean(_text_only(text)), name, _damage(bad, name))
+
+
+def _lenient(data: bytes, encoding: str) -> tuple[str, str, int]:
+    """Decode with the codec, or whichever of its wider sisters leaves the fewest holes: text, codec, holes."""
+    name = codecs.lookup(encoding).name
+    texts = [(data.decode(wide, "replace"), wide) for wide in WIDER.get(name, (name,))]
+    text, name = min(texts, key=lambda pair: pair[0].count("\ufffd") + CLASHING.get(pair[1], 0))
+    return text, name, text.count("\ufffd")
+
+
+def _text_only(text: str) -> str:
+    """Refuse what is no text, and take stray control characters out of what is."""
+    holes = len(CONTROL.findall(text))
+    if holes > 4 and holes > 0.005 * len(text):
+        raise InputError("is not a text (it holds binary data); narrate reads text, EPUB, HTML, Markdown, DOCX and PDF")
+    return CONTROL.sub("", text) if holes else text
+
+
+def _damage(bad: int, name: str) -> tuple[str, ...]:
+    return (f"{bad} characters are damaged (not {name}); they are left out",) if bad else ()
+
+
+def _utf16(data: bytes) -> str | None:
+    """The byte order of UTF-16 without a mark; "-odd" if the file was cut in the middle of its first character."""
+    head = data[:40_000]
+    scores = {}
+    for order in ("utf-16-le", "utf-16-be"):
+        for odd, suffix in ((0, ""), (1, "-odd")):
+            text = head[odd:].decode(order, "replace")
+            scores[order + suffix] = len(FREQUENT.findall(text)) / max(1, len(text))
+    best = max(scores, key=lambda key: scores[key])
+    return best if scores[best] > 0.05 else None
+
+
+def _nearly_utf8(data: bytes) -> Decoded | None:
+    """UTF-8 with a few broken bytes: other encodings hardly ever make a valid sequence, so four to one will do."""
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    if 4 * bad > sum(map(len, re.findall("[^\x00-\x7f\ufffd]+", text))):
+        return None
+    return Decoded(clean(_text_only(text)), "utf-8", _damage(bad, "utf-8"))
+
+
+def _guess(data: bytes, language: str | None) -> Decoded:
+    """Let lines of the file vote (a broken byte spoils one line, not the file), then see how many holes are left."""
+    candidates = CANDIDATES.get(language, LATIN) if language else ALL_CANDIDATES
+    votes = {"cp1252": 1.0} if _only_quotes(data) else _votes(data, candidates)
+    order = sorted(votes, key=lambda name: -votes[name]) or list(candidates)
+    readings = [_lenient(data, name) for name in order[:3]]
+    text, name, bad = min(readings, key=lambda reading: reading[2] > 0.01 * len(reading[0]))
+    if bad > 0.05 * len(text):
+        raise InputError("is in no encoding that narrate knows; if it is a text, say which one with --encoding")
+    family = WIDER.get(name, (name,))
+    sure = sum(vote for other, vote in votes.items() if other in family or WIDER.get(other) == family)
+    warnings = _damage(bad, name)
+    if bad > 0.005 * len(text) or sure < 0.75 * sum(votes.values()):
+        warnings += (f"the encoding looks like {name}, but that is a guess: if the words are wrong, say --encoding",)
+    return Decoded(clean(_text_only(text)), name, warnings)
+
+
+def _only_quotes(data: bytes) -> bool:
+    """True if nothing but cp1252's “ ” ‘ ’ – — … ™ goes beyond ASCII (MacRoman would make ì and î of them)."""
+    beyond = data.translate(None, bytes(range(0x80)))
+    return len(beyond.translate(None, b"\x85\x91\x92\x93\x94\x95\x96\x97\x99")) <= 0.05 * len(beyond)
+
+
+def _votes(data: bytes, candidates: tuple[str, ...]) -> dict[str, float]:
+    """Which codec chardet hears in each sample of lines that hold more than ASCII; its confidence is the vote."""
+    import chardet
+
+    samples: list[bytes] = [b""]
+    for line in data.split(b"\n"):
+        if line.isascii():
+            continue
+        if len(samples[-1]) >= SAMPLE_BYTES:
+            samples.append(b"")
+        samples[-1] += line[:2000] + b"\n"
+    votes: dict[str, float] = defaultdict(float)
+    for sample in samples[:: 1 + len(samples) // SAMPLES]:
+        answer = chardet.detect(sample, include_encodings=candidates, prefer_superset=True)
+        if answer["encoding"] and answer["confidence"]:
+            votes[codecs.lookup(answer["encoding"]).name] += answer["confidence"]
+    return votes

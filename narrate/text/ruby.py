@@ -1,0 +1,111 @@
+"""Readings: which characters a 《reading》 belongs to, which readings are none, and the memory for names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from narrate.text.document import Paragraph, Piece
+
+HAN = "㐀-䶿一-鿿豈-﫿𠀀-𲎯々〆〇仝"
+# The characters without ｜ that a reading belongs to: the run of one script right before it, as aozora2html has it.
+BASES = tuple(
+    re.compile(f"[{script}]+$")
+    for script in (f"{HAN}ヶヵ〓", "ぁ-ゖゝゞ", "ァ-ヺーヽヾ", "Ａ-Ｚａ-ｚ０-９Α-ωА-я", "A-Za-zÀ-ɏ0-9&'-")
+)
+HAN_BASE = BASES[0]
+KANA = re.compile("[ぁ-ヺー・ 　]+")
+HONORIFIC = (
+    "(?:さん|さま|ちゃん|くん|君|様|氏|殿|先生|嬢|夫人|公|翁|博士|教授|大尉|中尉|少尉|大佐|大将|和尚|坊|姫|兄|姉)"
+)
+HAN_RUN = re.compile(f"[{HAN}]{{2,}}")
+FOLLOWED = re.compile(HONORIFIC)
+
+
+def base_length(before: str, only_han: bool = False) -> int:
+    """How many characters at the end of `before` a reading that follows them belongs to."""
+    for pattern in (HAN_BASE,) if only_han else BASES:
+        if match := pattern.search(before[-40:]):
+            return len(match[0])
+    return 0
+
+
+def is_reading(reading: str, base: str) -> bool:
+    """False for emphasis 《・・・》, for 《ママ》 ("so in the original") and 《×》: there the base itself is said."""
+    if reading in ("ママ", "ﾏﾏ", "まま", "原") and "母" not in base and "儘" not in base:
+        return False
+    return any(character.isalnum() and character not in "○●◎" for character in reading)
+
+
+def remember(paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
+    """Let names keep their reading: 苦沙弥《くしゃみ》先生 once, and 苦沙弥 sounds the same wherever it stands alone.
+
+    A name is, to be safe, two or more Chinese characters whose every ruby in the book is the same kana, that had it
+    at their first mention, and that carry an honorific somewhere. Alone means: no Chinese character next to it.
+    """
+    rows = list(paragraphs)
+    readings = _names(rows)
+    if not readings:
+        yield from rows
+        return
+    longest_first = "|".join(sorted(readings, key=len, reverse=True))
+    name = re.compile(f"(?<![{HAN}])(?:{longest_first})(?=(?:{HONORIFIC})|(?![{HAN}]))")
+    for row in rows:
+        if any(piece.spoken is None and not piece.whole and name.search(piece.text) for piece in row.pieces):
+            row = replace(
+                row, pieces=tuple(part for piece in row.pieces for part in _with_names(piece, name, readings))
+            )
+        yield row
+
+
+def _names(rows: list[Paragraph]) -> dict[str, str]:
+    """The names of a book and their readings, by the rule of `remember`."""
+    first: dict[str, int] = {}
+    found: dict[str, set[str]] = {}
+    honoured: set[str] = set()
+    for row in rows:
+        for piece, after in zip(row.pieces, (*row.pieces[1:], None), strict=True):
+            if piece.spoken and len(piece.text) > 1 and HAN_BASE.fullmatch(piece.text):
+                found.setdefault(piece.text, set()).add(piece.spoken)
+                first.setdefault(piece.text, piece.start)
+                if after and after.start == piece.end and FOLLOWED.match(after.text):
+                    honoured.add(piece.text)
+    once = {base: min(said) for base, said in found.items() if len(said) == 1 and KANA.fullmatch(min(said))}
+    early, alone = set(), set()
+    for base, start, has_honorific in _mentions(rows, once):
+        alone.add(base)
+        if start < first[base]:
+            early.add(base)
+        elif has_honorific:
+            honoured.add(base)
+    return {base: said for base, said in once.items() if base in alone and base in honoured and base not in early}
+
+
+def _mentions(rows: list[Paragraph], bases: Collection[str]) -> Iterator[tuple[str, int, bool]]:
+    """Where a base stands without ruby, alone or with an honorific: base, place, whether with one."""
+    for row in rows:
+        for piece in row.pieces:
+            if piece.spoken is not None:
+                continue
+            for run in HAN_RUN.finditer(piece.text):
+                for end in range(run.start() + 2, min(run.end(), run.start() + 8) + 1):
+                    if (base := piece.text[run.start() : end]) in bases:
+                        has_honorific = bool(FOLLOWED.match(piece.text, end))
+                        if has_honorific or end == run.end():
+                            yield base, piece.start + run.start(), has_honorific
+
+
+def _with_names(piece: Piece, name: re.Pattern[str], readings: dict[str, str]) -> Iterator[Piece]:
+    if piece.whole:
+        yield piece
+        return
+    at = 0
+    for match in name.finditer(piece.text):
+        start, end = match.span()
+        if start > at:
+            yield Piece(piece.text[at:start], piece.start + at, piece.start + start)
+        yield Piece(match[0], piece.start + start, piece.start + end, readings[match[0]])
+        at = end
+    if at < len(piece.text):
+        yield Piece(piece.text[at:], piece.start + at, piece.end)
