@@ -184,8 +184,9 @@ class Bookmarks:
     def _sweep(self) -> None:
         """Remove what processes left that were killed while they wrote."""
         for part in self._folder.glob("*.part"):
-            if part.stat().st_mtime < time.time() - STALE:
-                part.unlink(missing_ok=True)
+            with suppress(OSError):  # its process was faster
+                if part.stat().st_mtime < time.time() - STALE:
+                    part.unlink()
 
     def _paths(self, content: str) -> tuple[Path, Path]:
         name = content.removeprefix(_TAG)

@@ -201,23 +201,25 @@ class Store:
                 self._make_room()
 
     def _write(self, key: str, data: bytes) -> None:
-        """Into the ledger first, then into its place: a kill in between leaves a line too many, not a file unknown."""
+        """Into its place, then into the ledger: who gets our claim must find the take. A kill in between leaves a file
+        that the ledger learns of when it is heard."""
         if self._session is None:
             raise self._shut or OSError(errno.EBADF, "the store is not open")
         part = self._session.part
         try:
             part.write_bytes(data)
-            uses = {**self._uses, key: self._use(len(data))}
-            if self._ask(lambda ledger, session: ledger.kept(session, key, uses), otherwise=False):
-                self._uses = {}
             self._shelf.place(key, part)
         except OSError:
             with suppress(OSError):
                 part.unlink()
             raise
+        uses = self._uses
+        uses[key] = self._use(len(data))
+        if self._ask(lambda ledger, session: ledger.kept(session, key, uses), otherwise=False):
+            self._uses = {}
 
     def claim(self, key: str) -> bool:
-        """True if the take is ours to make; False if another process is making it and it will soon be here.
+        """True if the take is ours to make; False if another process is making it: `get` has it soon, or already.
 
         A claim ends with `put`, `release`, its process, or two minutes after its process last kept a take. It saves
         work and promises nothing: a take made twice does no harm.
@@ -225,12 +227,21 @@ class Store:
         with self._one_at_a_time:
             for _ in range(2):
                 owner = self._ask(lambda ledger, session: ledger.claim(key, session), otherwise="")
-                if not owner or self._session is None or owner == self._session.name:
+                if not owner or self._session is None:
                     return True
+                if owner == self._session.name:
+                    return not self._made_meanwhile(key)
                 if self._session.lives(owner):
                     return False
                 self._leave(owner)
             return True
+
+    def _made_meanwhile(self, key: str) -> bool:
+        """True if another process kept the take, and so ended its claim, after we looked for it in vain."""
+        made = self.get(key) is not None
+        if made:
+            self.release(key)
+        return made
 
     def release(self, key: str) -> None:
         """Give a claim back: the take will not be made after all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -214,6 +215,16 @@ def test_a_place_that_cannot_be_kept_is_said_once(tmp_path: Path) -> None:
     assert len(said) == 1
     assert "\n" not in said[0]
     assert marks.load(book_id(book, None), book.source) is None
+
+
+def test_what_killed_processes_left_is_swept_away(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("old.1.part", "new.2.part"):
+        (folder / name).write_text("half")
+    os.utime(folder / "old.1.part", (0, 0))
+    book, place = at_sentence(sentences(9), 3)
+    Bookmarks(folder).save(book_id(book, None), place, lasting=True)
+    assert [path.name for path in folder.glob("*.part")] == ["new.2.part"]
 
 
 WRITER = """
