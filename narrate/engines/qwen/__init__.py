@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from narrate.clip import Clip
 from narrate.engines import VoiceEntry
@@ -20,23 +20,34 @@ from narrate.voice import Voice
 if TYPE_CHECKING:
     from narrate.engines.qwen.stock import StockRuntime
 
+VOICES = speakers.SPEAKERS
 BATCH = 10
 
 
-class QwenEngine:
+def _rows(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+class Qwen:
     """The Qwen3-TTS models of the `qwen-tts` package, from 0.1.1 on.
 
     `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
     the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
     bfloat16 on CUDA, float32 elsewhere. `batch_size`: rows at once, or "auto" from the free memory. The sampling
-    options are those of `Sampling`. Raises `InputError` for an option it does not know.
+    options are those of `Sampling`. Raises `InputError` for a value that makes no sense.
 
     Building it takes no time; nothing heavier than a config is read before the first `synthesize_batch` or `prepare`.
     """
 
-    name = "qwen"
-    sample_rate = 24_000
-    languages = frozenset(LANGUAGES)
+    OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        **dict.fromkeys(("model", "device", "dtype", "runtime"), str),
+        "batch_size": _rows,
+        "top_k": int,
+        **dict.fromkeys(("temperature", "top_p", "repetition_penalty"), float),
+    }
+    name: ClassVar[str] = "qwen"
+    sample_rate: ClassVar[int] = 24_000
+    languages: ClassVar[frozenset[str]] = frozenset(LANGUAGES)
 
     def __init__(
         self,
@@ -50,10 +61,7 @@ class QwenEngine:
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float | None = None,
-        **unknown: object,
     ) -> None:
-        if unknown:
-            raise InputError(f"The qwen engine has no option {', '.join(sorted(unknown))}.")
         if runtime not in ("auto", "stock"):
             raise InputError(f"--runtime {runtime} is unknown; use auto or stock.")
         if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
@@ -106,7 +114,7 @@ class QwenEngine:
         return speakers.voices(self.model)
 
     def check(self, voice: Voice) -> None:
-        """Raises `InputError` for what this model cannot honour. Loads nothing."""
+        """Raises `InputError` for what this model cannot honour, and for no model. Loads nothing."""
         speakers.check_voice(self.model, voice)
 
     def prepare(self, voice: Voice) -> None:

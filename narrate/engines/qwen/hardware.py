@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,10 +24,10 @@ DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 def choose_device(wanted: str | None) -> str:
     """`wanted` checked, or the best there is: cuda (ROCm's too), then mps, then cpu."""
     if wanted and wanted != "auto":
-        if wanted.partition(":")[0] not in ("cuda", "mps", "cpu"):
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", wanted):
             raise InputError(f"--device {wanted} is unknown; use cuda, cuda:1 …, mps or cpu.")
         return wanted
-    if _torch_has_gpu_code() and _gpu_free_bytes() is not None:
+    if _torch_has_gpu_code() and _gpu_free_bytes(0) is not None:
         return "cuda"
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
@@ -46,7 +47,7 @@ def choose_dtype(device: str, wanted: str | None) -> str:
 def free_bytes(device: str) -> int | None:
     """Free memory of the device; None if it cannot be told."""
     if device.startswith("cuda"):
-        return _gpu_free_bytes()
+        return _gpu_free_bytes(int(device.partition(":")[2] or 0))
     try:
         import psutil
     except ImportError:
@@ -117,14 +118,14 @@ def _torch_has_gpu_code() -> bool:
     return bool(getattr(version, "cuda", None) or getattr(version, "hip", None))
 
 
-def _gpu_free_bytes() -> int | None:
-    """Free memory of the first visible GPU, as its driver's tool tells; None without GPU or tool."""
+def _gpu_free_bytes(number: int) -> int | None:
+    """Free memory of torch's GPU of that number, as the driver's tool tells; None without GPU or tool."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    first = (visible or "0").split(",")[0].strip()
-    if visible == "" or first == "-1":
+    names = [str(number)] if visible is None else visible.split(",")[number : number + 1]
+    if names in ([], [""], ["-1"]):
         return None
     if tool := shutil.which("nvidia-smi"):
-        answer = _ask([tool, f"--id={first}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"])
+        answer = _ask([tool, f"--id={names[0]}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"])
         return int(answer) * 2**20 if answer.isdigit() else None
     if tool := shutil.which("rocm-smi"):
         rows = _ask([tool, "--showmeminfo", "vram", "--csv"]).splitlines()

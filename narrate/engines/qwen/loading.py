@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from narrate.engines.qwen.hardware import check_device
+from narrate.engines.qwen.hardware import check_device, is_out_of_memory
 from narrate.errors import EngineError
 
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
@@ -88,9 +88,11 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
             attn_implementation="sdpa",
             local_files_only=True,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise EngineError(f"{folder} does not hold a Qwen3-TTS model that can be loaded: {first_line}") from error
+    except Exception as error:  # the package, transformers and safetensors have no family of errors in common
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise EngineError(f"{folder} does not fit into memory: use --model 0.6B, or --device cpu.") from error
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise EngineError(f"{folder} does not hold a Qwen3-TTS model that can be loaded: {cause}") from error
     finally:
         if shown:
             progress.enable_progress_bar()

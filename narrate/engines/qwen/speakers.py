@@ -5,18 +5,19 @@ from __future__ import annotations
 from narrate.engines import VoiceEntry
 from narrate.engines.qwen.models import Model
 from narrate.errors import InputError
+from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
 SPEAKERS = (
     VoiceEntry("ono_anna", ("ja",), "Japanese, young woman, light and playful"),
     VoiceEntry("serena", ("zh",), "Chinese, young woman, warm and gentle"),
+    VoiceEntry("ryan", ("en",), "English, man, strong rhythm"),
+    VoiceEntry("sohee", ("ko",), "Korean, woman, warm and rich in feeling"),
     VoiceEntry("vivian", ("zh",), "Chinese, young woman, bright with an edge"),
     VoiceEntry("uncle_fu", ("zh",), "Chinese, older man, low and mellow"),
     VoiceEntry("dylan", ("zh",), "Chinese with a Beijing accent, young man, clear"),
     VoiceEntry("eric", ("zh",), "Chinese with a Sichuan accent, man, lively and husky"),
-    VoiceEntry("ryan", ("en",), "English, man, strong rhythm"),
     VoiceEntry("aiden", ("en",), "American English, man, sunny and clear"),
-    VoiceEntry("sohee", ("ko",), "Korean, woman, warm and rich in feeling"),
 )
 _ELSEWHERE = "ryan"  # every voice speaks all ten languages; the other six have no native one
 
@@ -43,6 +44,8 @@ def speaker_for(model: Model, voice: Voice, language: str) -> str:
 
 def check_voice(model: Model, voice: Voice) -> None:
     """Raises `InputError` for what the model would have to ignore: one line with what to use instead."""
+    if voice.language is not None and voice.language not in LANGUAGES:
+        raise InputError(f"Qwen3-TTS does not speak '{voice.language}', only {', '.join(LANGUAGES)}.")
     if model.kind == "custom_voice":
         if voice.reference is not None or voice.reference_text:
             raise InputError("A reference recording needs a model that clones voices: use --model base.")
