@@ -1,7 +1,7 @@
 """A Qwen3-TTS checkpoint without weights: random numbers in the released shape, which the genuine package loads.
 
-What it says is noise, but noise of speech's form: rows end by themselves, at varied lengths, and the vocoder is not
-silent. As a program it makes one for the benchmarks:
+What it says is noise, but noise of speech's form: rows end by themselves, after about as long as their text would take
+to say, and the vocoder is not silent. As a program it makes one for the benchmarks:
 
     python tests/qwen_checkpoint.py FOLDER --size 0.6b --kind custom_voice
 """
@@ -17,7 +17,9 @@ from typing import Any, Literal
 Size = Literal["tiny", "0.6b", "1.7b"]
 Kind = Literal["custom_voice", "base", "voice_design"]
 
+PAD = 2148  # the code that stands beside the text in the prompt
 END = 2150  # the code that ends a row
+FRAMES_PER_TOKEN = 0.75  # a token is a byte here
 
 LANGUAGE_IDS = {
     "chinese": 2055,
@@ -188,12 +190,42 @@ def _write_network(folder: Path, size: Size, config: dict[str, Any]) -> None:
     finally:
         torch.set_default_dtype(usual)
     with torch.no_grad():
-        for embedding in (network.talker.model.text_embedding, network.talker.model.codec_embedding):
-            embedding.weight.normal_(std=1.0 / math.sqrt(embedding.weight.shape[1]))
-        head = network.talker.codec_head.weight
-        head.normal_(std=1.0 / math.sqrt(head.shape[1]))
-        head[END] *= 3.0
+        _enliven(network.talker)
+        _pace(network.talker)
     _save(network, folder)
+
+
+def _enliven(talker: Any) -> None:
+    """Numbers of the size that trained ones have: the package's own initial ones make every code equally likely."""
+    talker.model.codec_embedding.weight.normal_()
+    for embedding in talker.code_predictor.model.codec_embedding:
+        embedding.weight.normal_(std=0.25)
+    for head in (talker.codec_head, *talker.code_predictor.lm_head):
+        head.weight.normal_(std=1 / math.sqrt(head.weight.shape[1]))
+
+
+def _pace(talker: Any) -> None:
+    """Let a row end after about as many frames as its text would take to say, instead of at random.
+
+    Place 0 of the hidden state tells text (negative) from frames (positive); a head of the first layer that attends to
+    everything alike writes the mean of it to place 1, which nothing else touches; the end's score follows place 1.
+    """
+    model, attention = talker.model, talker.model.layers[0].self_attn
+    talker.text_projection.linear_fc2.weight[:2] = 0
+    for embedding in (model.codec_embedding, *talker.code_predictor.model.codec_embedding):
+        embedding.weight[:, :2] = 0
+    model.codec_embedding.weight[:2048, 0] = 1.4  # a frame's embeddings add up to this root mean square
+    model.codec_embedding.weight[PAD, 0] = -FRAMES_PER_TOKEN
+    for layer in model.layers:
+        layer.self_attn.o_proj.weight[:2] = 0
+        layer.mlp.down_proj.weight[:2] = 0
+    attention.q_proj.weight[: attention.head_dim] = 0
+    attention.v_proj.weight[0] = 0
+    attention.v_proj.weight[0, 0] = 1
+    attention.o_proj.weight[1, 0] = 2
+    talker.codec_head.weight[:, :2] = 0
+    talker.codec_head.weight[END] *= 3  # some luck
+    talker.codec_head.weight[END, 1] = 60
 
 
 def _save(network: Any, folder: Path) -> None:
