@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
+from narrate.bookmark import BookId, book_id
 from narrate.errors import InputError
 from narrate.pipeline import Growing
 from narrate.text import arrivals, chapters, chunks, normalize, readers
@@ -31,7 +33,7 @@ class TextOptions:
     max_chars: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Book:
     """`document` is None for a text that is still being written; its chunks come as its sentences do."""
 
@@ -46,13 +48,46 @@ class Book:
     def title(self) -> str:
         return (self.document.title if self.document else "") or self.name
 
+    @property
+    def author(self) -> str:
+        return self.document.author if self.document else ""
+
+    @cached_property
+    def identity(self) -> BookId:
+        """What the book is known by; text that is still being written is known by nothing."""
+        return book_id(self.document, self.path) if self.document else BookId("", "", self.name)
+
+    @cached_property
+    def extent(self) -> tuple[int, int]:
+        """Where in the source the text that will be spoken begins and ends."""
+        pieces = [
+            piece
+            for chapter in (self.document.chapters if self.document else ())
+            for paragraph in (*chapter.paragraphs[:1], *chapter.paragraphs[-1:])
+            for piece in paragraph.pieces
+        ]
+        return (pieces[0].start, pieces[-1].end) if pieces else (0, 0)
+
+    def share(self, chunk: Chunk) -> float | None:
+        """How much of the book is over when the chunk is, 0 … 1; None for text that is still being written."""
+        first, last = self.extent
+        return (chunk.end - first) / (last - first) if last > first else None
+
     def script(self, lengths: chunks.Lengths) -> Growing[Chunk]:
         """The chunks of the book, cut to suit an engine unless the listener set their size."""
         if self.options.max_chars is not None:
             lengths = chunks.Lengths.of(self.options.max_chars)
         source: Iterable[Chunk | None]
         if self.document is None:
-            source = arrivals.arriving_chunks(sys.stdin.fileno(), self.content, lengths, language=self.language)
+            sayable = partial(_sayable, options=self.options)
+            source = arrivals.arriving_chunks(
+                sys.stdin.fileno(),
+                self.content,
+                lengths,
+                language=self.language,
+                mixed=self.options.mixed,
+                sayable=sayable,
+            )
         else:
             source = chunks.cut(self.document, lengths, mixed=self.options.mixed)
         return Growing(source)

@@ -1,4 +1,7 @@
-"""What the listener sees on stderr while a book is read: a panel in a terminal, plain lines elsewhere, nothing with -q."""
+"""What the listener sees on stderr while a book is read: a panel in a terminal, plain lines elsewhere.
+
+With -q only what went wrong is said.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,11 @@ class Display(Protocol):
     def show(self, progress: Progress) -> None: ...
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """A line that stays: what the listener must know, even with -q."""
+        ...
+
+    def note(self, line: str) -> None:
+        """A line that stays: what is good to know."""
         ...
 
     def __exit__(
@@ -99,14 +106,18 @@ class _Lines:
             return
         if progress.chunk.title != self._title:
             self._title = progress.chunk.title
-            self.say(f"Chapter {progress.chunk.chapter}: {self._title}")
+            self.note(f"Chapter {progress.chunk.chapter}: {self._title}" if self._title else "")
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + PLAIN_EVERY
             share = "" if progress.share is None else f"{progress.share:.0%} · "
-            self.say(share + figures(progress))
+            self.note(share + figures(progress))
 
     def say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
+
+    def note(self, line: str) -> None:
+        if line and not self._quiet:
+            self.say(line)
 
 
 class _Panel:
@@ -131,6 +142,8 @@ class _Panel:
 
     def say(self, line: str) -> None:
         self._live.console.print(line, markup=False)
+
+    note = say
 
 
 def _panel(progress: Progress, width: int) -> RenderableType:

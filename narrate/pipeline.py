@@ -176,7 +176,13 @@ class Growing(Generic[T]):
         self._source = iter(items)
         self._items: list[T] = []
         self._complete = False
+        self._waiting = False
         self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> bool:
+        """True if the last look found that the next item has not arrived yet."""
+        return self._waiting
 
     def get(self, position: int) -> T | None:
         """The item at `position` ≥ 0; None past the end, or if it has not arrived yet."""
@@ -189,6 +195,7 @@ class Growing(Generic[T]):
                 except StopIteration:
                     self._complete = True
                     break
+                self._waiting = item is None
                 if item is None:
                     break
                 self._items.append(item)
@@ -224,6 +231,11 @@ class Wishes:
     @property
     def jumping(self) -> bool:
         return self._jump is not None
+
+    @property
+    def aim(self) -> int | None:
+        """The place to go to, if there is a wish to."""
+        return self._jump
 
     def pause(self, paused: bool) -> None:
         self._set(paused=paused)

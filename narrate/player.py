@@ -34,8 +34,9 @@ class Player:
     ahead_seconds: float = 120.0
     listening: bool = False
     on_chunk: Callable[[Chunk], object] = lambda _: None
+    rest: Callable[[], object] = lambda: None
+    place: int = field(default=0, init=False)
     chunk: Chunk | None = field(default=None, init=False)
-    played_seconds: float = field(default=0.0, init=False)
     written_seconds: float = field(default=0.0, init=False)
     _ahead: Ahead[Clip] | None = field(default=None, init=False)
     _stretch: Stretch | None = field(default=None, init=False)
@@ -48,60 +49,55 @@ class Player:
 
     def play(self, place: int = 0) -> None:
         """Play from the chunk at `place` to the end of the script, or until the listener stops."""
+        self.place = place
         self.narrator.planner.buffered = lambda: self.buffered_seconds
-        next_place: int | None = place
-        while next_place is not None and not self.wishes.stopping:
-            next_place = self._play_from(next_place)
+        while not self.wishes.stopping and not self._play_on():
+            self.narrator.planner.restart()
 
-    def _play_from(self, place: int) -> int | None:
-        """Play with clips made from `place` on. Returns a place these clips do not lead to, or None at the end."""
-        clips = self.narrator.clips(self.script.since(place), place)
+    def _play_on(self) -> bool:
+        """Play with clips made from `place` on. True at the end, False at a place that these clips do not lead to."""
+        due = self.place  # the index of the next clip that `ahead` will give
+        clips = self.narrator.clips(self.script.since(due), due)
         with Ahead(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as ahead:
             self._ahead = ahead
-            due = place  # the index of the next clip that `ahead` will give
             while not self.wishes.stopping:
-                self.wishes.wait_while_paused()
-                place = self._wished(place)
-                if place > max(due, self.narrator.reach):
-                    return self._leave(place)
-                if place < due:
-                    if not self._play_again(place):
-                        return self._leave(place)
-                    place += not self.wishes.jumping
+                self._wait_while_paused()
+                self._follow_wish()
+                if self.place > max(due, self.narrator.reach):
+                    return False
+                if self.place < due:
+                    if not self._play_again():
+                        return False
                     continue
                 clip = ahead.take(HEARTBEAT if self.listening else None)
-                if clip is None:
-                    if ahead.exhausted and self._at_end(ahead):
-                        return None
-                    continue
-                due = clip.index + clip.final
-                if clip.index == place:
-                    self._sound(clip)
-                    place += clip.final and not self.wishes.jumping
-        return None
+                if clip is not None:
+                    due = clip.index + clip.final
+                    if clip.index == self.place:
+                        self._sound(clip)
+                elif ahead.exhausted and ahead.held == 0 and not self.wishes.jumping:
+                    return True
+                elif self.script.waiting:
+                    self.rest()
+        return True
 
-    def _at_end(self, ahead: Ahead[Clip]) -> bool:
-        """True at the end of the book; with nothing left to play, a last wish to go back may still come."""
-        return ahead.held == 0 and not self.wishes.jumping
+    def _wait_while_paused(self) -> None:
+        if self.wishes.paused:
+            self.rest()
+            self.wishes.wait_while_paused()
 
-    def _leave(self, place: int) -> int:
-        self.narrator.planner.restart()
-        return place
+    def _follow_wish(self) -> None:
+        wish = self.wishes.take_jump()
+        if wish is not None:
+            self.place = max(0, wish)
+            self._stretch = None
 
-    def _wished(self, place: int) -> int:
-        jump = self.wishes.take_jump()
-        if jump is None:
-            return place
-        self._stretch = None
-        return max(0, jump)
-
-    def _play_again(self, place: int) -> bool:
+    def _play_again(self) -> bool:
         """Play a chunk that went by before, from the store; False if it has to be made anew."""
-        chunk = self.script.get(place)
+        chunk = self.script.get(self.place)
         kept = self.narrator.takes.get(self.narrator.key(chunk)) if chunk else None
         if kept is None:
             return False
-        self._sound(Clip(place, kept.samples, kept.sample_rate))
+        self._sound(Clip(self.place, kept.samples, kept.sample_rate))
         return True
 
     def _sound(self, clip: Clip) -> None:
@@ -114,11 +110,11 @@ class Player:
         samples = join([clip.samples, silence(chunk.pause, clip.sample_rate)]) if clip.final else clip.samples
         step = round(BLOCK * clip.sample_rate) if self.listening else max(1, len(samples))
         for start in range(0, len(samples), step):
-            self.wishes.wait_while_paused()
+            self._wait_while_paused()
             if self.wishes.jumping or self.wishes.stopping:
                 return
             self._write(clip, samples[start : start + step], last=clip.final and start + step >= len(samples))
-        self.played_seconds += len(samples) / clip.sample_rate
+        self.place += clip.final
 
     def _write(self, clip: Clip, samples: Samples, *, last: bool) -> None:
         speed = self.wishes.speed

@@ -1,0 +1,317 @@
+"""The `narrate` command: arguments in, one call, messages and exit code out. Nothing heavy is imported for --help."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from narrate.arguments import (
+    AsJson,
+    BatchSize,
+    Chapters,
+    Clear,
+    ComputeDevice,
+    Debug,
+    Describe,
+    Dictionary,
+    Dtype,
+    Encoding,
+    EngineName,
+    FootnoteChoice,
+    Footnotes,
+    Force,
+    FreshTakes,
+    FromStart,
+    Instruct,
+    Language,
+    ListChapters,
+    MaxChars,
+    Mixed,
+    Model,
+    NoStore,
+    OnlyEngine,
+    Output,
+    Play,
+    Quiet,
+    Reference,
+    ReferenceText,
+    RepetitionPenalty,
+    Ruby,
+    RubyChoice,
+    RubyMemory,
+    Runtime,
+    Seed,
+    SoundDevice,
+    Source,
+    Speed,
+    SpellOut,
+    Start,
+    Stats,
+    StoreFolder,
+    Temperature,
+    TopK,
+    TopP,
+    Verify,
+    Version,
+    VoiceName,
+)
+from narrate.errors import ClosedPipe, InputError, NarrateError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+READ = "read"
+
+
+@app.command(READ)
+def read(
+    source: Source,
+    output: Output = None,
+    play: Play = False,
+    force: Force = False,
+    engine: EngineName = "auto",
+    voice: VoiceName = None,
+    language: Language = None,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    start: Start = None,
+    from_start: FromStart = False,
+    list_chapters: ListChapters = False,
+    chapters: Chapters = None,
+    batch_size: BatchSize = "10",
+    max_chars: MaxChars = None,
+    device: SoundDevice = None,
+    encoding: Encoding = None,
+    ruby: RubyChoice = Ruby.reading,
+    ruby_memory: RubyMemory = True,
+    footnotes: FootnoteChoice = Footnotes.skip,
+    dictionary: Dictionary = None,
+    spell_out: SpellOut = False,
+    mixed: Mixed = False,
+    store: StoreFolder = None,
+    no_store: NoStore = False,
+    fresh_takes: FreshTakes = False,
+    model: Model = None,
+    instruct: Instruct = None,
+    describe: Describe = None,
+    reference: Reference = None,
+    reference_text: ReferenceText = None,
+    compute: ComputeDevice = None,
+    dtype: Dtype = None,
+    runtime: Runtime = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    version: Version = False,
+) -> None:
+    """Read INPUT aloud; with -o write a file instead.
+
+    Other commands, each with its own --help: chunks, voices, devices, books, store, bench, doctor.
+    """
+    del debug, version
+    from narrate.book import TextOptions
+    from narrate.reading import Request
+    from narrate.reading import read as read_book
+    from narrate.voice import Voice
+
+    text = TextOptions(
+        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+    )
+    if list_chapters:
+        from narrate.listing import list_chapters as show_chapters
+
+        show_chapters(source, text)
+        return
+    engine_options = {
+        "model": model, "device": compute, "dtype": dtype, "runtime": runtime, "temperature": temperature,
+        "top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty,
+    }  # fmt: skip
+    request = Request(
+        source=source,
+        text=text,
+        voice=Voice(voice, language, speed, seed, instruct, describe, reference, reference_text),
+        engine=engine,
+        engine_options={name: value for name, value in engine_options.items() if value is not None},
+        output=output,
+        play=play,
+        force=force or _may_replace(output),
+        start="" if from_start else start,
+        batch_size=_batch_size(batch_size),
+        device=device,
+        store=None if no_store else _store_folder(store),
+        fresh_takes=fresh_takes,
+        quiet=quiet,
+    )
+    code = read_book(request)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def chunks(
+    source: Source,
+    language: Language = None,
+    engine: EngineName = "auto",
+    max_chars: MaxChars = None,
+    chapters: Chapters = None,
+    encoding: Encoding = None,
+    ruby: RubyChoice = Ruby.reading,
+    ruby_memory: RubyMemory = True,
+    footnotes: FootnoteChoice = Footnotes.skip,
+    dictionary: Dictionary = None,
+    spell_out: SpellOut = False,
+    mixed: Mixed = False,
+    as_json: AsJson = False,
+    stats: Stats = False,
+    debug: Debug = False,
+) -> None:
+    """Show what will be spoken, without speaking."""
+    del debug
+    from narrate.book import TextOptions
+    from narrate.listing import list_chunks
+
+    text = TextOptions(
+        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+    )
+    list_chunks(source, text, engine, as_json=as_json, stats=stats)
+
+
+@app.command()
+def voices(
+    engine: OnlyEngine = None,
+    debug: Debug = False,
+) -> None:
+    """List the voices: name, languages, engine, description."""
+    del debug
+    from narrate.listing import list_voices
+
+    list_voices(engine)
+
+
+@app.command()
+def devices(debug: Debug = False) -> None:
+    """List the sound devices, by number and name, for --sound-device."""
+    del debug
+    from narrate.listing import list_devices
+
+    list_devices()
+
+
+@app.command()
+def books(debug: Debug = False) -> None:
+    """List what was read, how far, and how much of it is stored."""
+    del debug
+    from narrate.listing import list_books
+
+    list_books(_store_folder(None))
+
+
+@app.command()
+def store(
+    folder: StoreFolder = None,
+    clear: Clear = False,
+    verify: Verify = False,
+    debug: Debug = False,
+) -> None:
+    """Show how much sound is stored, and for which books."""
+    del debug
+    from narrate.listing import show_store
+
+    show_store(_store_folder(folder), clear=clear, verify=verify)
+
+
+def _store_folder(named: Path | None) -> Path:
+    from narrate.job import home
+
+    return named or home() / "store"
+
+
+def _batch_size(text: str) -> int | None:
+    """Raises InputError for what is neither "auto" nor a number from 1 on."""
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"--batch-size {text} is no size. Use a number from 1 on, or auto.")
+    return int(text)
+
+
+def _may_replace(output: str | None) -> bool:
+    """Ask, if there is somebody to ask, whether an existing file may be replaced."""
+    if output is None or output == "-" or not Path(output).is_file():
+        return False
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(f"{output} exists already. Replace it?", err=True)
+
+
+class Ended(SystemExit):
+    """The terminal was closed, or somebody ended the program: everything is finished properly first."""
+
+
+def _end_properly() -> None:
+    import signal
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Ended(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """`narrate book.txt` is `narrate read book.txt`: what is no command is the book's name, or an option of reading."""
+    if not arguments:
+        return [READ, "--help"]
+    names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    return arguments if arguments[0] in names else [READ, *arguments]
+
+
+def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    with suppress(OSError):
+        print(f"narrate: {message}", file=sys.stderr)
+    return code
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and translate every outcome into a line on stderr and an exit code."""
+    debug = "--debug" in arguments
+    try:
+        return int(app(_with_command(arguments), prog_name="narrate", standalone_mode=False) or 0)
+    except NarrateError as error:
+        return _fail(error, str(error), error.exit_code, debug=debug)
+    except BrokenPipeError as error:
+        gone = ClosedPipe("the program that was reading standard output has gone; stopped.")
+        return _fail(error, str(gone), gone.exit_code, debug=debug)
+    except typer.Abort as error:
+        return _fail(error, "stopped.", 1, debug=debug)
+    except typer.TyperException as error:
+        return _fail(error, error.format_message(), error.exit_code, debug=debug)
+    except Exception as error:
+        message = f"this is a defect ({type(error).__name__}: {error}). Please report it with the output of --debug."
+        return _fail(error, " ".join(message.split()), 1, debug=debug)
+
+
+def main() -> NoReturn:
+    """The `narrate` command."""
+    _end_properly()
+    code = run(sys.argv[1:])
+    if code == ClosedPipe.exit_code:
+        sys.stdout = None  # type: ignore[assignment]  # nothing more can be written: no complaint at exit
+    raise SystemExit(code)

@@ -1,0 +1,142 @@
+"""What narrate prints on standard output: chunks, chapters, voices, devices, books, the store."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from narrate.book import Book, TextOptions, open_book
+from narrate.bookmark import Bookmarks
+from narrate.engines import ENGINES, choose_engine, find_engine
+from narrate.errors import InputError
+from narrate.job import Store, home
+from narrate.reading import engine_lengths
+from narrate.text import chunks as chunking
+from narrate.text.document import Chunk
+
+_JSON_FIELDS = ("index", "chapter", "title", "text", "spoken", "language", "pause", "start", "end")
+
+
+def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, stats: bool) -> None:
+    """Print the chunks of a book as an engine would get them, one to a line; or their statistics."""
+    book = open_book(source, text)
+    _warn(book)
+    name = choose_engine(book.language)[0] if engine == "auto" else engine.partition(":")[0]
+    chunks = (chunk for chunk in book.script(engine_lengths(name)).since(0) if chunk is not None)
+    if stats:
+        _print_stats(chunks)
+        return
+    for chunk in chunks:
+        if as_json:
+            facts = asdict(chunk)
+            print(json.dumps({name: facts[name] for name in _JSON_FIELDS}, ensure_ascii=False))
+        else:
+            print(_line(chunk))
+
+
+def _line(chunk: Chunk) -> str:
+    text = " ".join(chunk.text.split())
+    spoken = " ".join(chunk.spoken.split())
+    said = "" if spoken == text else f"  → {spoken}"
+    return f"{chunk.index:6} {chunk.chapter:4} {chunk.pause:4.2f} s  {text}{said}"
+
+
+def _print_stats(chunks: Iterable[Chunk]) -> None:
+    found = chunking.stats(iter(chunks))
+    print(f"{found.chunks} chunks, {found.characters} characters, {found.share_whole:.2%} end where a sentence ends")
+    most = max(found.histogram.values(), default=1)
+    for length, count in sorted(found.histogram.items()):
+        print(f"{length:5}–{length + 9:<5} {count:6} {'█' * round(50 * count / most)}")
+
+
+def _warn(book: Book) -> None:
+    for warning in book.document.warnings if book.document else ():
+        print(warning, file=sys.stderr)
+
+
+def list_chapters(source: str, text: TextOptions) -> None:
+    """Print the chapters of a book: number, title, length of its text in letters."""
+    book = open_book(source, text)
+    _warn(book)
+    if book.document is None:
+        raise InputError("Text that is still being written has no chapters yet.")
+    for chapter in book.document.chapters:
+        letters = sum(len(paragraph.text) for paragraph in chapter.paragraphs)
+        print(f"{chapter.number:4}  {chapter.title or '(no title)'}  ({letters} characters)")
+
+
+def list_voices(engine: str | None) -> None:
+    """Print every voice: name, languages, engine, description."""
+    entries = ENGINES if engine is None else (find_engine(engine),)
+    rows = []
+    for entry in entries:
+        missing = entry.missing()
+        if missing is not None:
+            print(f"({missing})", file=sys.stderr)
+            continue
+        for voice in entry.voices():
+            rows.append((voice.name, " ".join(voice.languages), entry.name, voice.description))
+    _table(rows)
+
+
+def list_devices() -> None:
+    """Print the sound devices that can play."""
+    from narrate.sinks.speaker import devices
+
+    found = devices()
+    if not found:
+        raise InputError("There is no sound device here. Write a file instead: narrate INPUT -o book.wav")
+    _table([(str(device.number), device.name, "default" if device.default else "") for device in found])
+
+
+def list_books(store: Path) -> None:
+    """Print what was read, the latest first."""
+    rows = []
+    with Store(store) as takes:
+        stored = takes.books()
+    for reading in Bookmarks(home() / "places").books():
+        kept = stored.get(reading.book.content)
+        rows.append(
+            (
+                f"{reading.place.fraction:4.0%}",
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when)),
+                f"{kept.bytes / 1e6:.1f} MB" if kept else "-",
+                reading.book.title,
+                reading.book.path or "(standard input)",
+            )
+        )
+    if not rows:
+        print("Nothing was read yet.", file=sys.stderr)
+    _table(rows)
+
+
+def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
+    """Print the size of the store; check it or clear it if asked."""
+    with Store(folder) as takes:
+        if verify:
+            health = takes.verify()
+            print(f"{health.whole.takes} takes are whole, {len(health.damaged)} were damaged and are removed")
+        if clear:
+            gone = takes.clear()
+            print(f"removed {gone.takes} takes, {gone.bytes / 1e6:.1f} MB")
+        size = takes.size()
+        print(f"{folder}: {size.takes} takes, {size.bytes / 1e6:.1f} MB")
+        titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
+        _table(
+            [
+                (f"{kept.takes}", f"{kept.bytes / 1e6:.1f} MB", titles.get(book, book[:15] or "(no book)"))
+                for book, kept in sorted(takes.books().items(), key=lambda item: -item[1].bytes)
+            ]
+        )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell, the last as long as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        print("  ".join([*cells, row[-1]]).rstrip())

@@ -1,0 +1,295 @@
+"""One reading of a book, from what the listener asked for to the last sample. Listening and export differ in sinks."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from narrate.book import Book, TextOptions, open_book
+from narrate.bookmark import Bookmarks, place_of
+from narrate.display import Display, Progress, clock, open_display
+from narrate.engines import BatchEngine, Engine, choose_engine, find_engine, load_engine
+from narrate.errors import InputError
+from narrate.feed import Takes
+from narrate.job import Memory, Store, home, take_key
+from narrate.keys import Keys
+from narrate.listening import Hand
+from narrate.narrator import Narrator
+from narrate.pipeline import Beside, Growing
+from narrate.planner import Planner, chunk_seconds
+from narrate.player import Player
+from narrate.sinks import Sink, check_target, open_sink
+from narrate.sinks.speaker import Speaker
+from narrate.text.chunks import Lengths
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+
+BATCH = 10
+GLANCE = 0.1  # seconds between two looks at the keyboard and at the figures
+NOT_ALL_SPOKEN = 3  # exit code
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the listener asked for: plain data from the command line.
+
+    `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
+    `store`: the folder for takes, None for none. `batch_size` None is what suits the engine here.
+    """
+
+    source: str
+    text: TextOptions = field(default_factory=TextOptions)
+    voice: Voice = field(default_factory=Voice)
+    engine: str = "auto"
+    engine_options: Mapping[str, object] = field(default_factory=dict)
+    output: str | None = None
+    play: bool = False
+    force: bool = False
+    start: str | None = None
+    batch_size: int | None = 10
+    device: str | None = None
+    store: Path | None = None
+    fresh_takes: bool = False
+    quiet: bool = False
+
+    @property
+    def listening(self) -> bool:
+        return self.play or self.output is None
+
+
+def read(request: Request, stderr: TextIO = sys.stderr) -> int:
+    """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
+    if request.output is not None:
+        check_target(request.output, force=request.force)
+    book = open_book(request.source, request.text)
+    display = open_display(stderr, quiet=request.quiet)
+    with ExitStack() as stack:
+        engine = stack.enter_context(closing(_engine(request, book, display)))
+        opening = Beside(partial(Speaker, engine.sample_rate, request.device)) if request.listening else None
+        stack.enter_context(display)
+        narrator = Narrator(
+            engine,
+            voice := replace(request.voice, language=book.language),
+            _takes(request, book, stack, display),
+            partial(take_key, engine.fingerprint, voice, fresh=request.fresh_takes),
+            Planner(getattr(engine, "batch_size", request.batch_size or BATCH)),
+            share=not request.listening,
+        )
+        script = book.script(engine_lengths(engine.name))
+        reading = _Reading(request, book, Player(script, narrator, [], listening=request.listening), display)
+        place = reading.beginning()
+        speaker = stack.enter_context(opening.result()) if opening else None
+        reading.open_sinks(stack, speaker)
+        reading.attend(place, stack.enter_context(Keys()) if request.output is None else None)
+    reading.conclude()
+    return NOT_ALL_SPOKEN if narrator.tally.failed else 0
+
+
+def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEngine:
+    """The engine for the book, checked against the voice that was asked for."""
+    for warning in book.document.warnings if book.document else ():
+        display.say(warning)
+    spec = request.engine
+    if spec == "auto":
+        spec, why = choose_engine(book.language)
+        display.note(f"Voice: {why}.")
+    engine = load_engine(spec, **request.engine_options)
+    engine.check(replace(request.voice, language=book.language))
+    return engine
+
+
+def _takes(request: Request, book: Book, stack: ExitStack, display: Display) -> Takes:
+    if request.store is None:
+        return Memory()
+    must_keep = not request.listening
+    return stack.enter_context(Store(request.store, book=book.identity.content, must_keep=must_keep, say=display.say))
+
+
+def engine_lengths(engine: str) -> Lengths:
+    entry = find_engine(engine)
+    return Lengths(entry.wide, entry.narrow)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A player at work: its beginning, what the listener sees and presses meanwhile, and its end."""
+
+    request: Request
+    book: Book
+    player: Player
+    display: Display
+    speaker: Speaker | None = None
+    bookmarks: Bookmarks | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _first_share: float | None = None
+    _failures: int = 0
+
+    def __post_init__(self) -> None:
+        if self.request.listening and self.book.document is not None:
+            self.bookmarks = Bookmarks(home() / "places", say=self.display.say)
+        self.player.on_chunk = self._on_chunk
+        self.player.wishes.speed = self.request.voice.speed
+
+    def beginning(self) -> int:
+        """The index of the chunk to begin with: where the listener says, or where the ear stopped."""
+        script, start = self.player.script, self.request.start
+        if start:
+            return find_start(script, start)
+        if start is None and self.bookmarks is not None and self.book.document is not None:
+            place = self.bookmarks.load(self.book.identity, self.book.document.source)
+            if place is not None and place.fraction < 1.0:
+                index = _chunk_at(script, place.start)
+                if index:
+                    where = f"in “{place.title}”, " if place.title else ""
+                    self.display.note(f"Going on {where}{place.fraction:.0%} into the book (--from-start begins anew).")
+                return index
+        return 0
+
+    def open_sinks(self, stack: ExitStack, speaker: Speaker | None) -> None:
+        sinks: list[Sink] = []
+        if speaker is not None:
+            self.speaker = speaker
+            self.player.rest = speaker.rest
+            sinks.append(speaker)
+        if self.request.output is not None:
+            tags = {"title": self.book.title, "artist": self.book.author, "language": self.book.language}
+            rate = self.player.narrator.engine.sample_rate
+            sinks.append(stack.enter_context(open_sink(self.request.output, rate, force=self.request.force, tags=tags)))
+        self.player.sinks = sinks
+
+    def attend(self, place: int, keys: Keys | None) -> None:
+        """Play to the end in a thread beside this one; meanwhile show how it goes and do what the keys say."""
+        hand = Hand(self.player, self._mark, self.display.say)
+        self._started = time.monotonic()
+        playing = Beside(lambda: self.player.play(place), "narrate-playing")
+        try:
+            while not playing.wait(0.0 if keys and keys.present else GLANCE):
+                key = keys.wait(GLANCE) if keys and keys.present else None
+                if key is not None:
+                    hand.press(key)
+                self._show()
+        except BaseException:
+            self.player.wishes.stop()
+            if self.speaker is not None:
+                self.speaker.abort()
+            self.player.narrator.interrupt()
+            playing.wait(10.0)
+            raise
+        finally:
+            if self.player.chunk is not None:
+                self._keep_place(self.player.chunk, lasting=True)
+        playing.result()
+        self._show()
+
+    def conclude(self) -> None:
+        """Say what came of it."""
+        tally, seconds = self.player.narrator.tally, self.player.written_seconds
+        wall = time.monotonic() - self._started
+        what = "Heard" if self.request.output is None else f"Wrote {self.request.output}:"
+        parts = [f"{what} {clock(seconds)} in {clock(wall)}"]
+        if tally.rtf is not None:
+            parts.append(f"RTF {tally.rtf:.3g}")
+        takes = tally.made + tally.reused
+        if takes:
+            parts.append(f"{tally.made} takes made, {tally.reused} reused ({tally.reused / takes:.1%})")
+        if tally.retaken:
+            parts.append(f"{tally.retaken} taken again")
+        if self.speaker is not None and self.speaker.underflows:
+            parts.append(f"{self.speaker.underflows} gaps")
+        if tally.failed:
+            parts.append(f"{len(tally.failed)} not spoken")
+        self.display.note(" · ".join(parts))
+
+    def _show(self) -> None:
+        player, tally = self.player, self.player.narrator.tally
+        for chunk, wrong in tally.failed[self._failures :]:
+            self._failures += 1
+            text = " ".join(chunk.text.split())
+            self.display.say(f"narrate: not spoken, silence in its place ({wrong}): “{text}”")
+        share = self.book.share(player.chunk) if player.chunk else None
+        self.display.show(
+            Progress(
+                title=f"{self.book.title} · {self.book.author}" if self.book.author else self.book.title,
+                engine=f"{player.narrator.engine.name} · {self.book.language}",
+                chunk=player.chunk,
+                share=share,
+                done_seconds=player.written_seconds,
+                buffered_seconds=player.buffered_seconds,
+                left_seconds=self._left(share),
+                rtf=tally.rtf,
+                made=tally.made,
+                reused=tally.reused,
+                failed=len(tally.failed),
+                underruns=self.speaker.underflows if self.speaker else 0,
+                paused=player.wishes.paused,
+                speed=player.wishes.speed,
+                hint="? for keys" if self.request.output is None else "",
+            )
+        )
+
+    def _left(self, share: float | None) -> float | None:
+        """Wall seconds until the end, if the rest of the book takes as long in proportion as what is done."""
+        if share is None or self._first_share is None or share - self._first_share < 0.002:
+            return None
+        took = self.player.written_seconds if self.request.listening else time.monotonic() - self._started
+        return took / (share - self._first_share) * (1 - share)
+
+    def _on_chunk(self, chunk: Chunk) -> None:
+        if self._first_share is None:
+            self._first_share = self.book.share(chunk)
+        self._keep_place(chunk)
+
+    def _keep_place(self, chunk: Chunk, *, lasting: bool = False) -> None:
+        if self.bookmarks is not None and self.book.document is not None:
+            self.bookmarks.save(self.book.identity, place_of(self.book.document, chunk), lasting=lasting)
+
+    def _mark(self, chunk: Chunk) -> str:
+        if self.bookmarks is None or self.book.document is None:
+            return "this text has no places to keep"
+        return self.bookmarks.mark(self.book.identity, place_of(self.book.document, chunk)).name
+
+
+def find_start(script: Growing[Chunk], start: str) -> int:
+    """The chunk where a time ("12:30", "1:02:03" of sound, about) or a chapter (number or part of its title) begins.
+
+    Raises InputError naming what there is.
+    """
+    if ":" in start and all(part.isdigit() for part in start.split(":")):
+        wanted = 0.0
+        for part in start.split(":"):
+            wanted = 60 * wanted + int(part)
+        return _chunk_at_time(script, wanted)
+    position, title = 0, "?"
+    while (chunk := script.get(position)) is not None:
+        if chunk.title != title:
+            title = chunk.title
+            if start == str(chunk.chapter) or (not start.isdigit() and start.casefold() in title.casefold()):
+                return position
+        position += 1
+    raise InputError(f"There is no chapter '{start}' in this book; narrate --list-chapters shows those there are.")
+
+
+def _chunk_at_time(script: Growing[Chunk], seconds: float) -> int:
+    position, passed = 0, 0.0
+    while (chunk := script.get(position)) is not None:
+        passed += chunk_seconds(chunk) + chunk.pause
+        if passed > seconds:
+            return position
+        position += 1
+    raise InputError(f"The book is over before {clock(seconds)}: it lasts about {clock(passed)}.")
+
+
+def _chunk_at(script: Growing[Chunk], offset: int) -> int:
+    """The chunk that holds the source offset, or the first after it; 0 if the book is over before it."""
+    position = 0
+    while (chunk := script.get(position)) is not None:
+        if chunk.end > offset:
+            return position
+        position += 1
+    return 0
