@@ -222,8 +222,8 @@ def _no_option(name: str, key: str, readers: Mapping[str, object]) -> InputError
     return InputError(f"Engine {name} has no option '{key}'. {known}")
 
 
-def choose_engine(language: str) -> tuple[str, str]:
-    """The best engine that can speak `language` on this machine, and in one line why it.
+def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES) -> tuple[str, str]:
+    """The best engine of the table that can speak `language` on this machine, and in one line why it.
 
     Raises `InputError` with the remedy if none can.
     """
@@ -231,7 +231,7 @@ def choose_engine(language: str) -> tuple[str, str]:
         raise InputError(f"No engine speaks '{language}'. Languages: {', '.join(LANGUAGES)}.")
     spoken = LANGUAGES[language]
     better = ""
-    for entry in ENGINES:
+    for entry in table:
         if not entry.auto or language not in entry.languages:
             continue
         absent = entry.missing() or (_no_gpu(entry.name) if entry.wants_gpu else None)
