@@ -47,14 +47,21 @@ class Stretch:
         return self._pull()
 
     def flush(self) -> Samples:
-        """The rest, so that all that came out is `1 / speed` of all that went in, to the sample. Ends the stream."""
+        """The rest, to the very last sample pushed. Ends the stream.
+
+        atempo is some hundredths of a second off. A sound that ends in silence gets its due length to the sample, in
+        that silence; one that goes on (the speed changes in mid-word) is left as it is, for silence would be heard.
+        """
         if self.speed == 1.0 or not self._pushed:
             return silence(0, self.sample_rate)
         self._graph.push(None)
-        before = self._pulled
         rest = self._pull()
-        due = round(self._pushed / self.speed) - before
-        return join([rest[:due], np.zeros(max(0, due - len(rest)), np.float32)])
+        missing = round(self._pushed / self.speed) - self._pulled
+        if missing > 0 and not rest[-1:].any():
+            return join([rest, np.zeros(missing, np.float32)])
+        if missing < 0 and not rest[missing:].any():
+            return rest[:missing]
+        return rest
 
     def _pull(self) -> Samples:
         import av
@@ -65,9 +72,9 @@ class Stretch:
                 parts.append(self._graph.pull().to_ndarray()[0])
             except (av.BlockingIOError, av.EOFError):
                 break
-        out = join(parts)
-        self._pulled += len(out)
-        return out
+        ready = join(parts)
+        self._pulled += len(ready)
+        return ready
 
 
 def stretched(clip: Clip, speed: float) -> Clip:

@@ -45,14 +45,14 @@ class AudioFile(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._plainly(), self._or_nothing():
-            if error is None:
-                self._end()
-                with open(self._part, "rb") as part:
-                    os.fsync(part.fileno())
-                os.replace(self._part, self._place)
         if error is not None:
             self._drop()
+            return
+        with self._plainly(), self._or_nothing():
+            self._end()
+            with open(self._part, "r+b") as part:
+                os.fsync(part.fileno())
+            os.replace(self._part, self._place)
 
     @abstractmethod
     def _begin(self, part: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -11,7 +14,7 @@ import numpy as np
 from narrate.clip import Clip, Samples, silence
 from narrate.errors import InputError, SinkError
 
-LATENCY = 0.15  # seconds of sound in the device: enough for a busy machine, little to wait for after a key press
+LATENCY = 0.2  # seconds of sound in the device: enough for a busy machine, little to wait for after a key press
 BLOCK = 0.02  # seconds given to the device at once: how long another thread waits to stop it
 
 INSTEAD = "or write a file with -o book.wav"
@@ -70,13 +73,14 @@ class Speaker:
         self._aborted = self._closed = False
         self._resting = True  # before the first clip, and while the listener pauses, an empty device is as it should be
         try:
-            self._stream: Any = self._sounddevice.OutputStream(
-                samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
-            )
-            self._stream.start()
+            with _hushed():
+                self._stream: Any = self._sounddevice.OutputStream(
+                    samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
+                )
+                self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise SinkError(
-                f"The sound device {self._device.name} cannot play {sample_rate} Hz ({_words(error)}). "
+                f"The sound device {self._device.name!r} cannot play {sample_rate} Hz ({_words(error)}). "
                 f"Choose another (`narrate devices`), {INSTEAD}."
             ) from error
 
@@ -139,7 +143,7 @@ class Speaker:
             if self._aborted:
                 return
             raise SinkError(
-                f"The sound device {self._device.name} stopped playing ({_words(error)}). "
+                f"The sound device {self._device.name!r} stopped playing ({_words(error)}). "
                 f"Check it and start again, {INSTEAD}."
             ) from error
         self.underflows += ran_dry and not self._resting
@@ -148,16 +152,37 @@ class Speaker:
 
 
 def _words(error: Exception) -> str:
-    """PortAudio's words for a failure, without its numbers."""
-    return str(error.args[0] if error.args else error).split("[PaErrorCode")[0].strip()
+    """What PortAudio, or the system below it, calls the failure."""
+    if len(error.args) > 2:
+        return str(error.args[2][2])
+    return str(error.args[0])
 
 
 def _sounddevice() -> Any:
     try:
-        import sounddevice
+        with _hushed():
+            import sounddevice
     except OSError as error:
         raise SinkError(
             "Sound cannot be played: the PortAudio library is missing. Install it (`sudo apt install libportaudio2`), "
             f"{INSTEAD}."
         ) from error
     return sounddevice
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without the lines that PortAudio, ALSA and JACK print past Python about every device that they do not find."""
+    try:
+        terminal = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from narrate.clip import Clip, to_int16
@@ -36,19 +38,25 @@ class WavStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._start is not None:  # after an error as well: what was sent is there to stay, and complete so far
-            header = wav.header(self._sample_rate, self._samples)
-            os.pwrite(self._output, header, self._start)
+            with _plainly():
+                os.pwrite(self._output, wav.header(self._sample_rate, self._samples), self._start)
 
     def _send(self, data: bytes) -> None:
         # Past Python's own buffer, which would try again at exit, on a closed pipe, and complain.
         left = memoryview(data)
-        try:
+        with _plainly():
             while left:
                 left = left[os.write(self._output, left) :]
-        except BrokenPipeError as error:
-            raise ClosedPipe("The program that reads standard output has ended.") from error
-        except OSError as error:
-            raise SinkError(f"Standard output cannot be written: {reason(error)}") from error
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedPipe("The program that reads standard output has ended.") from error
+    except OSError as error:
+        raise SinkError(f"Standard output cannot be written: {reason(error)}") from error
 
 
 def _position(output: int) -> int | None:
