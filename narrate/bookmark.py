@@ -68,10 +68,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A line of `narrate books`: how far a book was read, and when last."""
+    """A line of `narrate books`: how far a book was read, and when last. Its `place` is None if nobody listened yet."""
 
     book: BookId
-    place: Place
+    place: Place | None
     when: float
     marks: tuple[Mark, ...] = ()
 
@@ -130,8 +130,13 @@ class Bookmarks:
 
         `source` is its text as it is now. What is known of an earlier text under the same path passes to this one.
         """
-        reading = self._of_content(book.content) or self._corrected(book, source)
+        reading = self._known(book, source)
         return reading.place if reading else None
+
+    def meet(self, book: BookId) -> None:
+        """List the book, wherever its ear is: it is in hand, though perhaps only to be written to a file."""
+        known = self._of_content(book.content) or Reading(book, None, 0.0)
+        self._write(replace(known, book=book, when=max(known.when, time.time())), lasting=True)
 
     def mark(self, book: BookId, place: Place, name: str = "") -> Mark:
         """Keep a place under a name, by default the sentence's beginning; one of that name or place is replaced."""
@@ -144,7 +149,7 @@ class Bookmarks:
 
     def marks(self, book: BookId, source: str) -> tuple[Mark, ...]:
         """The marked places, in the order of the book."""
-        reading = self._of_content(book.content) or self._corrected(book, source)
+        reading = self._known(book, source)
         return reading.marks if reading else ()
 
     def books(self) -> list[Reading]:
@@ -165,10 +170,16 @@ class Bookmarks:
     def _of_content(self, content: str) -> Reading | None:
         return max(self._readings(content.removeprefix(_TAG)), key=lambda reading: reading.when, default=None)
 
+    def _known(self, book: BookId, source: str) -> Reading | None:
+        reading = self._of_content(book.content)
+        if reading is None or reading.place is None:
+            reading = self._corrected(book, source) or reading
+        return reading
+
     def _corrected(self, book: BookId, source: str) -> Reading | None:
         """The reading of an earlier text under the book's path, with its places found again in this one."""
         for old in self.books():
-            if not book.path or old.book.path != book.path:
+            if not book.path or old.book.path != book.path or old.place is None:
                 continue
             text = _Letters(source)
             place = text.find(old.place)
@@ -298,4 +309,5 @@ def _from_json(text: str) -> Reading:
     """Raises ValueError, TypeError or KeyError if it is not a reading."""
     data: dict[str, Any] = json.loads(text)
     marks = tuple(Mark(mark["name"], mark["when"], Place(**mark["place"])) for mark in data["marks"])
-    return Reading(BookId(**data["book"]), Place(**data["place"]), float(data["when"]), marks)
+    place = None if data["place"] is None else Place(**data["place"])
+    return Reading(BookId(**data["book"]), place, float(data["when"]), marks)

@@ -376,20 +376,18 @@ class Store:
     def _not_kept(self, error: OSError) -> None:
         what, todo = _reason(error, self.folder)
         if self._must_keep:
-            raise NarrateError(
-                f"{what}. The takes made so far are kept: {todo}, and run the same command again."
-            ) from error
+            raise NarrateError(f"{what}. Takes stored so far stay; {todo}, and run the same command again.") from error
         if not self._said:
             self._said = True
-            self._say(f"{what}. Reading goes on, but new takes are not kept; to keep them, {todo}.")
+            self._say(f"{what}. Reading goes on without storing; to store takes, {todo}.")
 
 
 def _reason(error: OSError, folder: Path) -> tuple[str, str]:
     """What happened, and what to do about it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk is full in {folder}", "free some space or choose another place with --store DIR"
+        return f"The disk is full: {folder} takes no more", "free some space or choose another disk with --store DIR"
     if error.errno == errno.ENOENT:
-        return f"The store {folder} was deleted while in use", "start again"
+        return f"The store {folder} was deleted while in use", "leave it in place or choose another with --store DIR"
     why = error.strerror or str(error)
     return f"Takes cannot be written to {folder} ({why})", "choose another place with --store DIR"
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.bookmark import BookId, Bookmarks, Place, book_id, place_of
@@ -76,6 +76,7 @@ def test_a_moved_book_keeps_its_place(folder: Path) -> None:
     assert [reading.book for reading in Bookmarks(folder).books()] == [moved]
 
 
+@settings(deadline=None)
 @given(
     number=st.integers(0, 79),
     edits=st.lists(st.tuples(st.integers(0, 79), st.sampled_from(["insert", "drop", "respell"])), max_size=6),
@@ -182,6 +183,26 @@ def test_marks_stay_with_the_book(folder: Path) -> None:
     new = document(" ".join(told))
     moved = marks.marks(book_id(new, Path("miller.txt")), new.source)
     assert [mark.place.start for mark in moved] == [at_sentence(told, 6)[1].start, at_sentence(told, 31)[1].start]
+
+
+def test_a_book_that_was_only_exported_is_listed_and_keeps_its_place(folder: Path) -> None:
+    told = sentences(40)
+    book, place = at_sentence(told, 10)
+    marks = Bookmarks(folder)
+    marks.meet(book_id(book, Path("miller.txt")))
+    assert [reading.place for reading in marks.books()] == [None]
+    assert marks.load(book_id(book, Path("miller.txt")), book.source) is None
+    marks.save(book_id(book, Path("miller.txt")), place)
+    marks.meet(book_id(book, Path("miller.txt")))
+    assert marks.load(book_id(book, Path("miller.txt")), book.source) == place
+
+    told.insert(0, "An owl cried.")
+    new, expected = at_sentence(told, 11)
+    marks.meet(book_id(new, Path("miller.txt")))
+    found = marks.load(book_id(new, Path("miller.txt")), new.source)
+    assert found is not None
+    assert expected.start <= found.start < expected.end
+    assert len(marks.books()) == 1
 
 
 def test_the_list_has_every_book_once_the_latest_first(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,8 +39,7 @@ class Session:
         return self._path(self.name, "part")
 
     def close(self) -> None:
-        for path in (self.part, self._lock):
-            path.unlink(missing_ok=True)
+        self._remove(self.name)
         self._file.close()
 
     def lives(self, name: str) -> bool:
@@ -61,9 +61,13 @@ class Session:
         """Remove what ended processes left behind; their names."""
         for lock in self._desk.glob("*.lock"):
             if not self.lives(lock.stem):
-                for path in (self._path(lock.stem, "part"), lock):
-                    path.unlink(missing_ok=True)
+                self._remove(lock.stem)
                 yield lock.stem
+
+    def _remove(self, name: str) -> None:
+        for kind in ("part", "lock"):
+            with suppress(OSError):  # deleted with the store, or become read-only: then it may stay
+                self._path(name, kind).unlink()
 
     def _path(self, name: str, kind: str) -> Path:
         return self._desk / f"{name}.{kind}"
