@@ -61,18 +61,25 @@ from narrate.arguments import (
 )
 from narrate.errors import ClosedPipe, InputError, NarrateError
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
 
-READ = "read"
+def _typer(**options: bool) -> typer.Typer:
+    """No colours in help or errors and no traceback of Typer's own: `run` says what went wrong."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **options,
+    )
 
 
-@app.command(READ)
+reading = _typer()
+"""`narrate BOOK …`: reading aloud needs no command."""
+commands = _typer(no_args_is_help=True)
+"""`narrate COMMAND …`: everything else."""
+
+
+@reading.command()
 def read(
     source: Source,
     output: Output = None,
@@ -159,7 +166,7 @@ def read(
         raise typer.Exit(code)
 
 
-@app.command()
+@commands.command()
 def chunks(
     source: Source,
     language: Language = None,
@@ -188,7 +195,7 @@ def chunks(
     list_chunks(source, text, engine, as_json=as_json, stats=stats)
 
 
-@app.command()
+@commands.command()
 def voices(
     engine: OnlyEngine = None,
     debug: Debug = False,
@@ -200,7 +207,7 @@ def voices(
     list_voices(engine)
 
 
-@app.command()
+@commands.command()
 def devices(debug: Debug = False) -> None:
     """List the sound devices, by number and name, for --sound-device."""
     del debug
@@ -209,7 +216,7 @@ def devices(debug: Debug = False) -> None:
     list_devices()
 
 
-@app.command()
+@commands.command()
 def books(debug: Debug = False) -> None:
     """List what was read, how far, and how much of it is stored."""
     del debug
@@ -218,7 +225,7 @@ def books(debug: Debug = False) -> None:
     list_books(_store_folder(None))
 
 
-@app.command()
+@commands.command()
 def store(
     folder: StoreFolder = None,
     clear: Clear = False,
@@ -271,12 +278,10 @@ def _end_properly() -> None:
             signal.signal(getattr(signal, name), end)
 
 
-def _with_command(arguments: list[str]) -> list[str]:
-    """`narrate book.txt` is `narrate read book.txt`: what is no command is the book's name, or an option of reading."""
-    if not arguments:
-        return [READ, "--help"]
-    names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    return arguments if arguments[0] in names else [READ, *arguments]
+def _choose(arguments: list[str]) -> typer.Typer:
+    """What is no command is the name of a book, or an option of reading it."""
+    named = [getattr(command.callback, "__name__", "") for command in commands.registered_commands]
+    return commands if arguments and arguments[0] in named else reading
 
 
 def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
@@ -293,7 +298,7 @@ def run(arguments: list[str]) -> int:
     """Run the command and translate every outcome into a line on stderr and an exit code."""
     debug = "--debug" in arguments
     try:
-        return int(app(_with_command(arguments), prog_name="narrate", standalone_mode=False) or 0)
+        return int(_choose(arguments)(arguments or ["--help"], prog_name="narrate", standalone_mode=False) or 0)
     except NarrateError as error:
         return _fail(error, str(error), error.exit_code, debug=debug)
     except BrokenPipeError as error:
