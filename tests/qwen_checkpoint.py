@@ -271,9 +271,11 @@ def _write_speech_tokenizer(folder: Path, size: str) -> None:
             elif name.startswith("decoder.") and parameter.dim() == 3:
                 # The package's own initial values die away from layer to layer; these keep a signal's size.
                 parameter.normal_(std=1.0 / math.sqrt(parameter.shape[1] * parameter.shape[2]))
-        last = tokenizer.decoder.decoder[-1].conv.weight
+        last = tokenizer.decoder.decoder[-1].conv
+        last.bias.zero_()
+        last.weight *= 1e-6  # the decoder clips: measure its size far below that, then set it
         codes = torch.randint(0, 2048, (1, 16, 25))
-        last *= 0.1 / float(tokenizer.decoder(codes).std())
+        last.weight *= 0.1 / float(tokenizer.decoder(codes).std())
     _save(tokenizer, folder)
 
 
