@@ -1,28 +1,41 @@
-"""From a document to chunks: the pieces of text that an engine speaks one at a time, and the pause after each."""
+"""From a document to chunks: the stretches of text that an engine speaks one at a time, and the pause after each.
+
+A chunk ends where a sentence ends wherever it can. Whole sentences of a paragraph are joined until they suit the
+engine; only a sentence that is far too long is cut within, at a clause mark before a phrase before a word.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from math import ceil
+from typing import NamedTuple
 
+from narrate.text.blocks import Block, blocks
+from narrate.text.brackets import enclosed
 from narrate.text.document import Chunk, Document
+from narrate.text.language import is_wide, runs
+from narrate.text.phrases import places
+from narrate.text.sentences import Break, Rank, sentence_breaks
+from narrate.text.strip import Strip
 
-CLAUSE_PAUSE = 0.15
-SENTENCE_PAUSE = 0.3
-VERSE_PAUSE = 0.35
+# Seconds of silence after a chunk, by what ends there. A reader breathes at a clause, stops at a full stop, lets a
+# paragraph sink in, and leaves the listener time to notice that a new scene or chapter has begun.
+PAUSES = {Rank.CLAUSE: 0.15, Rank.SENTENCE: 0.3, Rank.INNER: 0.3, Rank.LINE: 0.35}
 PARAGRAPH_PAUSE = 0.6
+SCENE_PAUSE = 1.0
 HEADING_PAUSE = 1.0
 CHAPTER_PAUSE = 1.2
 
-_SENTENCE = re.compile(r"[^。！？!?.]*[。！？!?.]*[」』）”’\"')]*\s*", re.DOTALL)
+OPENING = 6  # sentences at the start of a chapter that are not joined: the first sound comes sooner
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Characters per chunk that suit an engine: `wide` for Chinese, Japanese and Korean, `narrow` for other scripts.
+    """Characters per chunk that suit an engine: `wide` for Chinese, Japanese and Korean, `narrow` for other writing.
 
-    Whole sentences are joined up to that; a sentence longer than that stays whole up to `stretch` times as long.
+    Sentences are joined up to about that many; one sentence stays whole up to `stretch` times as many, and no chunk is
+    ever longer, in `text` or in `spoken`.
     """
 
     wide: int = 70
@@ -31,65 +44,201 @@ class Lengths:
 
     @classmethod
     def of(cls, max_chars: int) -> Lengths:
-        """Never more than `max_chars` characters, in any script."""
+        """Never more than `max_chars` characters, in any writing."""
         return cls(max_chars, max_chars, 1.0)
+
+    def room(self, text: str) -> Room:
+        target = max(1, self.wide if is_wide(text) else self.narrow)
+        return Room(target, max(target, int(target * self.stretch)))
+
+
+class Room(NamedTuple):
+    """How long chunks of one paragraph should be (`target`) and may be (`limit`)."""
+
+    target: int
+    limit: int
+
+
+class Part(NamedTuple):
+    """A stretch of a strip that becomes a chunk."""
+
+    begin: int
+    end: int
+    rank: Rank
+    language: str
 
 
 def cut(
-    document: Document, lengths: Lengths | None = None, *, language: str | None = None, mixed: bool = False
+    document: Document,
+    lengths: Lengths | None = None,
+    *,
+    language: str | None = None,
+    mixed: bool = False,
+    opening: int = OPENING,
 ) -> Iterator[Chunk]:
     """The chunks of a document in reading order, made as they are asked for; `index` counts from 0.
 
-    `language` overrides the document's; `mixed` gives each paragraph or quotation in another script its own language.
+    `language` overrides the document's; `mixed` gives paragraphs and quotations in another writing their own language.
+    The first `opening` sentences of a chapter stand alone.
     """
-    del mixed
     lengths = lengths or Lengths()
-    index = number = 0
+    home = language or document.language or "en"
+    index = paragraphs = 0
     for chapter in document.chapters:
-        for paragraph in chapter.paragraphs:
-            at = 0
-            text = paragraph.text
-            start = paragraph.pieces[0].start
-            for sentence in _SENTENCE.findall(text):
-                for begin in range(0, len(sentence), lengths.narrow):
-                    part = sentence[begin : begin + lengths.narrow]
-                    if any(map(str.isalnum, part)):
-                        first, last = start + at + begin, start + at + begin + len(part)
-                        words = part.strip()
-                        yield Chunk(
-                            index, chapter.number, chapter.title, words, words, language or document.language or "en",
-                            SENTENCE_PAUSE, first, last, number,
-                        )  # fmt: skip
-                        index += 1
-                at += len(sentence)
-            number += 1
+        alone = opening
+        held: Chunk | None = None
+        for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
+            room = lengths.room(block.text)
+            strip = Strip(block.pieces, room.limit)
+            parts, sentences = _parts(block, strip, lengths, home, mixed, alone)
+            alone -= sentences
+            for number, part in enumerate(parts):
+                if held:
+                    yield held
+                begin, end = strip.trimmed(part.begin, part.end)
+                start, stop = strip.source(begin, end)
+                pause = PAUSES[part.rank] if number + 1 < len(parts) else _pause_after(block)
+                held = Chunk(
+                    index, chapter.number, chapter.title, strip.text(begin, end), strip.sound(begin, end),
+                    part.language, pause, start, stop, paragraphs + block.number,
+                )  # fmt: skip
+                index += 1
+        if held:
+            yield replace(held, pause=CHAPTER_PAUSE)
+        paragraphs += len(chapter.paragraphs)
+
+
+def _pause_after(block: Block) -> float:
+    if block.kind == "heading":
+        return HEADING_PAUSE
+    if block.scene_ends:
+        return SCENE_PAUSE
+    return PAUSES[Rank.LINE] if block.kind == "verse" and block.goes_on else PARAGRAPH_PAUSE
+
+
+def _parts(block: Block, strip: Strip, lengths: Lengths, home: str, mixed: bool, alone: int) -> tuple[list[Part], int]:
+    """The parts of one block, and how many of the sentences that stand alone were among them."""
+    parts: list[Part] = []
+    sentences = 0
+    for begin, end, language in runs(strip.line, home) if mixed else [(0, len(strip), home)]:
+        room = lengths.room(strip.line[begin:end])
+        breaks = _breaks(block, strip, begin, end, language)
+        while alone > sentences and len(breaks) > 1 and block.kind == "prose":
+            first = next(number for number, each in enumerate(breaks) if each.rank is Rank.SENTENCE)
+            parts += _divide(strip, begin, breaks[: first + 1], Room(room.target, room.target), language)
+            begin, breaks = breaks[first].at, breaks[first + 1 :]
+            sentences += 1
+        if breaks:
+            tight = alone > sentences
+            parts += _divide(strip, begin, breaks, Room(room.target, room.target) if tight else room, language)
+            sentences += 1
+    return _gathered(strip, parts, lengths.room(block.text).limit), sentences
+
+
+def _breaks(block: Block, strip: Strip, begin: int, end: int, language: str) -> list[Break]:
+    """Where something ends in strip[begin:end] and a cut is allowed; the last is `end`."""
+    found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
+    for at in strip.joints if block.kind == "verse" else ():
+        found.setdefault(at, Rank.LINE)
+    return [Break(at, found[at]) for at in sorted(found) if begin < at < end and strip.may_cut(at)] + [
+        Break(end, Rank.SENTENCE)
+    ]
+
+
+def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
+    """Cut what lies between `begin` and the last break into parts of like length."""
+    end = breaks[-1].at
+    brackets: list[tuple[int, int]] | None = None
+    turn = 0
+    while strip.size(begin, end) > room.target:
+        while breaks[turn].at <= begin:
+            turn += 1
+        best = _best_break(strip, begin, breaks, turn, room)
+        if best is None:
+            stop = next(each.at for each in breaks[turn:] if strip.size(begin, each.at) > room.limit)
+            if brackets is None:
+                brackets = enclosed(strip.line)
+            best = Break(_cut_within(strip, begin, stop, room.limit, language, brackets), Rank.CLAUSE)
+        yield Part(begin, best.at, best.rank, language)
+        begin = best.at
+        if begin == end:
+            return
+    yield Part(begin, end, Rank.SENTENCE, language)
+
+
+def _best_break(strip: Strip, begin: int, breaks: list[Break], turn: int, room: Room) -> Break | None:
+    """The break that gives the best part from `begin`: near to an even share of what is left, and a real end."""
+    end = breaks[-1].at
+    total = strip.size(begin, end)
+    share = total / ceil(total / room.target)
+    best: Break | None = None
+    least = 0.0
+    for number in range(turn, len(breaks)):
+        at, rank = breaks[number]
+        size = strip.size(begin, at)
+        if size > room.limit or (best and size - share > least):
+            break
+        if strip.is_crumb(begin, at) or (at < end <= at + 12 and strip.is_crumb(at, end)):
+            continue
+        cost = abs(size - share) + max(0, size - room.target) + (rank is not Rank.SENTENCE) * room.target / 3
+        if best is None or cost < least:
+            best, least = breaks[number], cost
+    return best
+
+
+def _cut_within(strip: Strip, begin: int, stop: int, limit: int, language: str, brackets: list[tuple[int, int]]) -> int:
+    """Where to cut a sentence that is too long to stay whole, so that its parts have like length."""
+    size = strip.size(begin, stop)
+    share = size // ceil(size / limit)
+    ideal, low, high = strip.reach(begin, share), strip.reach(begin, share // 2), strip.reach(begin, limit)
+    for found in places(strip.line, max(low, begin + 1), high, language, brackets):
+        allowed = [at for at in found if strip.may_cut(at)]
+        if allowed:
+            return min(allowed, key=lambda at: abs(at - ideal))
+    return strip.before(high)
+
+
+def _gathered(strip: Strip, parts: Iterable[Part], limit: int) -> list[Part]:
+    """Crumbs joined to a neighbour where there is room, and what says nothing at all left out."""
+    kept: list[Part] = []
+    for part in parts:
+        last = kept[-1] if kept else None
+        if last and strip.size(last.begin, part.end) <= limit:
+            if strip.is_crumb(part.begin, part.end):
+                kept[-1] = Part(last.begin, part.end, part.rank, last.language)
+                continue
+            if strip.is_crumb(last.begin, last.end):
+                kept[-1] = Part(last.begin, part.end, part.rank, part.language)
+                continue
+        kept.append(part)
+    return [part for part in kept if strip.has_letters(part.begin, part.end)]
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """`chunks --stats`: how many chunks, how many end where a sentence ends, and how long they are.
+    """`chunks --stats`: how many chunks, how many of them end where a sentence or a line ends, and how long they are.
 
-    `histogram` maps the lower bound of a length class (characters of `spoken`, ten to a class) to its count.
+    `histogram` maps the lower bound of a class of lengths (characters of `spoken`, ten to a class) to its count.
     """
 
     chunks: int
     characters: int
     whole: int
-    histogram: dict[int, int]
+    histogram: dict[int, int] = field(default_factory=dict)
 
     @property
     def share_whole(self) -> float:
         return self.whole / self.chunks if self.chunks else 1.0
 
 
-def stats(chunks: Iterator[Chunk]) -> Stats:
-    """Count chunks; one that is followed by no more than a clause's pause ends inside a sentence."""
+def stats(chunks: Iterable[Chunk]) -> Stats:
+    """Count chunks. One that is followed by no more than a clause's pause ends inside a sentence."""
     histogram: dict[int, int] = {}
     number = characters = whole = 0
     for chunk in chunks:
         number += 1
         characters += len(chunk.spoken)
-        whole += chunk.pause > CLAUSE_PAUSE
+        whole += chunk.pause > PAUSES[Rank.CLAUSE]
         step = len(chunk.spoken) // 10 * 10
         histogram[step] = histogram.get(step, 0) + 1
     return Stats(number, characters, whole, dict(sorted(histogram.items())))

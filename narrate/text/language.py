@@ -1,6 +1,11 @@
-"""Which language a text is in, by its script alone: enough for the languages that do not share one."""
+"""Which language a text is in: by its script, and by its commonest words where languages share the Latin one."""
 
 from __future__ import annotations
+
+import re
+from collections import Counter
+
+from narrate.text.brackets import QUOTES, enclosed
 
 LANGUAGES = {
     "ja": "Japanese",
@@ -15,9 +20,59 @@ LANGUAGES = {
     "it": "Italian",
 }
 
+_WIDE = re.compile(
+    r"[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af]"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_COMMON_WORDS = {
+    "en": "the and of to was that with his had it is not you she they",
+    "de": "der die und das nicht ist zu mit sich ein den er ich es war",
+    "fr": "le les des et est dans une qui pas du au sur je vous était",
+    "es": "el los las y del por con su una como lo pero más había no",
+    "it": "il che di non della gli è nel sono un era più con i si",
+    "pt": "o os não do da em uma com ao um mas dos na era à",
+}
+_LANGUAGES_OF = {
+    word: [language for language, words in _COMMON_WORDS.items() if word in words.split()]
+    for word in " ".join(_COMMON_WORDS.values()).split()
+}
+_ENOUGH_WORDS = 12  # common words without which a vote says nothing
+_QUOTED_LETTERS = {True: 4, False: 10}  # a quotation with fewer is a word in passing; True: wide writing
+
+
+def is_wide(text: str) -> bool:
+    """True for Chinese, Japanese and Korean writing, whose letters are syllables or words."""
+    return not text.isascii() and 8 * (len(text) - len(_WIDE.sub("", text))) > len(text)
+
+
+def runs(text: str, home: str) -> list[tuple[int, int, str]]:
+    """A paragraph of a book in `home` as (begin, end, language): quotations in another writing have their own."""
+    main = _language_here(text, home)
+    found: list[tuple[int, int, str]] = []
+    at = 0
+    for begin, end in enclosed(text):
+        language = _language_here(text[begin:end], main)
+        letters = sum(map(str.isalnum, text[begin:end]))
+        if language == main or text[begin] not in QUOTES or letters < _QUOTED_LETTERS[is_wide(text[begin:end])]:
+            continue
+        if begin > at:
+            found.append((at, begin, main))
+        found.append((begin, end, language))
+        at = end
+    if at < len(text) or not found:
+        found.append((at, len(text), main))
+    return found
+
+
+def _language_here(text: str, home: str) -> str:
+    if not any(map(str.isalpha, text)):
+        return home
+    language = detect_language(text, home if home not in ("ja", "zh", "ko", "ru") else "en")
+    return home if (home, language) == ("ja", "zh") else language  # a line of kanji
+
 
 def detect_language(text: str, otherwise: str = "en") -> str:
-    """Kana → ja, Hangul → ko, Han without kana → zh, Cyrillic → ru; Latin letters and everything else → `otherwise`.
+    """Kana → ja, Hangul → ko, Han without kana → zh, Cyrillic → ru; Latin by its common words, or else `otherwise`.
 
     A script decides when it is a noticeable part of the letters, so that one foreign name does not turn the book.
     """
@@ -45,4 +100,14 @@ def detect_language(text: str, otherwise: str = "en") -> str:
         return "zh"
     if cyrillic > 0.3 * total:
         return "ru"
-    return otherwise
+    return _by_words(text[:20_000]) or otherwise
+
+
+def _by_words(text: str) -> str | None:
+    """The language whose common words are much more frequent than any other's."""
+    votes: Counter[str] = Counter()
+    for word in _WORD.findall(text):
+        votes.update(_LANGUAGES_OF.get(word.lower(), ()))
+    ranking = [*votes.most_common(2), ("", 0), ("", 0)]
+    (first, most), (_, second) = ranking[:2]
+    return first if most >= _ENOUGH_WORDS and most > 1.5 * second else None

@@ -1,0 +1,39 @@
+"""Quotation marks and brackets of the world: which belong together, and what they enclose."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_PAIRS = '「」 『』 （） 【】 〔〕 ［］ ｛｝ 〈〉 《》 〖〗 ｢｣ 〝〟 〝〞 “” ‘’ „“ „” ‚‘ ‚’ «» »« "" ＂＂ () []'.split()
+
+OPENING = frozenset(pair[0] for pair in _PAIRS)
+CLOSING = frozenset(pair[1] for pair in _PAIRS)
+QUOTES = frozenset('「『〝“‘„‚«»"＂｢')
+
+_CLOSED_BY = {mark: {pair[1] for pair in _PAIRS if pair[0] == mark} for mark in OPENING}
+_MARKS = re.compile("[" + re.escape("".join(sorted(OPENING | CLOSING))) + "]")
+
+
+def enclosed(text: str) -> list[tuple[int, int]]:
+    """The outermost quotations and brackets as (opening mark, after the closing mark); those left open do not count."""
+    stack: list[tuple[str, int]] = []
+    awaited: Counter[str] = Counter()  # what would close something in the stack: spares a search through it
+    spans: list[tuple[int, int]] = []
+    for match in _MARKS.finditer(text):
+        mark, at = match[0], match.start()
+        if mark == "’" and text[at - 1 : at].isalnum() and text[at + 1 : at + 2].isalnum():
+            continue  # an apostrophe
+        if awaited[mark]:
+            while True:
+                opening, start = stack.pop()
+                awaited.subtract(_CLOSED_BY[opening])
+                if mark in _CLOSED_BY[opening]:
+                    break
+            while spans and spans[-1][0] > start:
+                spans.pop()
+            spans.append((start, at + 1))
+        elif mark in OPENING:
+            stack.append((mark, at))
+            awaited.update(_CLOSED_BY[mark])
+    return spans

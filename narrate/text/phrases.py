@@ -1,0 +1,102 @@
+"""Where a sentence may be cut that is too long to be spoken in one breath: best places first."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import accumulate
+from typing import Any
+
+from narrate.text.brackets import CLOSING, OPENING
+
+_NUMERAL = "0-9０-９〇一二三四五六七八九十百千万"
+_CLAUSE_END = re.compile(
+    rf"(?:[;；]|(?<!\d)[:：]|[:：](?!\d)|[—―─–…‥]+(?!\d)|[,，](?!\d)|(?<![{_NUMERAL}])[、]|、(?![{_NUMERAL}])"
+    r"|[.!?。！？](?=\s|[^\W\d_a-zA-Z]))[」』”’〟）】)\]]*"
+)
+_NOT_FIRST = (
+    frozenset("、。，．！？；：…‥ー～々ゝゞヽヾ・,.!?;:%％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ") | CLOSING - OPENING
+)
+_CONTEXT = 12  # characters on either side of a window that budoux sees
+_HAN_OR_KANA = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa]")
+
+
+def places(
+    text: str, low: int, high: int, language: str, brackets: Sequence[tuple[int, int]] = ()
+) -> Iterator[list[int]]:
+    """Where `text` may be cut within [low, high], as lists of the same worth, best first; each may be empty.
+
+    Clause marks, phrases (budoux for Chinese and Japanese) or words, then single characters, each first outside the
+    `brackets` (see brackets.enclosed) and then within. The last list holds every place that splits no character.
+    """
+    for found in (_clauses(text, low, high), _phrases(text, low, high, language)):
+        yield [at for at in found if not _within(at, brackets)]
+        yield found
+    singles = [at for at in range(low, high + 1) if _splits_nothing(text, at)]
+    yield [at for at in singles if not _splits_word(text, at) and text[at] not in _NOT_FIRST]
+    yield [at for at in singles if not _splits_word(text, at)]
+    yield singles
+
+
+def _within(at: int, brackets: Sequence[tuple[int, int]]) -> bool:
+    index = bisect_right(brackets, (at, 0)) - 1
+    return index >= 0 and brackets[index][0] < at < brackets[index][1]
+
+
+def _clauses(text: str, low: int, high: int) -> list[int]:
+    found = []
+    for match in _CLAUSE_END.finditer(text, max(0, low - 4), high):
+        at = _after_space(text, match.end())
+        if low <= at <= high:
+            found.append(at)
+    return found
+
+
+def _phrases(text: str, low: int, high: int, language: str) -> list[int]:
+    begin = max(0, low - _CONTEXT)
+    window = text[begin : high + _CONTEXT]
+    if not _HAN_OR_KANA.search(window):
+        cuts = [match.end() for match in re.finditer(r"\s+", window)]
+    else:
+        script = "ja" if language == "ja" or _KANA.search(window) else "zh"
+        cuts = list(accumulate(map(len, _parser(script).parse(window))))[:-1]
+    found = (_after_space(text, begin + cut) for cut in cuts)
+    return [at for at in found if low <= at <= high and not _splits_word(text, at) and text[at] not in _NOT_FIRST]
+
+
+def _after_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _splits_word(text: str, at: int) -> bool:
+    """True between two digits or within a word of an alphabetic script."""
+    left, right = text[at - 1], text[at : at + 1]
+    if not right or not (left.isalnum() and right.isalnum()):
+        return False
+    if left.isnumeric() and right.isnumeric():
+        return True
+    return not (_is_wide(left) or _is_wide(right))
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in "WF"
+
+
+def _splits_nothing(text: str, at: int) -> bool:
+    """False before a combining mark or variation selector, and at a zero-width joiner."""
+    if not 0 < at < len(text):
+        return False
+    return unicodedata.category(text[at])[0] != "M" and "\u200d" not in text[at - 1 : at + 1]
+
+
+@cache
+def _parser(script: str) -> Any:
+    import budoux
+
+    return budoux.load_default_japanese_parser() if script == "ja" else budoux.load_default_simplified_chinese_parser()

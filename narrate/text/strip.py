@@ -1,0 +1,158 @@
+"""Strip: a paragraph's pieces end to end on one axis, so that a cut at a place cuts text, sound and source alike."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from narrate.text.document import Piece
+from narrate.text.phrases import places
+
+NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
+_ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
+_LETTER = re.compile(r"[^\W_]")
+_BROKEN = re.compile(r"\s*[\t\n\r\f\v\x85\u2028\u2029]\s*| {2,}")
+
+
+class Strip:
+    """`line` is what sentences are found in: the text, with white space where something is seen and not said.
+
+    A whole piece that alone is longer than `longest` characters, in text or in sound, is cut to slices that are not.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], longest: int) -> None:
+        self._pieces = [part for piece in pieces for part in _fitting(piece, longest)]
+        faces = [piece.text or NOTHING for piece in self._pieces]
+        self._face = "".join(faces)
+        self._starts = [0, *accumulate(map(len, faces))]
+        self._sounds = [0, *accumulate(len(piece.sound) for piece in self._pieces)]
+        self._even = self._starts == self._sounds  # sound and text have the same length everywhere
+        if all(piece.spoken is None or _LETTER.search(piece.spoken) for piece in self._pieces):
+            self.line = self._face
+        else:
+            self.line = "".join(map(_heard, self._pieces, faces))
+
+    @property
+    def joints(self) -> list[int]:
+        """Where the second and further paragraphs begin (see blocks.Block.join)."""
+        pairs = zip(self._pieces, self._starts[1:], strict=True)
+        return [after for piece, after in pairs if piece.start == piece.end and piece.text == " "]
+
+    def __len__(self) -> int:
+        return len(self._face)
+
+    def size(self, begin: int, end: int) -> int:
+        """Characters of the text or of its sound, whichever is more."""
+        if self._even:
+            return end - begin
+        return max(end - begin, self._sounded(end) - self._sounded(begin))
+
+    def reach(self, begin: int, size: int) -> int:
+        """The farthest place with no more than `size` characters from `begin`."""
+        low, high = begin, min(begin + size, len(self))
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.size(begin, middle) <= size:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def may_cut(self, at: int) -> bool:
+        """False within a whole piece."""
+        return self.before(at) == at
+
+    def before(self, at: int) -> int:
+        """The last place up to `at` that is not within a whole piece."""
+        index = self._index(at)
+        return self._starts[index] if index < len(self._pieces) and self._pieces[index].whole else at
+
+    def text(self, begin: int, end: int) -> str:
+        """What the eye sees, on one line."""
+        return _on_one_line(self._face[begin:end].replace(NOTHING, ""))
+
+    def sound(self, begin: int, end: int) -> str:
+        """What is said, on one line."""
+        said = []
+        for index in range(self._index(begin), self._index(end - 1) + 1):
+            piece, start = self._pieces[index], self._starts[index]
+            whole = piece.whole or (begin <= start and self._starts[index + 1] <= end)
+            said.append(piece.sound if whole else piece.text[max(0, begin - start) : end - start])
+        return _on_one_line("".join(said))
+
+    def source(self, begin: int, end: int) -> tuple[int, int]:
+        """Where the source of it begins and ends."""
+        first, last = self._index(begin), self._index(end - 1)
+        head, tail = self._pieces[first], self._pieces[last]
+        start = head.start if head.whole else head.start + begin - self._starts[first]
+        return start, tail.end if tail.whole else tail.start + end - self._starts[last]
+
+    def trimmed(self, begin: int, end: int) -> tuple[int, int]:
+        """The same without white space at both ends."""
+        while begin < end and self._face[begin].isspace() and self.may_cut(begin + 1):
+            begin += 1
+        while begin < end and self._face[end - 1].isspace() and self.may_cut(end - 1):
+            end -= 1
+        return begin, end
+
+    def has_letters(self, begin: int, end: int) -> bool:
+        return begin < end and bool(_LETTER.search(self.sound(begin, end)))
+
+    def is_crumb(self, begin: int, end: int) -> bool:
+        """True if there is too little for a voice to say."""
+        return begin >= end or not _ENOUGH.search(self.sound(begin, min(end, begin + 200)))
+
+    def _index(self, at: int) -> int:
+        return bisect_right(self._starts, at) - 1
+
+    def _sounded(self, at: int) -> int:
+        index = self._index(at)
+        if index == len(self._pieces) or at == self._starts[index]:
+            return self._sounds[index]
+        return self._sounds[index + 1] if self._pieces[index].whole else self._sounds[index] + at - self._starts[index]
+
+
+def says_enough(sound: str) -> bool:
+    return bool(_ENOUGH.search(sound))
+
+
+def says_anything(sound: str) -> bool:
+    return bool(_LETTER.search(sound))
+
+
+def _heard(piece: Piece, face: str) -> str:
+    return face if piece.spoken is None or _LETTER.search(piece.spoken) or face.isspace() else " " * len(face)
+
+
+def _on_one_line(text: str) -> str:
+    return _BROKEN.sub(" ", text)
+
+
+def _fitting(piece: Piece, longest: int) -> Iterator[Piece]:
+    if not piece.whole or max(len(piece.text), len(piece.sound)) <= longest:
+        yield piece
+        return
+    sounds = list(_slices(piece.sound, longest))
+    count = max(len(sounds), -(-len(piece.text) // longest))
+    sounds += [""] * (count - len(sounds))
+
+    def share(of: int, number: int) -> int:
+        return of * number // count
+
+    width = piece.end - piece.start
+    for number, sound in enumerate(sounds):
+        text = piece.text[share(len(piece.text), number) : share(len(piece.text), number + 1)]
+        start, end = piece.start + share(width, number), piece.start + share(width, number + 1)
+        yield Piece(text, start, end, sound)
+
+
+def _slices(sound: str, longest: int) -> Iterator[str]:
+    begin = 0
+    while len(sound) - begin > longest:
+        low, high = begin + max(1, longest // 2), begin + longest
+        at = next((found[-1] for found in places(sound, low, high, "") if found), high)
+        yield sound[begin:at]
+        begin = at
+    yield sound[begin:]
