@@ -130,6 +130,7 @@ class Store:
         self._shut: OSError | None = None  # why the folder cannot be written at all
         self._uses: dict[str, Use] = {}  # not yet in the ledger
         self._bytes = 0  # on disk, about: other processes write too
+        self._full = limit_bytes  # bytes at which room is made
 
     def __enter__(self) -> Store:
         try:
@@ -197,7 +198,7 @@ class Store:
                 return
             self._shelf.sync()
             self._bytes += len(data)
-            if self._bytes > self._limit:
+            if self._bytes > self._full:
                 self._make_room()
 
     def _write(self, key: str, data: bytes) -> None:
@@ -296,15 +297,17 @@ class Store:
         """Below the limit again, with some room for the next takes; what open books need stays, whatever its size."""
         self._flush()
         self._bytes = self._ask(lambda ledger, _: ledger.total().bytes, otherwise=0)
-        if self._bytes <= self._limit:
-            return
-        going = []
-        for key, size in self._ask(lambda ledger, _: ledger.least_recently_used(), otherwise=list[tuple[str, int]]()):
-            if self._bytes <= self._limit * (1 - ROOM):
-                break
-            going.append(key)
-            self._bytes -= size
-        self._discard(going)
+        if self._bytes > self._limit:
+            unused = self._ask(lambda ledger, _: ledger.least_recently_used(), otherwise=list[tuple[str, int]]())
+            going = []
+            for key, size in unused:
+                if self._bytes <= self._limit * (1 - ROOM):
+                    break
+                going.append(key)
+                self._bytes -= size
+            self._discard(going)
+        # With nothing left to remove, not at every take again.
+        self._full = self._limit if self._bytes <= self._limit else self._bytes + self._limit // 100
 
     def _discard(self, keys: Iterable[str]) -> None:
         keys = list(keys)

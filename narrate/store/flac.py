@@ -46,7 +46,7 @@ def label(data: bytes) -> Label:
     """What the file says it is, from its first `LABEL_WITHIN` bytes, unproved. Raises `Damaged` if it says nothing."""
     start, end = _block(data)
     try:
-        key, book = data[start + len(_NAME) + _DIGEST : end].decode().split("\n")
+        key, book = data[start + len(_NAME) + _DIGEST : end].decode().split("\n", 1)
     except ValueError as error:
         raise Damaged("there is no label") from error
     return Label(key, book)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 try:
     import fcntl
-except ImportError:  # Windows: nobody is ever seen to have ended, claims run out by time
+except ImportError:  # Windows, where nobody can remove a file that somebody has open
     fcntl = None  # type: ignore[assignment]
 
 
@@ -27,11 +27,14 @@ class Session:
         self._desk.mkdir(parents=True, exist_ok=True)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._lock = self._path(self.name, "lock")
-        unborn = self._path(self.name, "new")
-        self._file: BinaryIO = unborn.open("wb")
-        if fcntl is not None:
+        self._file: BinaryIO
+        if fcntl is None:
+            self._file = self._lock.open("wb")
+        else:
+            unborn = self._path(self.name, "new")
+            self._file = unborn.open("wb")
             fcntl.flock(self._file, fcntl.LOCK_EX)
-        unborn.rename(self._lock)  # it appears under its name locked: never taken for a dead one
+            unborn.rename(self._lock)  # it appears under its name locked: never taken for a dead one
 
     @property
     def part(self) -> Path:
@@ -39,23 +42,24 @@ class Session:
         return self._path(self.name, "part")
 
     def close(self) -> None:
-        self._remove(self.name)
         self._file.close()
+        self._remove(self.name)
 
     def lives(self, name: str) -> bool:
         """True as long as the session's process has it open."""
         if name == self.name:
             return True
         try:
-            with self._path(name, "lock").open("rb") as file:
-                if fcntl is not None:
+            if fcntl is None:
+                self._path(name, "lock").unlink()
+            else:
+                with self._path(name, "lock").open("rb") as file:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                    return False
         except FileNotFoundError:
             return False
         except OSError:
             return True
-        return True
+        return False
 
     def bury_the_dead(self) -> Iterator[str]:
         """Remove what ended processes left behind; their names."""
