@@ -85,7 +85,7 @@ def list_voices(engine: str | None) -> None:
 
 def list_devices() -> None:
     """Print the sound devices that can play."""
-    from narrate.sinks.speaker import devices
+    from narrate.sinks.portaudio import devices
 
     found = devices()
     if not found:

@@ -1,0 +1,102 @@
+"""The sound devices of this machine, through PortAudio (sounddevice), without what it and ALSA print past Python."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+from narrate.errors import InputError, SinkError
+
+INSTEAD = "or write a file with -o book.wav"
+
+
+class Device(NamedTuple):
+    """A device that can play. `number` may change when devices come and go; a part of the name is safer."""
+
+    number: int
+    name: str
+    default: bool
+
+
+def devices() -> list[Device]:
+    """All devices that can play sound; none on a machine without. Raises `SinkError` if PortAudio is missing."""
+    sounddevice = load()
+    chosen = sounddevice.default.device[1]
+    return [
+        Device(number, facts["name"], number == chosen)
+        for number, facts in enumerate(sounddevice.query_devices())
+        if facts["max_output_channels"] > 0
+    ]
+
+
+def find_device(wanted: str | None = None) -> Device:
+    """The device with this number, this name or this part of a name; the default one for None.
+
+    Raises `InputError` if none or several are meant, `SinkError` if there is none at all.
+    """
+    present = devices()
+    if not present:
+        raise SinkError(f"There is no sound device here. Connect one, {INSTEAD}.")
+    if wanted is None:
+        return next((device for device in present if device.default), present[0])
+    exact = [device for device in present if wanted in (str(device.number), device.name)]
+    found = exact or [device for device in present if wanted.lower() in device.name.lower()]
+    if len(found) != 1:
+        names = ", ".join(f"{device.number} {device.name}" for device in found or present)
+        fault = f"{wanted!r} names several sound devices" if found else f"There is no sound device {wanted!r}"
+        raise InputError(f"{fault}. Choose from: {names}.")
+    return found[0]
+
+
+def load() -> Any:
+    """The module `sounddevice`. Its first import looks for devices, about 0.1 s. Raises `SinkError`."""
+    try:
+        with hushed():
+            import sounddevice
+    except OSError as error:
+        raise SinkError(
+            "Sound cannot be played: the PortAudio library is missing. Install it (`sudo apt install libportaudio2`), "
+            f"{INSTEAD}."
+        ) from error
+    except Exception as error:  # PortAudioError, which cannot be imported now
+        raise SinkError(f"There is no sound here ({words(error)}). Check the sound settings, {INSTEAD}.") from error
+    if sys.platform == "linux":
+        _silence_alsa()
+    return sounddevice
+
+
+def words(error: Exception) -> str:
+    """What PortAudio, or the system below it, calls the failure."""
+    return str(error.args[2][2] if len(error.args) > 2 else error.args[0])
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without the lines that PortAudio, ALSA and JACK print about every device that they do not find."""
+    try:
+        terminal = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+_AlsaError = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+_SAY_NOTHING = _AlsaError(lambda *_: None)  # ALSA keeps only its address: it has to outlive every sound
+
+
+def _silence_alsa() -> None:
+    """No line from ALSA for each underflow, in the middle of our own display: we count them."""
+    with suppress(OSError, AttributeError):  # PortAudio plays through something else
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SAY_NOTHING)
