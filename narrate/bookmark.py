@@ -139,10 +139,12 @@ class Bookmarks:
         self._write(replace(known, book=book, when=max(known.when, time.time())), lasting=True)
 
     def mark(self, book: BookId, place: Place, name: str = "") -> Mark:
-        """Keep a place under a name, by default the sentence's beginning; one of that name or place is replaced."""
+        """Keep a place, in place of an earlier mark there or of that name. Without a name it shows the sentence."""
         mark = Mark(name or " ".join(place.sentence.split())[:40], time.time(), place)
         known = self._of_content(book.content) or Reading(book, place, 0.0)
-        others = [other for other in known.marks if other.name != mark.name and other.place.start != place.start]
+        others = [
+            other for other in known.marks if other.place.start != place.start and (not name or other.name != name)
+        ]
         marks = sorted([*others, mark], key=lambda mark: mark.place.start)
         self._write(replace(known, book=book, marks=tuple(marks), when=max(known.when, mark.when)), lasting=True)
         return mark
@@ -206,9 +208,8 @@ class Bookmarks:
     def _readings(self, name: str) -> Iterator[Reading]:
         paths = self._folder.glob("*.json") if name == "*" else self._paths(name)
         for path in paths:
-            with suppress(
-                OSError, ValueError, TypeError, KeyError
-            ):  # not there, or not what was written: does not count
+            # What is not there, or not what was written, does not count.
+            with suppress(OSError, ValueError, TypeError, KeyError):
                 yield _from_json(path.read_text("utf-8"))
 
     def _write(self, reading: Reading, lasting: bool) -> None:

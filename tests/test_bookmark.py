@@ -182,7 +182,15 @@ def test_marks_stay_with_the_book(folder: Path) -> None:
     told.insert(20, "An owl cried.")
     new = document(" ".join(told))
     moved = marks.marks(book_id(new, Path("miller.txt")), new.source)
+    assert [mark.name for mark in moved] == ["the cow", told[31][:40]]
     assert [mark.place.start for mark in moved] == [at_sentence(told, 6)[1].start, at_sentence(told, 31)[1].start]
+
+
+def test_sentences_that_read_alike_can_all_be_marked(folder: Path) -> None:
+    book, marks = at_sentence(sentences(9), 1)[0], Bookmarks(folder)
+    for number in (3, 1, 3, 5):
+        marks.mark(book_id(book, None), at_sentence(sentences(9), number)[1])
+    assert [mark.name for mark in marks.marks(book_id(book, None), book.source)] == [YES] * 3
 
 
 def test_a_book_that_was_only_exported_is_listed_and_keeps_its_place(folder: Path) -> None:
