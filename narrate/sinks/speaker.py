@@ -52,9 +52,8 @@ class Speaker:
     @property
     def heard_seconds(self) -> float:
         """How much of what was written has sounded, as far as the device says how late it is."""
-        return max(
-            0.0, min(self._written, self._delivered - self._stream.latency * self.sample_rate) / self.sample_rate
-        )
+        sounded = self._delivered - round(float(self._stream.latency) * self.sample_rate)
+        return max(0, min(self._written, sounded)) / self.sample_rate
 
     def rest(self) -> None:
         """No sound will come for a while, and that is as it should be: the gap is not counted as an underflow."""
