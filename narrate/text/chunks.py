@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from narrate.text.blocks import Block, blocks
 from narrate.text.brackets import enclosed
-from narrate.text.document import Chunk, Document
+from narrate.text.document import Chapter, Chunk, Document
 from narrate.text.language import is_wide, runs
 from narrate.text.phrases import places
 from narrate.text.sentences import Break, Rank, sentence_breaks
@@ -28,6 +28,7 @@ HEADING_PAUSE = 1.0
 CHAPTER_PAUSE = 1.2
 
 OPENING = 6  # sentences at the start of a chapter that are not joined: the first sound comes sooner
+CLASSES = 20  # of lengths, in a histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,16 @@ class Part(NamedTuple):
     language: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a document is cut: what `cut` was asked for."""
+
+    lengths: Lengths
+    language: str
+    mixed: bool
+    opening: int
+
+
 def cut(
     document: Document,
     lengths: Lengths | None = None,
@@ -79,28 +90,21 @@ def cut(
     """The chunks of a document in reading order, made as they are asked for; `index` counts from 0.
 
     `language` overrides the document's; `mixed` gives paragraphs and quotations in another writing their own language.
-    The first `opening` sentences of a chapter stand alone.
+    The first `opening` sentences after a heading, or of a chapter without one, are not joined.
     """
-    lengths = lengths or Lengths()
-    home = language or document.language or "en"
+    manner = _Manner(lengths or Lengths(), language or document.language or "en", mixed, opening)
     index = paragraphs = 0
     for chapter in document.chapters:
-        alone = opening
         held: Chunk | None = None
-        for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
-            room = lengths.room(block.text)
-            strip = Strip(block.pieces, room.limit)
-            parts, sentences = _parts(block, strip, lengths, home, mixed, alone)
-            alone -= sentences
-            for number, part in enumerate(parts):
+        for block, strip, parts in _cut_blocks(chapter, manner):
+            for number, part in enumerate(parts, 1):
                 if held:
                     yield held
                 begin, end = strip.trimmed(part.begin, part.end)
-                start, stop = strip.source(begin, end)
-                pause = PAUSES[part.rank] if number + 1 < len(parts) else _pause_after(block)
+                pause = PAUSES[part.rank] if number < len(parts) else _pause_after(block)
                 held = Chunk(
-                    index, chapter.number, chapter.title, strip.text(begin, end), strip.sound(begin, end),
-                    part.language, pause, start, stop, paragraphs + block.number,
+                    index, chapter.number, chapter.title, strip.text(begin, end), strip.spoken(begin, end),
+                    part.language, pause, *strip.source(begin, end), paragraphs + block.number,
                 )  # fmt: skip
                 index += 1
         if held:
@@ -113,36 +117,47 @@ def _pause_after(block: Block) -> float:
         return HEADING_PAUSE
     if block.scene_ends:
         return SCENE_PAUSE
-    return PAUSES[Rank.LINE] if block.kind == "verse" and block.goes_on else PARAGRAPH_PAUSE
+    return PAUSES[Rank.LINE] if block.goes_on else PARAGRAPH_PAUSE
 
 
-def _parts(block: Block, strip: Strip, lengths: Lengths, home: str, mixed: bool, alone: int) -> tuple[list[Part], int]:
-    """The parts of one block, and how many of the sentences that stand alone were among them."""
-    parts: list[Part] = []
-    sentences = 0
-    for begin, end, language in runs(strip.line, home) if mixed else [(0, len(strip), home)]:
-        room = lengths.room(strip.line[begin:end])
-        breaks = _breaks(block, strip, begin, end, language)
-        while alone > sentences and len(breaks) > 1 and block.kind == "prose":
-            first = next(number for number, each in enumerate(breaks) if each.rank is Rank.SENTENCE)
-            parts += _divide(strip, begin, breaks[: first + 1], Room(room.target, room.target), language)
-            begin, breaks = breaks[first].at, breaks[first + 1 :]
-            sentences += 1
-        if breaks:
-            tight = alone > sentences
-            parts += _divide(strip, begin, breaks, Room(room.target, room.target) if tight else room, language)
-            sentences += 1
-    return _gathered(strip, parts, lengths.room(block.text).limit), sentences
+def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Strip, list[Part]]]:
+    lengths = manner.lengths
+    alone, waiting = manner.opening, manner.opening > 0
+    for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
+        room = lengths.room(block.text)
+        strip = Strip(block.pieces, room.limit)
+        parts: list[Part] = []
+        if block.kind == "heading":
+            alone = manner.opening
+            parts += _divide(strip, 0, [Break(len(strip), Rank.SENTENCE)], room, manner.language)
+        else:
+            for begin, breaks, language in _stretches(block, strip, manner, alone):
+                room = lengths.room(strip.line[begin : breaks[-1].at])
+                # The listener waits for the first sentence of all: it is the one that is not spared a cut.
+                parts += _divide(strip, begin, breaks, Room(room.target, room.target) if waiting else room, language)
+                waiting = False
+                alone -= 1
+        waiting = False
+        yield block, strip, _gathered(strip, parts, lengths.room(block.text).limit)
 
 
-def _breaks(block: Block, strip: Strip, begin: int, end: int, language: str) -> list[Break]:
-    """Where something ends in strip[begin:end] and a cut is allowed; the last is `end`."""
-    found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
-    for at in strip.joints if block.kind == "verse" else ():
-        found.setdefault(at, Rank.LINE)
-    return [Break(at, found[at]) for at in sorted(found) if begin < at < end and strip.may_cut(at)] + [
-        Break(end, Rank.SENTENCE)
-    ]
+def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Iterator[tuple[int, list[Break], str]]:
+    """What is divided by itself: (begin, breaks up to the end, language); the first `alone` are sentences."""
+    home = manner.language
+    for begin, end, language in runs(strip.line, home) if manner.mixed else [(0, len(strip), home)]:
+        found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
+        for at in strip.joints if block.kind == "verse" else ():
+            found.setdefault(at, Rank.LINE)
+        breaks = [Break(at, found[at]) for at in sorted(found) if begin < at < end and strip.may_cut(at)]
+        breaks.append(Break(end, Rank.SENTENCE))
+        first = 0
+        for number, each in enumerate(breaks[:-1]):
+            if alone <= 0 or block.kind == "verse":
+                break
+            if each.rank is Rank.SENTENCE:
+                yield begin, breaks[first : number + 1], language
+                begin, first, alone = each.at, number + 1, alone - 1
+        yield begin, breaks[first:], language
 
 
 def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
@@ -218,7 +233,7 @@ def _gathered(strip: Strip, parts: Iterable[Part], limit: int) -> list[Part]:
 class Stats:
     """`chunks --stats`: how many chunks, how many of them end where a sentence or a line ends, and how long they are.
 
-    `histogram` maps the lower bound of a class of lengths (characters of `spoken`, ten to a class) to its count.
+    `histogram` maps the lower bound of each class of lengths (characters of `spoken`), in order, to its count.
     """
 
     chunks: int
@@ -233,12 +248,14 @@ class Stats:
 
 def stats(chunks: Iterable[Chunk]) -> Stats:
     """Count chunks. One that is followed by no more than a clause's pause ends inside a sentence."""
-    histogram: dict[int, int] = {}
-    number = characters = whole = 0
+    sizes: list[int] = []
+    whole = 0
     for chunk in chunks:
-        number += 1
-        characters += len(chunk.spoken)
+        sizes.append(len(chunk.spoken))
         whole += chunk.pause > PAUSES[Rank.CLAUSE]
-        step = len(chunk.spoken) // 10 * 10
-        histogram[step] = histogram.get(step, 0) + 1
-    return Stats(number, characters, whole, dict(sorted(histogram.items())))
+    longest = max(sizes, default=0)
+    step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if longest < CLASSES * step), 1 + longest // CLASSES)
+    histogram = dict.fromkeys(range(0, longest + 1, step), 0)
+    for size in sizes:
+        histogram[size - size % step] += 1
+    return Stats(len(sizes), sum(sizes), whole, histogram)

@@ -21,7 +21,7 @@ LANGUAGES = {
 }
 
 _WIDE = re.compile(
-    r"[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af]"
+    r"[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af]+"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON_WORDS = {

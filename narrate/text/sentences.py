@@ -28,7 +28,7 @@ class Break(NamedTuple):
     rank: Rank
 
 
-HAN_OR_KANA = re.compile(r"[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af]")
+HAN_OR_KANA = re.compile(r"[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af]+")
 _MAY_END = re.compile(r"[.!?。！？…‥．｡‼⁇⁈⁉」』”〟]")
 _TAIL = "".join(CLOSING) + ".!?。！？…‥．｡‼⁇⁈⁉ \u3000\n\r\t"
 _SPACE = re.compile(r"\s*")
@@ -49,17 +49,10 @@ def sentence_breaks(text: str, language: str) -> list[Break]:
 
 # --- Chinese and Japanese ---------------------------------------------------------------------------------------------
 
-_WIDE_END = re.compile(
-    r"""
-    (?<![…‥])[…‥]*+(?:[。！？｡‼⁇⁈⁉]|(?<=[\u3041-\u9fff])．|[!?](?![\w!?])|(?<![A-Za-z])[!?](?=\w))
-        [。！？!?｡‼⁇⁈⁉…‥♪～]*
-    |(?<![…‥])[…‥]++(?=[」』”’〟）]|\s)  # trailing off: ends only before a closing mark or white space
-    |(?<=[\u3041-\u9fff])\.(?![\w.])  # a Latin full stop after Han or kana
-    |(?<=[a-z]{2})(?<!\b[MDS][rst])(?<!\bMrs)\.(?=\s|$|["”」』])  # or after a Latin word, but no title
-    |[」』”〟](?=\s|[「『“〝])  # speech without a full stop, then space or another speech
-    """,
-    re.VERBOSE,
-)
+_WIDE_MARKS = re.compile(r"[。！？!?.．…‥｡‼⁇⁈⁉]+|[」』”〟]")
+_STOP = re.compile(r"[。！？｡‼⁇⁈⁉]")
+_LATIN_WORD = re.compile(r"[a-z]{2}$")
+_LATIN_TITLE = re.compile(r"\b(?:[MDS][rst]|Mrs|Prof)$")
 _GOES_ON = re.compile(r"って|[とはがをにもでへのやか、，,；;：:]")  # after a quotation or !?: the sentence goes on
 _AFTER_CRY = re.compile(r"って|[と、，,；;]")
 
@@ -68,8 +61,8 @@ def _wide_breaks(text: str) -> Iterator[Break]:
     spans = enclosed(text)
     starts = {start for start, _ in spans}
     turn = begin = 0
-    for match in _WIDE_END.finditer(text):
-        if match.start() < begin:
+    for match in _WIDE_MARKS.finditer(text):
+        if match.start() < begin or not _may_end(text, match.start(), match.end()):
             continue
         after = match.end()
         while text[after : after + 1] in CLOSING and after not in starts:
@@ -92,6 +85,23 @@ def _wide_breaks(text: str) -> Iterator[Break]:
         yield Break(at, rank)
         if rank is Rank.SENTENCE:
             begin = at
+
+
+def _may_end(text: str, start: int, end: int) -> bool:
+    """True if the marks text[start:end] are such as end a sentence where they stand."""
+    marks, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
+    if _STOP.search(marks):
+        return True
+    if marks in "」』”〟":  # speech without a full stop: then comes white space or another speech
+        return after.isspace() or after in QUOTES
+    if "!" in marks or "?" in marks:
+        return not (before.isascii() and before.isalpha() and after.isalnum())  # Yahoo!ニュース
+    if len(marks) > 1 or marks in "…‥":  # trailing off
+        return after.isspace() or after in CLOSING
+    if HAN_OR_KANA.match(before):
+        return not after.isalnum()
+    word = text[max(0, start - 5) : start]
+    return not after.isalnum() and bool(_LATIN_WORD.search(word)) and not _LATIN_TITLE.search(word)
 
 
 def _introduced(text: str, opened: int) -> bool:
@@ -118,7 +128,7 @@ _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
 _TAG = 60  # characters: what is longer than that is no "she said"
 _BY_MARKS = re.compile(r"""(?s:.)+?(?:[.!?…]["'”’»)\]]*\s+|\Z)""")
-_BLANK = {ord(character): " " for character in "\u3000\t\n\r\f\v\x85\u2028\u2029\x1c\x1d\x1e\x1f"}
+_ODD_SPACE = re.compile(r"[^\S ]")
 
 
 def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
@@ -141,7 +151,7 @@ def _segmented(text: str, language: str) -> list[int]:
     """Ends by sentencex. With U+3000 it can panic (which is no Exception), at line ends it guesses: it gets neither."""
     from sentencex import segment
 
-    blank = text.translate(_BLANK)
+    blank = _ODD_SPACE.sub(" ", text)
     try:
         parts: list[str] = segment(language, blank)
     except (KeyboardInterrupt, SystemExit):

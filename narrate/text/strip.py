@@ -13,7 +13,8 @@ from narrate.text.phrases import places
 NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
 _ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
 _LETTER = re.compile(r"[^\W_]")
-_BROKEN = re.compile(r"\s*[\t\n\r\f\v\x85\u2028\u2029]\s*| {2,}")
+_BROKEN = re.compile(r"[\t\n\r\f\v\x85\u2028\u2029]|  ")
+_SPACES = re.compile(r"[ \t\n\r\f\v\x85\u2028\u2029]+")
 
 
 class Strip:
@@ -29,6 +30,7 @@ class Strip:
         self._starts = [0, *accumulate(map(len, faces))]
         self._sounds = [0, *accumulate(len(piece.sound) for piece in self._pieces)]
         self._even = self._starts == self._sounds  # sound and text have the same length everywhere
+        self._plain = all(piece.spoken is None for piece in self._pieces)
         if all(piece.spoken is None or _LETTER.search(piece.spoken) for piece in self._pieces):
             self.line = self._face
         else:
@@ -73,14 +75,19 @@ class Strip:
         """What the eye sees, on one line."""
         return _on_one_line(self._face[begin:end].replace(NOTHING, ""))
 
-    def sound(self, begin: int, end: int) -> str:
+    def spoken(self, begin: int, end: int) -> str:
         """What is said, on one line."""
+        return _on_one_line(self._sound(begin, end))
+
+    def _sound(self, begin: int, end: int) -> str:
+        if self._plain:
+            return self._face[begin:end]
         said = []
         for index in range(self._index(begin), self._index(end - 1) + 1):
             piece, start = self._pieces[index], self._starts[index]
             whole = piece.whole or (begin <= start and self._starts[index + 1] <= end)
             said.append(piece.sound if whole else piece.text[max(0, begin - start) : end - start])
-        return _on_one_line("".join(said))
+        return "".join(said)
 
     def source(self, begin: int, end: int) -> tuple[int, int]:
         """Where the source of it begins and ends."""
@@ -98,11 +105,11 @@ class Strip:
         return begin, end
 
     def has_letters(self, begin: int, end: int) -> bool:
-        return begin < end and bool(_LETTER.search(self.sound(begin, end)))
+        return begin < end and bool(_LETTER.search(self._sound(begin, end)))
 
     def is_crumb(self, begin: int, end: int) -> bool:
         """True if there is too little for a voice to say."""
-        return begin >= end or not _ENOUGH.search(self.sound(begin, min(end, begin + 200)))
+        return begin >= end or not _ENOUGH.search(self._sound(begin, min(end, begin + 200)))
 
     def _index(self, at: int) -> int:
         return bisect_right(self._starts, at) - 1
@@ -127,7 +134,7 @@ def _heard(piece: Piece, face: str) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    return _BROKEN.sub(" ", text)
+    return _SPACES.sub(" ", text) if _BROKEN.search(text) else text
 
 
 def _fitting(piece: Piece, longest: int) -> Iterator[Piece]:
