@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from narrate.errors import InputError, SinkError
@@ -54,9 +52,10 @@ def find_device(wanted: str | None = None) -> Device:
 
 def load() -> Any:
     """The module `sounddevice`. Its first import looks for devices, about 0.1 s. Raises `SinkError`."""
+    if sys.platform == "linux":
+        _silence_libraries()
     try:
-        with hushed():
-            import sounddevice
+        import sounddevice
     except OSError as error:
         raise SinkError(
             "Sound cannot be played: the PortAudio library is missing. Install it (`sudo apt install libportaudio2`), "
@@ -64,8 +63,6 @@ def load() -> Any:
         ) from error
     except Exception as error:  # PortAudioError, which cannot be imported now
         raise SinkError(f"There is no sound here ({words(error)}). Check the sound settings, {INSTEAD}.") from error
-    if sys.platform == "linux":
-        _silence_alsa()
     return sounddevice
 
 
@@ -74,29 +71,18 @@ def words(error: Exception) -> str:
     return str(error.args[2][2] if len(error.args) > 2 else error.args[0])
 
 
-@contextmanager
-def hushed() -> Iterator[None]:
-    """Without the lines that PortAudio, ALSA and JACK print about every device that they do not find."""
-    try:
-        terminal = os.dup(2)
-    except OSError:  # there is no stderr
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
+_AlsaSays = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+_JackSays = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+# The libraries keep only the addresses of these: they have to outlive every sound.
+_ALSA_UNHEARD = _AlsaSays(lambda *_: None)
+_JACK_UNHEARD = _JackSays(lambda _: None)
 
 
-_AlsaError = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-_SAY_NOTHING = _AlsaError(lambda *_: None)  # ALSA keeps only its address: it has to outlive every sound
-
-
-def _silence_alsa() -> None:
-    """No line from ALSA for each underflow, in the middle of our own display: we count them."""
-    with suppress(OSError, AttributeError):  # PortAudio plays through something else
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_SAY_NOTHING)
+def _silence_libraries() -> None:
+    """No lines from ALSA and JACK about devices that they do not find, nor later about underflows, which we count."""
+    with suppress(OSError, AttributeError):  # PortAudio was built without it
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_ALSA_UNHEARD)
+    with suppress(OSError, AttributeError):
+        jack = ctypes.CDLL("libjack.so.0")
+        jack.jack_set_error_function(_JACK_UNHEARD)
+        jack.jack_set_info_function(_JACK_UNHEARD)

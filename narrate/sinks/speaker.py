@@ -35,11 +35,10 @@ class Speaker:
         self._excused = 0  # running dry is as it should be until this many samples are delivered
         self.rest()
         try:
-            with portaudio.hushed():
-                self._stream: Any = self._sounddevice.OutputStream(
-                    samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
-                )
-                self._stream.start()
+            self._stream: Any = self._sounddevice.OutputStream(
+                samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
+            )
+            self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise SinkError(
                 f"The sound device {self._device.name!r} cannot play {sample_rate} Hz ({portaudio.words(error)}). "
