@@ -194,15 +194,6 @@ def test_no_device_is_one_plain_line() -> None:
     assert ended.stderr.splitlines()[-1] == f"narrate.errors.SinkError: {line}"
 
 
-def test_what_libraries_say_past_python_is_not_shown(tmp_path: Path) -> None:
-    env = alsa_recorder(tmp_path, paced=False).env
-    with open(tmp_path / "asound.conf", "a") as conf:
-        conf.write('pcm.gone { type plug  slave.pcm "nothing_of_that_name" }')
-    noisy = subprocess.run([sys.executable, "-c", "import sounddevice"], env=env, capture_output=True, text=True)
-    assert "Unknown PCM nothing_of_that_name" in noisy.stderr
-    assert run(env, "devices()").stderr == ""
-
-
 def test_a_device_that_cannot_be_opened_is_one_plain_line(tmp_path: Path) -> None:
     recorder = alsa_recorder(tmp_path, paced=False)
     program = """

@@ -1,4 +1,4 @@
-"""The sound devices of this machine, through PortAudio (sounddevice), without what it and ALSA print past Python."""
+"""The sound devices of this machine, through PortAudio (sounddevice)."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ def find_device(wanted: str | None = None) -> Device:
 
 
 def load() -> Any:
-    """The module `sounddevice`. Its first import looks for devices, about 0.1 s. Raises `SinkError`."""
-    if sys.platform == "linux":
-        _silence_libraries()
+    """The module `sounddevice`. Its first import looks for devices, about 0.1 s. Raises `SinkError`.
+
+    While it looks, it sends all that is written to stderr nowhere.
+    """
     try:
         import sounddevice
     except OSError as error:
@@ -63,6 +64,8 @@ def load() -> Any:
         ) from error
     except Exception as error:  # PortAudioError, which cannot be imported now
         raise SinkError(f"There is no sound here ({words(error)}). Check the sound settings, {INSTEAD}.") from error
+    if sys.platform == "linux":
+        _silence_alsa()
     return sounddevice
 
 
@@ -72,17 +75,10 @@ def words(error: Exception) -> str:
 
 
 _AlsaSays = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-_JackSays = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
-# The libraries keep only the addresses of these: they have to outlive every sound.
-_ALSA_UNHEARD = _AlsaSays(lambda *_: None)
-_JACK_UNHEARD = _JackSays(lambda _: None)
+_UNHEARD = _AlsaSays(lambda *_: None)  # ALSA keeps only its address: it has to outlive every sound
 
 
-def _silence_libraries() -> None:
-    """No lines from ALSA and JACK about devices that they do not find, nor later about underflows, which we count."""
+def _silence_alsa() -> None:
+    """No line from ALSA about each underflow, in the midst of our own display: we count them."""
     with suppress(OSError, AttributeError):  # PortAudio was built without it
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_ALSA_UNHEARD)
-    with suppress(OSError, AttributeError):
-        jack = ctypes.CDLL("libjack.so.0")
-        jack.jack_set_error_function(_JACK_UNHEARD)
-        jack.jack_set_info_function(_JACK_UNHEARD)
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_UNHEARD)
