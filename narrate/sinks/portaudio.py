@@ -71,7 +71,8 @@ def load() -> Any:
 
 def words(error: Exception) -> str:
     """What PortAudio, or the system below it, calls the failure."""
-    return str(error.args[2][2] if len(error.args) > 2 else error.args[0])
+    below = error.args[2][2] if len(error.args) > 2 else ""
+    return str(below or error.args[0])
 
 
 _AlsaSays = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
