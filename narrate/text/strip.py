@@ -30,7 +30,7 @@ class Strip:
         self._starts = [0, *accumulate(map(len, faces))]
         self._sounds = [0, *accumulate(len(piece.sound) for piece in self._pieces)]
         self._even = self._starts == self._sounds  # sound and text have the same length everywhere
-        self._plain = all(piece.spoken is None for piece in self._pieces)
+        self._plain = all(piece.spoken is None and piece.text for piece in self._pieces)
         if all(piece.spoken is None or _LETTER.search(piece.spoken) for piece in self._pieces):
             self.line = self._face
         else:
@@ -98,11 +98,16 @@ class Strip:
 
     def trimmed(self, begin: int, end: int) -> tuple[int, int]:
         """The same without white space at both ends."""
-        while begin < end and self._face[begin].isspace() and self.may_cut(begin + 1):
+        while begin < end and self._is_blank(begin) and self.may_cut(begin + 1):
             begin += 1
-        while begin < end and self._face[end - 1].isspace() and self.may_cut(end - 1):
+        while begin < end and self._is_blank(end - 1) and self.may_cut(end - 1):
             end -= 1
         return begin, end
+
+    def _is_blank(self, at: int) -> bool:
+        if not self._face[at].isspace() and self._face[at] != NOTHING:
+            return False
+        return not says_anything(self._pieces[self._index(at)].spoken or "")
 
     def has_letters(self, begin: int, end: int) -> bool:
         return begin < end and bool(_LETTER.search(self._sound(begin, end)))
