@@ -62,20 +62,19 @@ from narrate.arguments import (
 from narrate.errors import ClosedPipe, InputError, NarrateError
 
 
-def _typer(**options: bool) -> typer.Typer:
+def _typer() -> typer.Typer:
     """No colours in help or errors and no traceback of Typer's own: `run` says what went wrong."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        **options,
     )
 
 
 reading = _typer()
 """`narrate BOOK …`: reading aloud needs no command."""
-commands = _typer(no_args_is_help=True)
+commands = _typer()
 """`narrate COMMAND …`: everything else."""
 
 

@@ -5,7 +5,10 @@ With -q only what went wrong is said.
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -40,8 +43,6 @@ class Progress:
 
 
 class Display(Protocol):
-    def __enter__(self) -> Display: ...
-
     def show(self, progress: Progress) -> None: ...
 
     def say(self, line: str) -> None:
@@ -52,16 +53,28 @@ class Display(Protocol):
         """A line that stays: what is good to know."""
         ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
-
-def open_display(stream: TextIO, *, quiet: bool) -> Display:
+@contextmanager
+def open_display(stream: TextIO, *, quiet: bool) -> Iterator[Display]:
     """The display that suits `stream`: a panel on a terminal, lines elsewhere. Failures are said even when quiet."""
-    if not quiet and stream.isatty():
-        return _Panel(stream)
-    return _Lines(stream, quiet=quiet)
+    with _steady(stream) as own:
+        if own.isatty() and not quiet:
+            with _Panel(own) as panel:
+                yield panel
+        else:
+            yield _Lines(own, quiet=quiet)
+
+
+@contextmanager
+def _steady(stream: TextIO) -> Iterator[TextIO]:
+    """A way of its own to where `stream` goes: PortAudio's start points descriptor 2 at nothing for a moment."""
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (OSError, ValueError):  # no file, as in a test: then nobody points it elsewhere
+        yield stream
+        return
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as own:
+        yield own
 
 
 def clock(seconds: float) -> str:
@@ -92,14 +105,6 @@ class _Lines:
         self._stream, self._quiet = stream, quiet
         self._title = ""
         self._next = time.monotonic() + PLAIN_EVERY
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, progress: Progress) -> None:
         if self._quiet or progress.chunk is None:

@@ -40,6 +40,10 @@ class Takes(Protocol):
         """False if another process is making the take: it will be here soon."""
         ...
 
+    def release(self, key: str) -> None:
+        """The take will not be made after all."""
+        ...
+
 
 @dataclass(slots=True)
 class Tally:
@@ -278,6 +282,8 @@ class Feed:
     def _finish(self, chunk: Chunk, clips: list[Clip], whole: Samples | None = None) -> list[Clip]:
         """The chunk is done; whoever waited for the same sentence has it too, or makes it for itself."""
         del self._out[chunk.index]
+        if whole is None:
+            self._takes.release(self._key(chunk))
         last = clips[-1]
         for twin in self._keys.pop(self._key(chunk), []):
             if whole is None:

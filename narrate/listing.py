@@ -102,7 +102,7 @@ def list_books(store: Path) -> None:
         kept = stored.get(reading.book.content)
         rows.append(
             (
-                f"{reading.place.fraction:4.0%}",
+                f"{reading.place.fraction:4.0%}" if reading.place else "   -",
                 time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when)),
                 f"{kept.bytes / 1e6:.1f} MB" if kept else "-",
                 reading.book.title,

@@ -35,7 +35,7 @@ class Player:
     listening: bool = False
     on_chunk: Callable[[Chunk], object] = lambda _: None
     rest: Callable[[], object] = lambda: None
-    place: int = field(default=0, init=False)
+    place: int = 0
     chunk: Chunk | None = field(default=None, init=False)
     written_seconds: float = field(default=0.0, init=False)
     _ahead: Ahead[Clip] | None = field(default=None, init=False)
@@ -47,9 +47,8 @@ class Player:
         """Sound that is made, in order, and not yet heard."""
         return self._ahead.held if self._ahead else 0.0
 
-    def play(self, place: int = 0) -> None:
+    def play(self) -> None:
         """Play from the chunk at `place` to the end of the script, or until the listener stops."""
-        self.place = place
         self.narrator.planner.buffered = lambda: self.buffered_seconds
         while not self.wishes.stopping and not self._play_on():
             self.narrator.planner.restart()

@@ -68,27 +68,31 @@ def read(request: Request, stderr: TextIO = sys.stderr) -> int:
     if request.output is not None:
         check_target(request.output, force=request.force)
     book = open_book(request.source, request.text)
-    display = open_display(stderr, quiet=request.quiet)
-    with ExitStack() as stack:
-        engine = stack.enter_context(closing(_engine(request, book, display)))
-        opening = Beside(partial(Speaker, engine.sample_rate, request.device)) if request.listening else None
-        stack.enter_context(display)
-        narrator = Narrator(
-            engine,
-            voice := replace(request.voice, language=book.language),
-            _takes(request, book, stack, display),
-            partial(take_key, engine.fingerprint, voice, fresh=request.fresh_takes),
-            Planner(getattr(engine, "batch_size", request.batch_size or BATCH)),
-            share=not request.listening,
-        )
-        script = book.script(engine_lengths(engine.name))
-        reading = _Reading(request, book, Player(script, narrator, [], listening=request.listening), display)
-        place = reading.beginning()
-        speaker = stack.enter_context(opening.result()) if opening else None
-        reading.open_sinks(stack, speaker)
-        reading.attend(place, stack.enter_context(Keys()) if request.output is None else None)
-    reading.conclude()
-    return NOT_ALL_SPOKEN if narrator.tally.failed else 0
+    with open_display(stderr, quiet=request.quiet) as display:
+        with ExitStack() as stack:
+            reading = _begin(request, book, display, stack)
+            reading.attend(stack.enter_context(Keys()) if request.output is None else None)
+        return reading.conclude()
+
+
+def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> _Reading:
+    """Everything that must be there before the first sound; the loudspeaker is opened beside the rest."""
+    engine = stack.enter_context(closing(_engine(request, book, display)))
+    opening = Beside(partial(Speaker, engine.sample_rate, request.device)) if request.listening else None
+    voice = replace(request.voice, language=book.language)
+    narrator = Narrator(
+        engine,
+        voice,
+        _takes(request, book, stack, display),
+        partial(take_key, engine.fingerprint, voice, fresh=request.fresh_takes),
+        Planner(getattr(engine, "batch_size", request.batch_size or BATCH)),
+        share=not request.listening,
+    )
+    script = book.script(engine_lengths(engine.name))
+    reading = _Reading(request, book, Player(script, narrator, [], listening=request.listening), display)
+    reading.beginning()
+    reading.open_sinks(stack, stack.enter_context(opening.result()) if opening else None)
+    return reading
 
 
 def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEngine:
@@ -131,25 +135,24 @@ class _Reading:
     _failures: int = 0
 
     def __post_init__(self) -> None:
-        if self.request.listening and self.book.document is not None:
+        if self.book.document is not None:
             self.bookmarks = Bookmarks(home() / "places", say=self.display.say)
+            self.bookmarks.meet(self.book.identity)
         self.player.on_chunk = self._on_chunk
         self.player.wishes.speed = self.request.voice.speed
 
-    def beginning(self) -> int:
-        """The index of the chunk to begin with: where the listener says, or where the ear stopped."""
+    def beginning(self) -> None:
+        """Go to the chunk to begin with: where the listener says, or where the ear stopped."""
         script, start = self.player.script, self.request.start
         if start:
-            return find_start(script, start)
-        if start is None and self.bookmarks is not None and self.book.document is not None:
+            self.player.place = find_start(script, start)
+        elif self.request.listening and self.bookmarks is not None and self.book.document is not None:
             place = self.bookmarks.load(self.book.identity, self.book.document.source)
-            if place is not None and place.fraction < 1.0:
-                index = _chunk_at(script, place.start)
-                if index:
+            if start is None and place is not None and place.fraction < 1.0:
+                self.player.place = _chunk_at(script, place.start)
+                if self.player.place:
                     where = f"in “{place.title}”, " if place.title else ""
                     self.display.note(f"Going on {where}{place.fraction:.0%} into the book (--from-start begins anew).")
-                return index
-        return 0
 
     def open_sinks(self, stack: ExitStack, speaker: Speaker | None) -> None:
         sinks: list[Sink] = []
@@ -163,11 +166,11 @@ class _Reading:
             sinks.append(stack.enter_context(open_sink(self.request.output, rate, force=self.request.force, tags=tags)))
         self.player.sinks = sinks
 
-    def attend(self, place: int, keys: Keys | None) -> None:
+    def attend(self, keys: Keys | None) -> None:
         """Play to the end in a thread beside this one; meanwhile show how it goes and do what the keys say."""
         hand = Hand(self.player, self._mark, self.display.say)
         self._started = time.monotonic()
-        playing = Beside(lambda: self.player.play(place), "narrate-playing")
+        playing = Beside(self.player.play, "narrate-playing")
         try:
             while not playing.wait(0.0 if keys and keys.present else GLANCE):
                 key = keys.wait(GLANCE) if keys and keys.present else None
@@ -187,8 +190,8 @@ class _Reading:
         playing.result()
         self._show()
 
-    def conclude(self) -> None:
-        """Say what came of it."""
+    def conclude(self) -> int:
+        """Say what came of it; the exit code."""
         tally, seconds = self.player.narrator.tally, self.player.written_seconds
         wall = time.monotonic() - self._started
         what = "Heard" if self.request.output is None else f"Wrote {self.request.output}:"
@@ -205,6 +208,7 @@ class _Reading:
         if tally.failed:
             parts.append(f"{len(tally.failed)} not spoken")
         self.display.note(" · ".join(parts))
+        return NOT_ALL_SPOKEN if tally.failed else 0
 
     def _show(self) -> None:
         player, tally = self.player, self.player.narrator.tally
@@ -246,7 +250,7 @@ class _Reading:
         self._keep_place(chunk)
 
     def _keep_place(self, chunk: Chunk, *, lasting: bool = False) -> None:
-        if self.bookmarks is not None and self.book.document is not None:
+        if self.request.listening and self.bookmarks is not None and self.book.document is not None:
             self.bookmarks.save(self.book.identity, place_of(self.book.document, chunk), lasting=lasting)
 
     def _mark(self, chunk: Chunk) -> str:

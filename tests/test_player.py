@@ -1,0 +1,210 @@
+"""The reader's side: pauses, speed, jumps, errors of sinks; nothing made twice, nothing played twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrate.clip import Clip, Samples, join, silence
+from narrate.engines.tone import Tone
+from narrate.errors import SinkError
+from narrate.job import Memory, take_key
+from narrate.narrator import Narrator
+from narrate.pipeline import Beside, Growing
+from narrate.player import Player
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+from tests.speech import chunks
+
+
+class Listener:
+    """A sink that remembers what it heard, and may do something when a chunk begins to sound."""
+
+    def __init__(self, hears: Callable[[int], object] = lambda _: None) -> None:
+        self.heard: list[tuple[int, Samples]] = []
+        self._hears = hears
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def write(self, clip: Clip) -> None:
+        new = not self.heard or self.heard[-1][0] != clip.index
+        self.heard.append((clip.index, clip.samples))
+        if new:
+            self._hears(clip.index)
+
+    @property
+    def order(self) -> list[int]:
+        """The chunks as they sounded, each once per time it began."""
+        return [index for place, (index, _) in enumerate(self.heard) if not place or self.heard[place - 1][0] != index]
+
+    @property
+    def samples(self) -> Samples:
+        return join(samples for _, samples in self.heard)
+
+
+def a_player(script: list[Chunk], sink: Any, *, listening: bool = True, takes: Any = None, **cost: Any) -> Player:
+    engine = Tone(rate=8000, sleep=lambda _: None, **cost)
+    voice = Voice()
+    narrator = Narrator(engine, voice, takes or Memory(), lambda chunk: take_key(engine.fingerprint, voice, chunk))
+    return Player(Growing(script), narrator, [sink], listening=listening)
+
+
+def due_samples(player: Player, script: list[Chunk]) -> Samples:
+    """What playing straight through gives: every take and the pause after it."""
+    clips = player.narrator.clips(script)
+    return join(part for clip in clips for part in (clip.samples, silence(script[clip.index].pause, clip.sample_rate)))
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_takes_and_pauses_in_order(listening: bool) -> None:
+    script, ear = chunks(12), Listener()
+    player = a_player(script, ear, listening=listening)
+    player.play()
+    assert ear.order == list(range(12))
+    assert np.array_equal(ear.samples, due_samples(player, script))
+
+
+def test_every_sink_gets_every_sample() -> None:
+    script, ear, other = chunks(5), Listener(), Listener()
+    player = a_player(script, ear)
+    player.sinks = [ear, other]
+    player.play()
+    assert np.array_equal(ear.samples, other.samples)
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.8, 1.5, 2.0])
+def test_speed_is_applied_once_to_speech_and_pauses(speed: float) -> None:
+    script, ear = chunks(8), Listener()
+    player = a_player(script, ear)
+    player.wishes.speed = speed
+    player.play()
+    assert len(ear.samples) == pytest.approx(len(due_samples(player, script)) / speed, rel=0.02)
+
+
+def test_a_failing_sink_ends_the_playing_with_its_error() -> None:
+    def unplug(index: int) -> None:
+        if index == 3:
+            raise SinkError("the device went away")
+
+    player = a_player(chunks(50), Listener(unplug))
+    with pytest.raises(SinkError, match="went away"):
+        player.play()
+    assert player.place == 3
+
+
+def test_a_jump_forward_leaves_out_what_lies_between() -> None:
+    def skip(index: int) -> None:
+        if index == 2:
+            while player.narrator.reach < 7:  # until chunk 7 is made or under way
+                time.sleep(0.001)
+            player.wishes.jump(7)
+
+    player = a_player(chunks(40), ear := Listener(skip))
+    player.play()
+    assert ear.order == [0, 1, 2, *range(7, 40)]
+    assert player.narrator.tally.made == 40  # what was on its way was not thrown away
+
+
+def test_a_jump_far_ahead_starts_there_at_once() -> None:
+    script = chunks(600)
+    player: Player = a_player(script, ear := Listener(lambda index: index == 2 and player.wishes.jump(500)))
+    player.play()
+    assert ear.order == [0, 1, 2, *range(500, 600)]
+    assert player.narrator.tally.made < 300
+
+
+def test_going_back_plays_the_same_take_again_and_makes_nothing() -> None:
+    script, went = chunks(30), []
+
+    def back(index: int) -> None:
+        if index == 10 and not went:
+            went.append(index)
+            player.wishes.jump(4)
+
+    player = a_player(script, ear := Listener(back))
+    player.play()
+    assert ear.order == [*range(11), *range(4, 30)]
+    assert player.narrator.tally.made == 30
+    first = join(samples for index, samples in ear.heard[: len(ear.heard) // 2] if index == 5)
+    assert len(first)
+
+
+def test_stopping_ends_at_once() -> None:
+    player: Player = a_player(chunks(100), ear := Listener(lambda index: index == 5 and player.wishes.stop()))
+    player.play()
+    assert ear.order == list(range(6))
+    assert player.place == 5
+
+
+def test_pausing_holds_the_sound_and_going_on_loses_none() -> None:
+    script = chunks(10)
+    rested: list[int] = []
+    player = a_player(script, ear := Listener(lambda index: index == 4 and player.wishes.pause(True)))
+    player.rest = lambda: rested.append(player.place)
+    playing = Beside(player.play)
+    while not rested:
+        assert not playing.wait(0.01)
+    assert ear.order[-1] == 4
+    player.wishes.pause(False)
+    playing.result()
+    assert rested == [4]
+    assert np.array_equal(ear.samples, due_samples(player, script))
+
+
+def test_generation_waits_at_the_bound_while_nobody_listens() -> None:
+    script = chunks(500)
+    player = a_player(script, Listener(lambda index: index == 1 and player.wishes.pause(True)))
+    player.ahead_seconds = 30.0
+    playing = Beside(player.play)
+    while player.buffered_seconds < 30.0:
+        assert not playing.wait(0.01)
+    made = player.narrator.tally.made
+    assert not playing.wait(0.2)
+    assert player.narrator.tally.made - made <= 10  # the batch in hand
+    assert made < 100
+    player.wishes.stop()
+    playing.result()
+
+
+def test_two_hundred_random_jumps_pauses_and_speeds() -> None:
+    """Whatever the hand does, the sound is always the chunk that was asked for and those after it."""
+    script = chunks(120)
+    order = np.random.default_rng(5)
+    aims: list[int] = []
+
+    def restless(index: int) -> None:
+        assert aims[-1:] == [index] or not aims or index == ear.order[-2] + 1
+        if len(aims) < 200:
+            aims.append(int(order.integers(0, 110)))
+            player.wishes.speed = float(order.choice([0.5, 1.0, 1.3, 2.0]))
+            player.wishes.jump(aims[-1])
+
+    player = a_player(script, ear := Listener(restless), takes=Memory(1 << 30))
+    player.play()
+    assert len(aims) == 200
+    assert ear.order[-1] == 119
+    assert player.narrator.tally.made <= 120
+
+
+def test_without_memory_of_what_was_heard_it_is_made_anew() -> None:
+    player: Player
+    went: list[int] = []
+
+    def back(index: int) -> None:
+        if index == 20 and not went:
+            went.append(1)
+            player.wishes.jump(0)
+
+    player = a_player(chunks(25), ear := Listener(back), takes=Memory(0))
+    player.play()
+    assert ear.order == [*range(21), *range(25)]
