@@ -16,6 +16,7 @@ from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
+_SAMPLE_RATE = 24_000
 _REFERENCE_TAIL = 0.5  # seconds of silence after a reference: without it its last sound bleeds into the first words
 
 
@@ -54,9 +55,8 @@ class Prompts:
         assert voice.reference_text is not None
         reference = (voice.reference, voice.reference_text)
         if self._reference != reference:
-            samples, sample_rate = _read_reference(voice.reference)
-            padded = join([samples, silence(_REFERENCE_TAIL, sample_rate)])
-            (self._clone,) = self.package.create_voice_clone_prompt((padded, sample_rate), voice.reference_text)
+            padded = join([_read_reference(voice.reference), silence(_REFERENCE_TAIL, _SAMPLE_RATE)])
+            (self._clone,) = self.package.create_voice_clone_prompt((padded, _SAMPLE_RATE), voice.reference_text)
             self._reference = reference
         return self._clone
 
@@ -74,9 +74,13 @@ def _plain(text: str) -> str:
     return text.replace("<", "< ")
 
 
-def _read_reference(path: Path) -> tuple[Samples, int]:
-    """Mono samples and their rate. Raises `InputError`."""
+def _read_reference(path: Path) -> Samples:
+    """Mono samples at the model's rate. Raises `InputError`.
+
+    The package would resample too, with librosa, whose first use on a machine compiles for half a minute.
+    """
     import soundfile
+    import soxr
 
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
@@ -84,4 +88,4 @@ def _read_reference(path: Path) -> tuple[Samples, int]:
         raise InputError(f"{path} cannot be read as sound ({error}); use WAV, FLAC, OGG or MP3.") from error
     if len(samples) < sample_rate // 2:
         raise InputError(f"{path} is too short to take a voice from; use three seconds of speech or more.")
-    return np.asarray(samples.mean(axis=1), dtype=np.float32), int(sample_rate)
+    return np.asarray(soxr.resample(samples.mean(axis=1), sample_rate, _SAMPLE_RATE), dtype=np.float32)
