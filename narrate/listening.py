@@ -41,7 +41,8 @@ class Hand:
         elif key == "q":
             wishes.stop()
         elif key == "?":
-            self.say(" · ".join(f"{name}: {meaning}" for name, meaning in HELP.items()))
+            for name, meaning in HELP.items():
+                self.say(f"  {name:6} {meaning}")
 
     def _jump(self, key: str) -> None:
         """From where the presses before this one lead, if the player is not there yet."""

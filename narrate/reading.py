@@ -131,7 +131,7 @@ class _Reading:
     speaker: Speaker | None = None
     bookmarks: Bookmarks | None = None
     _started: float = field(default_factory=time.monotonic)
-    _first_share: float | None = None
+    _done: float = 0.0
     _failures: int = 0
 
     def __post_init__(self) -> None:
@@ -207,6 +207,8 @@ class _Reading:
             parts.append(f"{self.speaker.underflows} gaps")
         if tally.failed:
             parts.append(f"{len(tally.failed)} not spoken")
+        if self.player.wishes.stopping and self.player.chunk is not None:
+            parts.append(f"the place is kept, {self.book.share(self.player.chunk) or 0:.0%} into the book")
         self.display.note(" · ".join(parts))
         return NOT_ALL_SPOKEN if tally.failed else 0
 
@@ -239,14 +241,14 @@ class _Reading:
 
     def _left(self, share: float | None) -> float | None:
         """Wall seconds until the end, if the rest of the book takes as long in proportion as what is done."""
-        if share is None or self._first_share is None or share - self._first_share < 0.002:
+        if share is None or self._done < 0.002:
             return None
         took = self.player.written_seconds if self.request.listening else time.monotonic() - self._started
-        return took / (share - self._first_share) * (1 - share)
+        return took / self._done * (1 - share)
 
     def _on_chunk(self, chunk: Chunk) -> None:
-        if self._first_share is None:
-            self._first_share = self.book.share(chunk)
+        first, last = self.book.extent
+        self._done += (chunk.end - chunk.start) / max(1, last - first)
         self._keep_place(chunk)
 
     def _keep_place(self, chunk: Chunk, *, lasting: bool = False) -> None:
