@@ -169,8 +169,11 @@ def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language:
         while breaks[turn].at <= begin:
             turn += 1
         best = _best_break(strip, begin, breaks, turn, room)
+        if best is None and strip.size(begin, end) <= room.limit:
+            break  # nothing but crumbs
         if best is None:
-            stop = next(each.at for each in breaks[turn:] if strip.size(begin, each.at) > room.limit)
+            ahead = (breaks[number].at for number in range(turn, len(breaks)))
+            stop = next(at for at in ahead if strip.size(begin, at) > room.limit)
             if brackets is None:
                 brackets = enclosed(strip.line)
             best = Break(_cut_within(strip, begin, stop, room.limit, language, brackets), Rank.CLAUSE)

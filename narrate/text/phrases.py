@@ -50,7 +50,7 @@ def _within(at: int, brackets: Sequence[tuple[int, int]]) -> bool:
 def _clauses(text: str, low: int, high: int) -> list[int]:
     found = []
     for match in _CLAUSE_END.finditer(text, max(0, low - 4), high):
-        at = _after_space(text, match.end())
+        at = _after_space(text, match.end(), high)
         if low <= at <= high:
             found.append(at)
     return found
@@ -64,12 +64,12 @@ def _phrases(text: str, low: int, high: int, language: str) -> list[int]:
     else:
         script = "ja" if language == "ja" or _KANA.search(window) else "zh"
         cuts = list(accumulate(map(len, _parser(script).parse(window))))[:-1]
-    found = (_after_space(text, begin + cut) for cut in cuts)
+    found = (_after_space(text, begin + cut, high) for cut in cuts)
     return [at for at in found if low <= at <= high and not _splits_word(text, at) and text[at] not in _NOT_FIRST]
 
 
-def _after_space(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
+def _after_space(text: str, at: int, high: int) -> int:
+    while at <= high and at < len(text) and text[at].isspace():
         at += 1
     return at
 

@@ -42,8 +42,9 @@ def sentence_breaks(text: str, language: str) -> list[Break]:
     end = Break(len(text), Rank.SENTENCE)
     if not _MAY_END.search(text.rstrip(_TAIL)):
         return [end]  # half of a novel's dialogue
-    wide = len(text) - len(HAN_OR_KANA.sub("", text))
-    find = _wide_breaks(text) if 8 * wide > len(text) else _narrow_breaks(text, language)
+    letters = len(text) - len(HAN_OR_KANA.sub("", text))
+    wide = 8 * letters > len(text) or "。" in text
+    find = _wide_breaks(text) if wide else _narrow_breaks(text, language)
     return [*(each for each in find if 0 < each.at < len(text)), end]
 
 
