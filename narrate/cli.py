@@ -59,7 +59,7 @@ from narrate.arguments import (
     Version,
     VoiceName,
 )
-from narrate.errors import ClosedPipe, InputError, NarrateError
+from narrate.errors import STOPPED_READING, ClosedPipe, InputError, NarrateError
 
 
 def _typer() -> typer.Typer:
@@ -297,12 +297,13 @@ def run(arguments: list[str]) -> int:
     """Run the command and translate every outcome into a line on stderr and an exit code."""
     debug = "--debug" in arguments
     try:
-        return int(_choose(arguments)(arguments or ["--help"], prog_name="narrate", standalone_mode=False) or 0)
+        code = int(_choose(arguments)(arguments or ["--help"], prog_name="narrate", standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError as error:
+        return _fail(error, STOPPED_READING, ClosedPipe.exit_code, debug=debug)
     except NarrateError as error:
         return _fail(error, str(error), error.exit_code, debug=debug)
-    except BrokenPipeError as error:
-        gone = ClosedPipe("the program that was reading standard output has gone; stopped.")
-        return _fail(error, str(gone), gone.exit_code, debug=debug)
     except typer.Abort as error:
         return _fail(error, "stopped.", 1, debug=debug)
     except typer.TyperException as error:

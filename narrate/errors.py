@@ -27,3 +27,6 @@ class ClosedPipe(SinkError):
     """The program reading our standard output went away (exit code 128 + SIGPIPE, as shells report it)."""
 
     exit_code = 141
+
+
+STOPPED_READING = "The program that reads standard output has ended."

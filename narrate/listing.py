@@ -12,7 +12,7 @@ from pathlib import Path
 from narrate.book import Book, TextOptions, open_book
 from narrate.bookmark import Bookmarks
 from narrate.engines import ENGINES, choose_engine, find_engine
-from narrate.errors import InputError
+from narrate.errors import STOPPED_READING, ClosedPipe, InputError
 from narrate.job import Store, home
 from narrate.reading import engine_lengths
 from narrate.text import chunks as chunking
@@ -33,9 +33,9 @@ def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, s
     for chunk in chunks:
         if as_json:
             facts = asdict(chunk)
-            print(json.dumps({name: facts[name] for name in _JSON_FIELDS}, ensure_ascii=False))
+            _print(json.dumps({name: facts[name] for name in _JSON_FIELDS}, ensure_ascii=False))
         else:
-            print(_line(chunk))
+            _print(_line(chunk))
 
 
 def _line(chunk: Chunk) -> str:
@@ -47,10 +47,10 @@ def _line(chunk: Chunk) -> str:
 
 def _print_stats(chunks: Iterable[Chunk]) -> None:
     found = chunking.stats(iter(chunks))
-    print(f"{found.chunks} chunks, {found.characters} characters, {found.share_whole:.2%} end where a sentence ends")
+    _print(f"{found.chunks} chunks, {found.characters} characters, {found.share_whole:.2%} end where a sentence ends")
     most = max(found.histogram.values(), default=1)
     for length, count in sorted(found.histogram.items()):
-        print(f"{length:5}–{length + 9:<5} {count:6} {'█' * round(50 * count / most)}")
+        _print(f"{length:5}–{length + 9:<5} {count:6} {'█' * round(50 * count / most)}")
 
 
 def _warn(book: Book) -> None:
@@ -66,7 +66,7 @@ def list_chapters(source: str, text: TextOptions) -> None:
         raise InputError("Text that is still being written has no chapters yet.")
     for chapter in book.document.chapters:
         letters = sum(len(paragraph.text) for paragraph in chapter.paragraphs)
-        print(f"{chapter.number:4}  {chapter.title or '(no title)'}  ({letters} characters)")
+        _print(f"{chapter.number:4}  {chapter.title or '(no title)'}  ({letters} characters)")
 
 
 def list_voices(engine: str | None) -> None:
@@ -119,12 +119,12 @@ def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
     with Store(folder) as takes:
         if verify:
             health = takes.verify()
-            print(f"{health.whole.takes} takes are whole, {len(health.damaged)} were damaged and are removed")
+            _print(f"{health.whole.takes} takes are whole, {len(health.damaged)} were damaged and are removed")
         if clear:
             gone = takes.clear()
-            print(f"removed {gone.takes} takes, {gone.bytes / 1e6:.1f} MB")
+            _print(f"removed {gone.takes} takes, {gone.bytes / 1e6:.1f} MB")
         size = takes.size()
-        print(f"{folder}: {size.takes} takes, {size.bytes / 1e6:.1f} MB")
+        _print(f"{folder}: {size.takes} takes, {size.bytes / 1e6:.1f} MB")
         titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
         _table(
             [
@@ -139,4 +139,12 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        print("  ".join([*cells, row[-1]]).rstrip())
+        _print("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _print(line: str) -> None:
+    """Raises `ClosedPipe` if nobody reads on."""
+    try:
+        print(line)
+    except BrokenPipeError as error:
+        raise ClosedPipe(STOPPED_READING) from error
