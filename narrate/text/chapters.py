@@ -13,6 +13,9 @@ from narrate.text.document import Chapter, Document, Paragraph
 
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
+# Letters a chapter must have to be taken for a repeat rather than a refrain.
+LONG_ENOUGH = 400
+
 
 class Block(NamedTuple):
     """A paragraph on its way into a chapter. `level`: 0 for text, 1 for the highest heading, 2 for the next …"""
@@ -41,22 +44,40 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
     rows = [row for row in rows if row]
     headed = len(rows) > 1 or any(row[0].level for row in rows)
     first = 0 if headed and not rows[0][0].level else 1
-    return tuple(_chapter(number, row) for number, row in enumerate(rows, first))
+    return tuple(_chapter(number, row, depth) for number, row in enumerate(rows, first))
 
 
-def _chapter(number: int, row: list[Block]) -> Chapter:
-    paragraphs = tuple(block.paragraph for block in row)
-    return Chapter(number, title(paragraphs), paragraphs)
+def without_repeats(chapters: Iterable[Chapter]) -> tuple[tuple[Chapter, ...], list[Chapter]]:
+    """Drop a chapter whose words are exactly those of the one before it (files put together by machines have such):
+    the chapters, numbered anew, and what was dropped."""
+    kept: list[Chapter] = []
+    dropped: list[Chapter] = []
+    before = ""
+    for chapter in chapters:
+        words = re.sub(r"[\W_]", "", "".join(paragraph.text for paragraph in chapter.paragraphs))
+        if words == before and len(words) >= LONG_ENOUGH:
+            dropped.append(chapter)
+        else:
+            kept.append(replace(chapter, number=chapter.number - len(dropped)))
+        before = words
+    return tuple(kept), dropped
 
 
-def title(paragraphs: Iterable[Paragraph]) -> str:
-    """The headings a chapter begins with, in one line."""
+def place(paragraph: Paragraph) -> tuple[int, int]:
+    """Where a paragraph stands in the source."""
+    return paragraph.pieces[0].start, paragraph.pieces[-1].end
+
+
+def _chapter(number: int, row: list[Block], depth: int) -> Chapter:
+    """A chapter; its title is that of the headings it opens with, in one line."""
     parts: list[str] = []
-    for paragraph in paragraphs:
-        if paragraph.kind != "heading":
+    for block in row:
+        if not 0 < block.level <= depth:
             break
-        parts.append(" ".join(paragraph.text.split()))
-    return " – ".join(part for part in parts if part)
+        part = " ".join(block.paragraph.text.split())
+        parts += [part] if part and part not in parts else []
+    title = re.sub(r"(?<=[.:、—]) – ", " ", " – ".join(parts))
+    return Chapter(number, title, tuple(block.paragraph for block in row))
 
 
 def parse_chapters(wanted: str) -> tuple[range, ...]:

@@ -46,12 +46,14 @@ CANDIDATES = {
 ALL_CANDIDATES = tuple(name for names in CANDIDATES.values() for name in names) + LATIN
 # What every text is full of: enough to tell the two byte orders of UTF-16 apart.
 FREQUENT = re.compile("[ \n。，、的了是のはをにたeaotnоеаиниㅏ이다는을]")
-CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# Single characters are counted and replaced one by one: that is a hundred times faster than any pattern.
+CONTROL = "".join(map(chr, (*range(9), *range(0x0E, 0x1C), 0x1F, 0x7F)))
+INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+LINE_ENDS = ("\r\n", *"\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+SPACES = "\u00a0\u2007\u202f"
 # Shift_JIS, EUC-JP and Unicode name the same printed sign differently; Japanese text is brought to cp932's choice.
 SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
-SAMPLE_BYTES, SAMPLES = 160, 60
+SAMPLE_BYTES, SAMPLES, MOST_LINES = 160, 60, 1000
 
 
 class Decoded(NamedTuple):
@@ -89,10 +91,12 @@ def decode(data: bytes, encoding: str | None = None, language: str | None = None
 
 def clean(text: str) -> str:
     """One kind of line end, no invisible characters, ordinary spaces, one code for each printed Japanese sign."""
-    text = LINE_ENDS.sub("\n", text)
-    text = INVISIBLE.sub("", text)
-    for space in "\u00a0\u2007\u202f":
-        text = text.replace(space, " ")
+    for end in LINE_ENDS:
+        text = text.replace(end, "\n")
+    for character in INVISIBLE:
+        text = text.replace(character, "")
+    for character in SPACES:
+        text = text.replace(character, " ")
     head = text[:20_000]
     if len(re.findall("[ぁ-ヺ]", head)) > 0.1 * len(head):
         for sign, same in SAME_SIGN.items():
@@ -130,17 +134,21 @@ def _checked(data: bytes, name: str) -> Decoded:
 def _lenient(data: bytes, encoding: str) -> tuple[str, str, int]:
     """Decode with the codec, or whichever of its wider sisters leaves the fewest holes: text, codec, holes."""
     name = codecs.lookup(encoding).name
-    texts = [(data.decode(wide, "replace"), wide) for wide in WIDER.get(name, (name,))]
-    text, name = min(texts, key=lambda pair: pair[0].count("\ufffd") + CLASHING.get(pair[1], 0))
-    return text, name, text.count("\ufffd")
+    readings: list[tuple[str, str, int]] = []
+    for wide in WIDER.get(name, (name,)):
+        text = data.decode(wide, "replace")
+        readings.append((text, wide, text.count("\ufffd")))
+        if not readings[-1][2]:
+            break
+    return min(readings, key=lambda reading: reading[2] + CLASHING.get(reading[1], 0))
 
 
 def _text_only(text: str) -> str:
     """Refuse what is no text, and take stray control characters out of what is."""
-    holes = len(CONTROL.findall(text))
+    holes = sum(text.count(character) for character in CONTROL)
     if holes > 4 and holes > 0.005 * len(text):
         raise InputError("is not a text (it holds binary data); narrate reads text, EPUB, HTML, Markdown, DOCX and PDF")
-    return CONTROL.sub("", text) if holes else text
+    return text.translate(dict.fromkeys(map(ord, CONTROL))) if holes else text
 
 
 def _damage(bad: int, name: str) -> tuple[str, ...]:
@@ -163,7 +171,8 @@ def _nearly_utf8(data: bytes) -> Decoded | None:
     """UTF-8 with a few broken bytes: other encodings hardly ever make a valid sequence, so four to one will do."""
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
-    if 4 * bad > sum(map(len, re.findall("[^\x00-\x7f\ufffd]+", text))):
+    beyond_ascii = len(data.translate(None, bytes(range(0x80))))
+    if 4 * bad > len(text) - (len(data) - beyond_ascii) - bad:
         return None
     return Decoded(clean(_text_only(text)), "utf-8", _damage(bad, "utf-8"))
 
@@ -173,8 +182,9 @@ def _guess(data: bytes, language: str | None) -> Decoded:
     candidates = CANDIDATES.get(language, LATIN) if language else ALL_CANDIDATES
     votes = {"cp1252": 1.0} if _only_quotes(data) else _votes(data, candidates)
     order = sorted(votes, key=lambda name: -votes[name]) or list(candidates)
-    readings = [_lenient(data, name) for name in order[:3]]
-    text, name, bad = min(readings, key=lambda reading: reading[2] > 0.01 * len(reading[0]))
+    text, name, bad = _lenient(data, order[0])
+    for other in order[1:3] if bad > 0.01 * len(text) else ():
+        text, name, bad = min((text, name, bad), _lenient(data, other), key=lambda reading: reading[2])
     if bad > 0.05 * len(text):
         raise InputError("is in no encoding that narrate knows; if it is a text, say which one with --encoding")
     family = WIDER.get(name, (name,))
@@ -195,10 +205,9 @@ def _votes(data: bytes, candidates: tuple[str, ...]) -> dict[str, float]:
     """Which codec chardet hears in each sample of lines that hold more than ASCII; its confidence is the vote."""
     import chardet
 
+    lines = [line for line in data.split(b"\n") if not line.isascii()]
     samples: list[bytes] = [b""]
-    for line in data.split(b"\n"):
-        if line.isascii():
-            continue
+    for line in lines[:: 1 + len(lines) // MOST_LINES]:
         if len(samples[-1]) >= SAMPLE_BYTES:
             samples.append(b"")
         samples[-1] += line[:2000] + b"\n"

@@ -1,16 +1,187 @@
-"""Plain text: one line is one paragraph."""
+"""Plain text into paragraphs: hard-wrapped lines joined, verse kept by lines, headings found, contents left out."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 
-from narrate.text.chapters import Block, bind
-from narrate.text.document import Document, Paragraph, Piece
+from narrate.text.chapters import Block, bind, opening_level, place, without_repeats
+from narrate.text.document import Document, Excluded, Paragraph, Piece
+from narrate.text.outline import Line, Outline, outline
 
-LINE = re.compile(r"\S(?:.*\S)?")
+# Source that is left out is overwritten with this sign, which no decoded text holds; all places stay the same.
+HOLE = "\x00"
+LINE = re.compile(f"[^\\s{HOLE}](?:.*[^\\s{HOLE}])?")
+ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
+TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
+AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
+UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
+ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】―—~～♪*]$")
+INNER_MARK = re.compile("[，。；、：！？]")
+HYPHEN = re.compile(r"([^\W\d_]+)-\s*\n\s*([^\W\d_]+)")
 
 
 def read(source: str) -> Document:
-    """Read decoded text. The title and the language are left open ("") where the text does not tell them."""
-    lines = (Block(Paragraph((Piece(line[0], line.start(), line.end()),))) for line in LINE.finditer(source))
-    return Document("", "", "", bind(lines, 0), source)
+    """Read decoded text. Title, author and language stay open ("") where the text does not tell them."""
+    title, author = TITLE.match(source), AUTHOR.search(source, 0, 1000)
+    masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
+    return build(source, masked, [], title[1] if title else "", author[1].strip() if author else "")
+
+
+def build(source: str, masked: str, excluded: list[Excluded], title: str = "", author: str = "") -> Document:
+    """Make a book of `masked`, which is `source` with holes where something is left out."""
+    rows = list(lines(masked))
+    found = outline(rows)
+    for kind, numbers in (("contents", found.contents), ("page", found.pages)):
+        excluded += (Excluded(kind, rows[i].start, rows[i].end) for i in sorted(numbers))
+    blocks = list(_blocks(masked, rows, found))
+    chapters, repeats = without_repeats(bind(blocks, opening_level(blocks)))
+    for chapter in repeats:
+        excluded += (Excluded("repeat", *place(paragraph)) for paragraph in chapter.paragraphs)
+    warnings = tuple(f"{chapter.title!r} stands twice in the file; it is said once" for chapter in repeats)
+    excluded.sort(key=lambda part: part.start)
+    return Document(title, author, "", chapters, source, tuple(excluded), warnings=warnings)
+
+
+def mask(source: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Overwrite spans with holes; line ends stay."""
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= at:
+            parts += source[at:start], re.sub(r"[^\n]", HOLE, source[start:end])
+            at = end
+    return "".join(parts) + source[at:]
+
+
+def lines(masked: str) -> Iterator[Line]:
+    """The lines that are not blank."""
+    end = number = 0
+    for match in LINE.finditer(masked):
+        feeds = masked.count("\n", end, match.start())
+        margin = masked.rfind("\n", end, match.start()) + 1 or end
+        gap = feeds - 1 if number else feeds
+        yield Line(match[0], match.start(), match.end(), match.start() - margin, gap)
+        end, number = match.end(), number + 1
+
+
+def width(text: str) -> int:
+    """Columns on a screen, East Asian characters two wide (near enough for other scripts)."""
+    return len(text) if text.isascii() else (len(text.encode("utf-8", "replace")) + len(text)) // 2
+
+
+def wrap_width(rows: Sequence[Line]) -> int:
+    """The column at which the lines of a text were broken, 0 if every line is a paragraph.
+
+    In broken prose most lines do not end a sentence, and the next word would not have fitted on them.
+    """
+    pairs = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
+    if not pairs:
+        return 0
+    widths = sorted(a.indent + width(a.text) for a, _ in pairs)
+    column = widths[int(0.95 * (len(widths) - 1))]
+    open_ended = sum(not ENDED.search(a.text) for a, _ in pairs)
+    forced = sum(_forced(a, b, column) for a, b in pairs)
+    wrapped = 30 <= column <= 160 and open_ended > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
+    return column if wrapped else 0
+
+
+def _forced(line: Line, following: Line, column: int) -> bool:
+    """True if the next word would not have fitted on the line, give or take a few columns."""
+    first = following.text[:1] if UNSPACED.match(following.text) else following.text.split(maxsplit=1)[0]
+    return line.indent + width(line.text) + 1 + width(first) >= column - 6
+
+
+def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block]:
+    column = wrap_width(rows)
+    block: list[Line] = []
+    for i, line in enumerate(rows):
+        if i in found.levels or i in found.contents or i in found.pages:
+            yield from _paragraphs(masked, block, column)
+            block = []
+            if i in found.levels:
+                yield Block(Paragraph(tuple(pieces(masked, [line])), "heading"), found.levels[i])
+            continue
+        if block and not _continues(block, line, rows[i + 1] if i + 1 < len(rows) else None, column):
+            yield from _paragraphs(masked, block, column)
+            block = []
+        block.append(line)
+    yield from _paragraphs(masked, block, column)
+
+
+def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
+    """Whether a line belongs to the block before it."""
+    before = block[-1]
+    if not line.gap and column:
+        return True
+    if ENDED.search(before.text) or not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
+        return False
+    # East Asian lines, each with space around it, that were cut in the middle of a sentence.
+    if before.text[-1] in "，、" and line.indent <= before.indent + 2:
+        return True
+    near = 20 <= len(before.text) <= 45 and len(line.text) <= 45
+    return near and all(INNER_MARK.search(row.text) for row in (before, line))
+
+
+def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
+    """A block of lines as one paragraph, several by their indents, or verse."""
+    if not block:
+        return
+    if not column or len(block) == 1:
+        yield _paragraph(masked, block, "prose")
+        return
+    margin = min(line.indent for line in block)
+    loose = sum(not _flows(a, b, column) for a, b in zip(block, block[1:], strict=False))
+    if 2 * loose > len(block) - 1:
+        for line in block:
+            yield _paragraph(masked, [line], "verse")
+        return
+    indented = [i for i, line in enumerate(block) if i and line.indent > margin]
+    starts = [0, *(indented if 2 * len(indented) < len(block) else ()), len(block)]
+    for start, end in zip(starts, starts[1:], strict=False):
+        yield _paragraph(masked, block[start:end], "prose")
+
+
+def _flows(line: Line, following: Line, column: int) -> bool:
+    """Whether a line runs on into the next: it was full, or the next goes on in the middle of a sentence."""
+    if _forced(line, following, column):
+        return True
+    return not line.indent and not ENDED.search(line.text) and following.text[0].islower()
+
+
+def _paragraph(masked: str, block: Sequence[Line], kind: str) -> Block:
+    return Block(Paragraph(tuple(pieces(masked, block)), kind))
+
+
+def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
+    """The pieces of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
+    start = block[0].start
+    for line, following in zip(block, (*block[1:], None), strict=True):
+        if following is None:
+            yield from _solid(masked, start, line.end)
+        elif following.start == line.end + 1 and _spaced(line.text, following.text):
+            continue
+        else:
+            yield from _solid(masked, start, line.end)
+            if _spaced(line.text, following.text):
+                yield Piece(" ", line.end, following.start)
+            start = following.start
+
+
+def _spaced(before: str, after: str) -> bool:
+    """Whether two lines are joined with a space."""
+    if UNSPACED.match(before[-1]) or UNSPACED.match(after):
+        return False
+    return not (before.endswith(("—", "--")) or (before.endswith("-") and before[-2:-1].isalpha()))
+
+
+def _solid(masked: str, start: int, end: int) -> Iterator[Piece]:
+    text = masked[start:end].replace("\n", " ").replace("\t", " ")
+    if HOLE not in text:
+        yield Piece(text, start, end)
+        return
+    at = start
+    for part in re.split(f"({HOLE}+)", text):
+        if part and part[0] != HOLE:
+            yield Piece(part, at, at + len(part))
+        at += len(part)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text import aozora, plain
+from narrate.text import aozora, gutenberg, plain
 from narrate.text.document import Document
 from narrate.text.encoding import decode
 from narrate.text.language import detect_language
@@ -65,6 +65,8 @@ def _read_text(data: bytes, options: ReadOptions) -> Document:
     decoded = decode(data, options.encoding, options.language)
     if aozora.is_aozora(decoded.text):
         document = aozora.read(decoded.text, options.ruby, options.ruby_memory)
+    elif gutenberg.is_gutenberg(decoded.text):
+        document = gutenberg.read(decoded.text, options.footnotes)
     else:
         document = plain.read(decoded.text)
     return replace(document, encoding=decoded.encoding, warnings=document.warnings + decoded.warnings)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from narrate.errors import InputError
+from narrate.text import plain
+from narrate.text.chapters import Block, bind, parse_chapters, select
+from narrate.text.document import Paragraph, Piece
+
+BOOK = plain.read("Front.\n\n" + "\n\n".join(f"Chapter {n}\n\nText {n}." for n in range(1, 8)))
+
+
+def block(text: str, level: int = 0) -> Block:
+    return Block(Paragraph((Piece(text, 0, len(text)),)), level)
+
+
+def test_a_part_and_its_first_chapter_open_one_chapter() -> None:
+    chapters = bind([block("Front"), block("Part One", 1), block("Chapter 1.", 2), block("Title", 2), block("a")], 2)
+    assert [(chapter.number, chapter.title) for chapter in chapters] == [(0, ""), (1, "Part One – Chapter 1. Title")]
+
+
+def test_headings_below_the_depth_open_no_chapter() -> None:
+    chapters = bind([block("One", 2), block("a"), block("Scene", 3), block("b"), block("Two", 2), block("c")], 2)
+    assert [len(chapter.paragraphs) for chapter in chapters] == [4, 2]
+
+
+def test_a_text_without_headings_is_chapter_one() -> None:
+    assert [chapter.number for chapter in bind([block("a"), block("b")], 0)] == [1]
+    assert bind([], 0) == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [("3", [3]), ("3-5,7", [3, 4, 5, 7]), (" 2 – 3 ", [2, 3]), ("6-", [6, 7]), ("0", [0]), ("7,1、2", [1, 2, 7])],
+)
+def test_chapters_are_chosen_by_number(wanted: str, numbers: list[int]) -> None:
+    assert [chapter.number for chapter in select(BOOK, parse_chapters(wanted)).chapters] == numbers
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("x", "no chapter number"),
+        ("", "no chapter number"),
+        ("5-3", "backwards"),
+        ("9", "has 0 to 7"),
+        ("1,12-20", "has 0 to 7"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_explained(wanted: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        select(BOOK, parse_chapters(wanted))

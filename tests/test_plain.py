@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from narrate.text import plain
+from narrate.text.document import Document
+
+
+def texts(document: Document) -> list[str]:
+    return [paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs]
+
+
+def titles(document: Document) -> list[tuple[int, str]]:
+    return [(chapter.number, chapter.title) for chapter in document.chapters]
+
+
+WRAPPED = """It was a bright cold day in the month of April, and all of the clocks
+were striking thirteen when the old man came slowly down the road to the
+well-known house -- and the far-
+famed garden.
+
+“Who is there?” he asked, and nobody answered him, for the house had been
+empty these seven years or more, as every one in the village knew.
+"""
+
+
+def test_hard_wrapped_lines_become_paragraphs() -> None:
+    assert texts(plain.read(WRAPPED)) == [
+        "It was a bright cold day in the month of April, and all of the clocks were striking thirteen when the old man "
+        "came slowly down the road to the well-known house -- and the far-famed garden.",
+        "“Who is there?” he asked, and nobody answered him, for the house had been empty these seven years or more, as "
+        "every one in the village knew.",
+    ]
+
+
+def test_verse_is_kept_by_lines() -> None:
+    verse = "    How doth the little crocodile\n      Improve his shining tail,\n    And pour the waters of the Nile\n"
+    document = plain.read(WRAPPED + "\n" + verse + "\n" + WRAPPED)
+    kinds = [paragraph.kind for chapter in document.chapters for paragraph in chapter.paragraphs]
+    assert kinds == ["prose", "prose", "verse", "verse", "verse", "prose", "prose"]
+    assert texts(document)[3] == "Improve his shining tail,"
+
+
+def test_one_line_is_one_paragraph_where_lines_are_not_broken() -> None:
+    lines = ["「どこへ行くのですか。」", "私はそう尋ねた。すると先生は、少し考えてから、こう答えた。", "「さあ。」"] * 4
+    assert texts(plain.read("\n".join("　" + line for line in lines))) == lines
+
+
+def test_chinese_lines_broken_at_a_width_are_joined_without_a_space() -> None:
+    lines = """　　这是一个很长的段落，讲述了一个关于山村少年的故事，他从小就喜
+欢看星星，每天晚上都会爬到屋顶上，看着满天的繁星，想着自己有一
+天能够飞到那里去。
+"""
+    document = plain.read(lines * 4)
+    assert texts(document) == [re.sub(r"\s", "", lines)] * 4
+
+
+def test_chinese_lines_cut_in_the_middle_of_a_sentence_are_joined_across_space() -> None:
+    source = (
+        "　　盖闻明主图危以制变，忠臣虑难以立权。是以有非\n\n"
+        "　　常之人，然后有非常之事；有非常之事，然后立非常之\n\n　　功。\n\n　　第二段。\n\n"
+        "　　此致敬礼\n\n　　张三\n\n　　第三段。\n"
+    )
+    assert texts(plain.read(source)) == [
+        "盖闻明主图危以制变，忠臣虑难以立权。是以有非常之人，然后有非常之事；有非常之事，然后立非常之功。",
+        "第二段。",
+        "此致敬礼",
+        "张三",
+        "第三段。",
+    ]
+
+
+def test_marks_of_italics_are_not_spoken_and_underscores_in_names_stay() -> None:
+    assert texts(plain.read("It was _very good_, said file_name_x.\n")) == ["It was very good, said file_name_x."]
+
+
+PROSE = "“Who is there?” he asked, and nobody answered him, for the house had been empty for years.\n\n" * 12
+
+
+def test_a_row_of_bare_numbers_makes_chapters() -> None:
+    document = plain.read("\n\n".join(f"{numeral}.\n\n{PROSE}" for numeral in ("I", "II", "III")))
+    assert titles(document) == [(1, "I."), (2, "II."), (3, "III.")]
+
+
+def test_bare_numbers_below_chapters_are_headings_that_open_none() -> None:
+    document = plain.read("\n\n".join(f"Chapter {n}\n\n1\n\n{PROSE}\n\n2\n\n{PROSE}" for n in (1, 2)))
+    assert [title for _, title in titles(document)] == ["Chapter 1", "Chapter 2"]
+    assert [p.text for c in document.chapters for p in c.paragraphs if p.kind == "heading"].count("2") == 2
+
+
+def test_page_numbers_are_left_out() -> None:
+    half = "he asked, and nobody answered him, for the house had been empty for many long years and no one knew\n"
+    document = plain.read("".join(f"{half * 12}\n{page}\n\n" for page in range(1, 9)))
+    assert [part.kind for part in document.excluded] == ["page"] * 8
+    assert len(document.chapters) == 1
+
+
+def test_a_numbered_list_makes_no_chapters() -> None:
+    document = plain.read("Things to do:\n\n1. Buy milk\n\n2. Buy bread\n\n3. Go home\n\nThat is all.\n")
+    assert titles(document) == [(1, "")]
+
+
+@pytest.mark.parametrize("announced", ["目录\n", ""])
+def test_a_table_of_contents_is_left_out(announced: str) -> None:
+    heads = ["第一章 风起", "第二章 云涌", "第三章 结局"]
+    story = "　　他走了很远的路，终于看见了山下的村庄。\n" * 20
+    document = plain.read(announced + "\n".join(heads) + "\n" + "".join(f"{head}\n{story}" for head in heads))
+    assert titles(document) == list(enumerate(heads, 1))
+    assert {part.kind for part in document.excluded} == {"contents"}
+
+
+def test_titles_that_only_the_contents_name() -> None:
+    names = ["The Golden Bird", "Hans in Luck", "The Travelling Musicians"]
+    source = "CONTENTS\n\n" + "\n".join(names) + "\n\n\n\n" + "\n\n\n".join(f"{n.upper()}\n\n{PROSE}" for n in names)
+    assert titles(plain.read(source)) == list(enumerate((name.upper() for name in names), 1))
+
+
+def test_title_and_author_of_a_chinese_novel() -> None:
+    document = plain.read("《山村》\n作者：张三\n\n第一章\n　　他走了。\n")
+    assert (document.title, document.author) == ("山村", "张三")
+
+
+def test_a_chapter_that_stands_twice_is_said_once() -> None:
+    story = "　　他走了很远的路，终于看见了山下的村庄。\n" * 40
+    document = plain.read(f"第一章\n{story}第二章\n{story}第二章\n{story}第三章\n{story}")
+    assert titles(document) == [(1, "第一章"), (2, "第二章"), (3, "第三章")]
+    assert {part.kind for part in document.excluded} == {"repeat"}
+    assert len(document.warnings) == 1
+
+
+LETTER = st.sampled_from("abc吾輩猫。、.!? \n\n\u3000_-1第章一I「」“”—…*[]")
+
+
+@given(st.text(LETTER, max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_every_letter_is_in_one_piece_or_left_out_by_name(source: str) -> None:
+    document = plain.read(source)
+    seen = [0] * len(source)
+    last = 0
+    for chapter in document.chapters:
+        for paragraph in chapter.paragraphs:
+            for piece in paragraph.pieces:
+                assert last <= piece.start < piece.end
+                last = piece.end
+                if len(piece.text) == piece.end - piece.start:
+                    assert piece.text == source[piece.start : piece.end].replace("\n", " ")
+                seen[piece.start : piece.end] = [n + 1 for n in seen[piece.start : piece.end]]
+    for part in document.excluded:
+        seen[part.start : part.end] = [n + 1 for n in seen[part.start : part.end]]
+    assert all(count == 1 for count, character in zip(seen, source, strict=True) if character.isalnum())
