@@ -22,6 +22,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Pat
     pytest.importorskip("torch", reason="the qwen extra is not installed")
     pytest.importorskip("safetensors", reason="the qwen extra is not installed")
     pytest.importorskip("transformers", reason="the qwen extra is not installed")
+    import torch
+
+    torch.set_num_threads(1)  # so small a model only suffers from more
     home = tmp_path_factory.mktemp("qwen")
 
     def folder(kind: Kind) -> Path:
@@ -33,9 +36,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Pat
 
 @pytest.fixture(scope="session")
 def shared_engine(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
-    import torch
-
-    torch.set_num_threads(1)  # so small a model only suffers from more
     engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu")
     engine.prepare(Voice())
     yield engine

@@ -236,6 +236,6 @@ def test_loading_and_speaking_print_nothing(checkpoint: Callable[[Kind], Path]) 
         capture_output=True,
         text=True,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -24,8 +24,8 @@ VOICES = speakers.SPEAKERS
 BATCH = 10
 
 
-def _rows(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+def _rows(text: str) -> int | None:
+    return None if text == "auto" else int(text)
 
 
 class Qwen:
@@ -33,8 +33,8 @@ class Qwen:
 
     `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
     the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
-    bfloat16 on CUDA, float32 elsewhere. `batch_size`: rows at once, or "auto" from the free memory. The sampling
-    options are those of `Sampling`. Raises `InputError` for a value that makes no sense.
+    bfloat16 on CUDA, float32 elsewhere. `batch_size`: rows at once; None is as many as the free memory holds. The
+    sampling options are those of `Sampling`. Raises `InputError` for a value that makes no sense.
 
     Building it takes no time; nothing heavier than a config is read before the first `synthesize_batch` or `prepare`.
     """
@@ -56,7 +56,7 @@ class Qwen:
         device: str | None = None,
         dtype: str | None = None,
         runtime: str = "auto",
-        batch_size: int | str = BATCH,
+        batch_size: int | None = BATCH,
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -64,7 +64,7 @@ class Qwen:
     ) -> None:
         if runtime not in ("auto", "stock"):
             raise InputError(f"--runtime {runtime} is unknown; use auto or stock.")
-        if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
+        if batch_size is not None and batch_size < 1:
             raise InputError(f"--batch-size {batch_size} is no size; use auto, or 1 or more.")
         self.sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         self._wanted_model, self._wanted_device, self._wanted_dtype = model, device, dtype
@@ -105,10 +105,10 @@ class Qwen:
 
     @property
     def batch_size(self) -> int:
-        """Rows the engine takes at once, as far as known: less after memory ran out, more once "auto" is worked out."""
+        """Rows at once, as far as is known: fewer after memory ran out; as many as fit, once the model is loaded."""
         if self._runtime is not None:
             return self._runtime.largest_batch
-        return self._wanted_batch if isinstance(self._wanted_batch, int) else BATCH
+        return self._wanted_batch or BATCH
 
     def voices(self) -> list[VoiceEntry]:
         return speakers.voices(self.model)
@@ -151,5 +151,5 @@ class Qwen:
         from narrate.engines.qwen.stock import StockRuntime
 
         package = loading.load(models.fetch(self.model), self.device, self.dtype)
-        rows = self._wanted_batch if isinstance(self._wanted_batch, int) else hardware.fitting_rows(package, BATCH)
+        rows = self._wanted_batch or hardware.fitting_rows(package, BATCH)
         return StockRuntime(Prompts(package, self.model), self.sampling, lambda: self._cancelled, rows)

@@ -47,11 +47,11 @@ class StockRuntime:
         clips: list[Clip] = []
         while waiting:
             batch = waiting[: self.largest_batch]
-            rows = self._rows(batch, voice, [budget_frames(chunk.spoken, chunk.language) for chunk in batch])
+            rows = self.generate(batch, voice, [budget_frames(chunk.spoken, chunk.language) for chunk in batch])
             if rows is None:
                 self._shrink(len(batch))
                 continue
-            sounds = self._decode([row.codes for row in rows], self.prompts.context(voice))
+            sounds = self.decode([row.codes for row in rows], self.prompts.context(voice))
             clips += [row.clip(sound) for row, sound in zip(rows, sounds, strict=True)]
             del waiting[: len(batch)]
         return clips
@@ -59,12 +59,12 @@ class StockRuntime:
     def warm_up(self, voice: Voice) -> None:
         """Make three frames of nothing much, so that not the first chunk waits for kernels to load."""
         chunk = Chunk(0, 0, "", "A.", "A.", voice.language or "en", 0.0, 0, 0)
-        rows = self._rows([chunk], voice, [3])
+        rows = self.generate([chunk], voice, [3])
         for row in rows or ():
-            self._decode([row.frames], self.prompts.context(voice))
+            self.decode([row.frames], self.prompts.context(voice))
 
-    def _rows(self, batch: list[Chunk], voice: Voice, budgets: list[int]) -> list[_Row] | None:
-        """The batch's codes; None when memory ran out."""
+    def generate(self, batch: list[Chunk], voice: Voice, budgets: list[int]) -> list[Row] | None:
+        """The batch's codes, of each row at most its budget of frames; None when memory ran out."""
         package = self.prompts.package
         network = package.model
         arguments = self.prompts.arguments(batch, voice)
@@ -84,9 +84,9 @@ class StockRuntime:
             if not is_out_of_memory(error):
                 raise
             return None
-        return [_Row(*row) for row in zip(batch, codes, budgets, draws.broken, strict=True)]
+        return [Row(*row) for row in zip(batch, codes, budgets, draws.broken, strict=True)]
 
-    def _decode(self, rows: list[Any], context: Any) -> list[Samples]:
+    def decode(self, rows: list[Any], context: Any) -> list[Samples]:
         """Sound of each row of codes [frames, 16], a few rows of like length at a time."""
         lead = 0 if context is None else len(context)
         sounds = [silence(0, SAMPLE_RATE)] * len(rows)
@@ -136,7 +136,7 @@ class StockRuntime:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """What became of a chunk: codes [frames, 16], how many it was allowed, and whether its numbers were broken."""
 
     chunk: Chunk
