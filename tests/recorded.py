@@ -44,7 +44,8 @@ class Recorder:
 
     def times(self) -> list[tuple[float, int]]:
         """When (CLOCK_MONOTONIC) sound arrived, and how many samples in all by then."""
-        rows = [line.split() for line in Path(f"{self.raw}.times").read_text().splitlines()]
+        lines = Path(f"{self.raw}.times").read_text().splitlines(keepends=True)
+        rows = [line.split() for line in lines if line.endswith("\n")]
         counts = np.cumsum([int(count) // 4 for _, count in rows])
         return [(float(when), int(count)) for (when, _), count in zip(rows, counts, strict=True)]
 
@@ -52,19 +53,19 @@ class Recorder:
 def alsa_recorder(folder: Path, *, paced: bool, sample_rate: int = 24000) -> Recorder:
     """An ALSA device that keeps every sample as it came; `paced`: in real time, otherwise as fast as it is fed.
 
-    It never runs dry, and what it was given cannot be taken back.
+    It never runs dry, and what it was given cannot be taken back: ALSA may end a program that aborts its stream.
     """
     if ctypes.util.find_library("portaudio") is None or not ALSA.exists():
         pytest.skip("PortAudio is not installed (apt install libportaudio2)")
     raw = folder / "played.raw"
-    pace = f" {sample_rate * 4}" if paced else ""
+    tape = f"|{sys.executable} -I -S {TAPE} {raw}" + (f" {sample_rate * 4}" if paced else "")
     conf = folder / "asound.conf"
     conf.write_text(
         f"""
         pcm.narrate_test {{
           type plug
           slave {{
-            pcm {{ type file  slave.pcm {{ type null }}  file "|{sys.executable} {TAPE} {raw}{pace}"  format raw }}
+            pcm {{ type file  slave.pcm {{ type null }}  file "{tape}"  format raw }}
             format FLOAT_LE  rate {sample_rate}  channels 1
           }}
         }}
@@ -122,7 +123,7 @@ def _parec(folder: Path, env: dict[str, str], sample_rate: int) -> subprocess.Po
     raw = folder / "played.raw"
     form = f"--raw --format=float32le --rate={sample_rate} --channels=1 --latency-msec=20"
     listen = subprocess.Popen(["parec", "-d", "narrate.monitor", *form.split()], env=env, stdout=subprocess.PIPE)
-    tape = subprocess.Popen([sys.executable, TAPE, raw], stdin=listen.stdout)
+    tape = subprocess.Popen([sys.executable, "-I", "-S", TAPE, raw], stdin=listen.stdout)
     assert listen.stdout is not None
     listen.stdout.close()
     _wait(lambda: raw.exists() and raw.stat().st_size, "the first sound from PulseAudio")

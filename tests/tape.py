@@ -15,7 +15,7 @@ from pathlib import Path
 
 def record(raw: Path, bytes_per_second: float | None) -> None:
     start = received = 0.0
-    with open(raw, "ab", buffering=0) as tape, open(f"{raw}.times", "a") as times:
+    with open(raw, "ab", buffering=0) as tape, open(f"{raw}.times", "a", buffering=1) as times:
         while data := os.read(0, 4096):
             now = time.monotonic()
             start = start or now
