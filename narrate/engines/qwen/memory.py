@@ -1,0 +1,54 @@
+"""How many slots the free memory holds, and whether the fast runtime knows the model at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from narrate.engines.qwen.draws import CODES
+
+MOST_SLOTS = 64
+_ON_CPU = 8  # more rows read the same weights, but a CPU has nothing to spare to compute them with
+_POSITIONS = 768  # keys and values of a slot: a long chunk's text and 50 seconds of sound
+_VOCODER_BYTES = 24 * 2**20  # per slot, in bfloat16: what is remembered, and a block's widest layers
+_ASIDE_BYTES = 1.5 * 2**30  # recorded graphs, libraries' workspaces, prompts being read
+
+
+def fitting_slots(package: Any) -> int:
+    """Slots that fit beside the loaded model: up to 64 on a GPU, in steps of 8 from 8 on."""
+    import torch
+
+    if package.device.type != "cuda":
+        return _ON_CPU
+    free, _ = torch.cuda.mem_get_info(package.device)
+    return slots_in(free, slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize))
+
+
+def slot_bytes(talker_config: Any, itemsize: int) -> int:
+    """Bytes that one slot takes, `itemsize` of them for a number."""
+    per_position = talker_config.num_hidden_layers * 2 * talker_config.num_key_value_heads * talker_config.head_dim
+    return int(_POSITIONS * per_position * itemsize + _VOCODER_BYTES * itemsize // 2)
+
+
+def slots_in(free_bytes: int, bytes_each: int) -> int:
+    """As many slots as `free_bytes` hold with something set aside; at least one, for what does not fit says so."""
+    slots = int((0.95 * free_bytes - _ASIDE_BYTES) // bytes_each)
+    return max(1, min(MOST_SLOTS, slots if slots < 8 else slots // 8 * 8))
+
+
+def unknown(package: Any) -> str | None:
+    """What the fast runtime does not know about this model, in a few words; None if it can speak with it."""
+    talker = package.model.config.talker_config
+    predictor = talker.code_predictor_config
+    decoder = package.model.speech_tokenizer.model.decoder.config
+    if talker.num_code_groups != CODES or decoder.num_quantizers != CODES:
+        return f"frames of {talker.num_code_groups} codes"
+    for config in (talker, predictor):
+        if config.sliding_window is not None:
+            return "attention over a window"
+        if config.attention_bias:
+            return "attention with a bias"
+        if config.hidden_act != "silu":
+            return f"activation {config.hidden_act}"
+        if (config.rope_scaling or {}).get("rope_type", "default") != "default":
+            return f"{config.rope_scaling['rope_type']} positions"
+    return None

@@ -1,0 +1,104 @@
+"""The layers of Qwen3-TTS's talker and of its code predictor, evaluated with as few operations as eager torch allows.
+
+Both are Qwen3 decoders: RMS norm before attention and before the gated feed-forward part, queries and keys normalized
+per head, rotary positions, several query heads to one key head. The package runs the same weights through Hugging
+Face's general machinery; here a layer is fourteen operations on `[tokens, channels]`, rounded where the package rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+class Attend(Protocol):
+    """Attention of one layer, with a memory of its own for keys and values."""
+
+    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """[tokens, heads, head] with [tokens, key heads, head] → [tokens, heads × head]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    before_attention: Tensor
+    queries_keys_values: Tensor
+    per_head: Tensor  # [query heads + key heads, head]
+    attention_out: Tensor
+    before_forward: Tensor
+    gate_up: Tensor
+    down: Tensor
+
+
+class Layers:
+    """The decoder layers and the last norm of one of the package's models (`talker.model`, `code_predictor.model`)."""
+
+    def __init__(self, model: Any) -> None:
+        config = model.config
+        self.heads, self.key_heads = int(config.num_attention_heads), int(config.num_key_value_heads)
+        self.head = int(model.layers[0].self_attn.head_dim)
+        self.hidden = int(config.hidden_size)
+        self._epsilon = float(config.rms_norm_eps)
+        self._layers = [self._layer(layer) for layer in model.layers]
+        self._last = model.norm.weight.detach()
+        self._rotary = model.rotary_emb
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def _layer(self, layer: Any) -> _Layer:
+        attention, forward = layer.self_attn, layer.mlp
+        query, key = attention.q_norm.weight.detach(), attention.k_norm.weight.detach()
+        return _Layer(
+            before_attention=layer.input_layernorm.weight.detach(),
+            queries_keys_values=joined([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]),
+            per_head=torch.cat([query.expand(self.heads, -1), key.expand(self.key_heads, -1)]),
+            attention_out=attention.o_proj.weight.detach().t(),
+            before_forward=layer.post_attention_layernorm.weight.detach(),
+            gate_up=joined([forward.gate_proj.weight, forward.up_proj.weight]),
+            down=forward.down_proj.weight.detach().t(),
+        )
+
+    def turns(self, positions: int) -> Tensor:
+        """Cosines and sines [positions, 2, 1, head] for `__call__`; the sines with the sign of the half they meet."""
+        frequencies = self._rotary.inv_freq.float()
+        angles = torch.arange(positions, device=frequencies.device).float()[:, None] * frequencies
+        cosine, sine = angles.cos(), angles.sin()
+        table = torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)], dim=1)
+        return (table * self._rotary.attention_scaling).to(self._last.dtype)[:, :, None]
+
+    def __call__(self, hidden: Tensor, turn: Tensor, attend: Attend) -> Tensor:
+        """`hidden` [tokens, channels], `turn` [tokens or 1, 2, 1, head] → [tokens, channels], not yet normed."""
+        both = self.heads + self.key_heads
+        cosine, sine = turn.unbind(1)
+        for number, layer in enumerate(self._layers):
+            normed = self._norm(hidden) * layer.before_attention
+            split = F.linear(normed, layer.queries_keys_values).view(len(hidden), -1, self.head)
+            turned = self._norm(split[:, :both]) * layer.per_head
+            turned = torch.addcmul(turned * cosine, turned.roll(self.head // 2, -1), sine)
+            attended = attend(number, turned[:, : self.heads], turned[:, self.heads :], split[:, both:])
+            hidden = torch.addmm(hidden, attended, layer.attention_out)
+            normed = self._norm(hidden) * layer.before_forward
+            gate, up = F.linear(normed, layer.gate_up).chunk(2, dim=-1)
+            hidden = torch.addmm(hidden, F.silu(gate) * up, layer.down)
+        return hidden
+
+    def last_norm(self, hidden: Tensor) -> Tensor:
+        return self._norm(hidden) * self._last
+
+    def _norm(self, hidden: Tensor) -> Tensor:
+        """RMS norm (Zhang and Sennrich 2019), computed in float32 and rounded before the weight, as in the package."""
+        return F.rms_norm(hidden, hidden.shape[-1:], None, self._epsilon)
+
+
+def joined(parameters: Sequence[Any]) -> Tensor:
+    """One tensor of several along their rows. The parameters become views of it: no memory is used twice."""
+    whole = torch.cat([parameter.detach() for parameter in parameters])
+    for parameter, part in zip(parameters, whole.split([len(parameter) for parameter in parameters]), strict=True):
+        parameter.data = part
+    return whole
