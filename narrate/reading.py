@@ -32,6 +32,8 @@ from narrate.voice import Voice
 
 BATCH = 10
 GLANCE = 0.1  # seconds between two looks at the keyboard and at the figures
+MINUTES_AT_HAND = 64 << 20  # bytes of takes in memory while listening: about ten minutes
+PHRASES_AT_HAND = 8 << 20  # and while writing a file
 NOT_ALL_SPOKEN = 3  # exit code
 
 
@@ -109,10 +111,15 @@ def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEng
 
 
 def _takes(request: Request, book: Book, stack: ExitStack, display: Display) -> Takes:
+    """Where takes are kept. An ear may go back to the last minutes; a file only wants what is said again and again."""
+    at_hand = MINUTES_AT_HAND if request.listening else PHRASES_AT_HAND
     if request.store is None:
-        return Memory()
+        return Memory(at_hand)
     must_keep = not request.listening
-    return stack.enter_context(Store(request.store, book=book.identity.content, must_keep=must_keep, say=display.say))
+    known = book.identity.content
+    return stack.enter_context(
+        Store(request.store, book=known, must_keep=must_keep, memory_bytes=at_hand, say=display.say)
+    )
 
 
 def engine_lengths(engine: str) -> Lengths:
