@@ -24,7 +24,10 @@ LATIN_WORD = re.compile("(?:[A-Za-zÀ-ɏḀ-ỿ'-]+|〔[^〕]*〕)$")
 REPEATED = re.compile("[一-鿿々][ぁ-ゖ]{0,2}$|[ぁ-ゖ]{2}$|[ァ-ヺー]{2}$|..$|.$")
 # What must follow a narrow | for it to be the sign of a base.
 NARROW_BASE = re.compile("[^|｜《》\n]{1,20}《[ぁ-ヺー・ 　]+》")
-VOICED = str.maketrans("かきくけこさしすせそたちつてとはひふへほ", "がぎぐげござじずぜぞだぢづでどばびぶべぼ")
+VOICED = str.maketrans(
+    "かきくけこさしすせそたちつてとはひふへほカキクケコサシスセソタチツテトハヒフヘホ",
+    "がぎぐげござじずぜぞだぢづでどばびぶべぼガギグゲゴザジズゼゾダヂヅデドバビブベボ",
+)
 
 
 class Note(NamedTuple):

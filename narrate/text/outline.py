@@ -210,11 +210,17 @@ def _distance(lines: Sequence[Line], chain: Sequence[int]) -> int:
 
 
 def _value(style: str, text: str) -> int:
-    if style == "roman":
-        values = [ROMAN_VALUES[sign] for sign in text]
-        return sum(-a if a < b else a for a, b in zip(values, (*values[1:], 0), strict=True))
-    if style != "han":
-        return int(text)
+    return roman_value(text) if style == "roman" else han_value(text) if style == "han" else int(text)
+
+
+def roman_value(text: str) -> int:
+    """The number that capital Roman numerals up to C write."""
+    values = [ROMAN_VALUES[sign] for sign in text]
+    return sum(-a if a < b else a for a, b in zip(values, (*values[1:], 0), strict=True))
+
+
+def han_value(text: str) -> int:
+    """The number that Chinese numerals up to 百 write."""
     total = digit = 0
     for character in text:
         if unit := {"十": 10, "百": 100}.get(character, 0):

@@ -1,0 +1,109 @@
+"""The listener's dictionary: how to say a word. One rule a line, `word = reading`; `/pattern/ = reading` for a regular
+expression (\\1 for its groups); `[ja]` begins the rules of one language, `[*]` those of all; `#` begins a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from narrate.errors import InputError
+from narrate.text.encoding import decode
+from narrate.text.language import LANGUAGES
+
+SECTION = re.compile(r"\[\s*(\*|[a-z]{2})\s*\]")
+RULE = re.compile(r"(?P<word>/.+/|[^\t=→]+?)\s*(?:\t|=|→|⇒|->)\s*(?P<reading>.*)")
+WORD_END = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Say `reading` for `word` in `language` ("" for all); `regex` if the word is a pattern."""
+
+    word: str
+    reading: str
+    language: str = ""
+    regex: bool = False
+
+
+def load_dictionary(path: Path) -> tuple[Rule, ...]:
+    """Read a dictionary file. Raises InputError, naming the line, for what is no rule."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"--dict {path}: cannot be read ({error.strerror})") from None
+    try:
+        return tuple(_rules(decode(data).text if data.strip() else ""))
+    except InputError as error:
+        raise InputError(f"--dict {path}: {error}") from None
+
+
+def _rules(text: str) -> Iterator[Rule]:
+    language = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if section := SECTION.fullmatch(line):
+            language = section[1].strip("*")
+            if language and language not in LANGUAGES:
+                raise InputError(f"line {number}: no such language: {language} (there are {', '.join(LANGUAGES)})")
+            continue
+        rule = RULE.fullmatch(line)
+        if not rule:
+            raise InputError(f"line {number}: {line[:40]!r} is no rule; write: word = reading")
+        word = rule["word"].strip()
+        regex = len(word) > 2 and word[0] == word[-1] == "/"
+        yield _checked(Rule(word[1:-1] if regex else word, rule["reading"].strip(), language, regex), number)
+
+
+def _checked(rule: Rule, number: int) -> Rule:
+    if not rule.regex:
+        return rule
+    try:
+        pattern = re.compile(rule.word)
+        # With every group empty, a reading that names a group too many shows itself.
+        re.sub(f"(?:{rule.word})|$", lambda match: match.expand(rule.reading), "")
+    except (re.error, IndexError) as error:
+        raise InputError(f"line {number}: /{rule.word}/ is no regular expression: {error}") from None
+    if pattern.match(""):
+        raise InputError(f"line {number}: /{rule.word}/ also matches where there is no text")
+    return rule
+
+
+class Dictionary:
+    """Rules made ready for one language. Earlier rules go before later ones, longer words before shorter."""
+
+    def __init__(self, rules: Iterable[Rule], language: str) -> None:
+        valid = [rule for rule in rules if rule.language in ("", language)]
+        self._words = {rule.word: rule for rule in reversed(valid) if not rule.regex}
+        self._patterns = [(re.compile(rule.word), rule) for rule in valid if rule.regex]
+        longest_first = sorted(self._words, key=len, reverse=True)
+        self._any = re.compile("|".join(map(_bounded, longest_first))) if longest_first else None
+
+    def __bool__(self) -> bool:
+        return bool(self._words or self._patterns)
+
+    def find(self, text: str) -> list[tuple[int, int, str, Rule]]:
+        """Where the rules apply in a text: start, end, what to say there, the rule. Disjoint, in order."""
+        found: list[tuple[int, int, str, Rule]] = []
+        for pattern, rule in self._patterns:
+            found += ((*match.span(), match.expand(rule.reading), rule) for match in pattern.finditer(text) if match[0])
+        if self._any:
+            for match in self._any.finditer(text):
+                rule = self._words[match[0]]
+                found.append((*match.span(), rule.reading, rule))
+        kept: list[tuple[int, int, str, Rule]] = []
+        for entry in sorted(found, key=lambda entry: (entry[0], -entry[1])):
+            if not kept or entry[0] >= kept[-1][1]:
+                kept.append(entry)
+        return kept
+
+
+def _bounded(word: str) -> str:
+    """A pattern for a word that stands by itself in scripts with spaces, anywhere in the others."""
+    head = r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9])" if WORD_END.match(word[0]) else ""
+    foot = r"(?![A-Za-zÀ-ɏЀ-ӿ0-9])" if WORD_END.match(word[-1]) else ""
+    return head + re.escape(word) + foot
