@@ -1,0 +1,63 @@
+"""Device, number type and free memory, from what the machine's own tools say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from narrate.engines.qwen import Qwen
+from narrate.engines.qwen.hardware import choose_device, choose_dtype, free_bytes
+
+
+@pytest.fixture
+def gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver's tool that knows of two GPUs, with 9 and 23 GiB free."""
+    if sys.platform == "win32":
+        pytest.skip("needs a shell script")
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\ncase "$1" in --id=0) echo 9216;; --id=1) echo 23552;; *) exit 6;; esac\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("gpus")
+def test_free_memory_of_the_gpu_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert free_bytes("cuda") == free_bytes("cuda:0") == 9 * 2**30
+    assert free_bytes("cuda:1") == 23 * 2**30
+    assert free_bytes("cuda:2") is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert free_bytes("cuda") == 23 * 2**30
+    assert free_bytes("cuda:1") is None
+
+
+def test_free_memory_without_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert free_bytes("cuda") is None
+    memory = free_bytes("cpu")
+    assert memory is None or memory > 10**8
+
+
+def test_what_is_wanted_is_taken() -> None:
+    assert choose_device("cuda:1") == "cuda:1"
+    assert choose_device("cpu") == "cpu"
+    assert choose_device(None) == choose_device("auto")
+    assert choose_dtype("cuda", None) == "bfloat16"
+    assert choose_dtype("cpu", "auto") == "float32"
+    assert choose_dtype("cpu", "bf16") == "bfloat16"
+
+
+@pytest.mark.usefixtures("gpus")
+def test_a_gpu_is_of_no_use_to_a_torch_without_cuda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told from torch's version file alone; a stand-in for the package comes first on the path."""
+    package = tmp_path / "site" / "torch"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('not to be imported')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    for cuda, device in [("None", "cpu"), ("'13.0'", "cuda")]:
+        (package / "version.py").write_text(f"__version__ = '2.13.0'\ncuda = {cuda}\n")
+        assert Qwen().device == device
