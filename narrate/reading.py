@@ -28,6 +28,7 @@ from narrate.sinks import Sink, check_target, open_sink
 from narrate.sinks.speaker import Speaker
 from narrate.text.chunks import Lengths
 from narrate.text.document import Chunk
+from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
 BATCH = 10
@@ -81,6 +82,8 @@ def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> 
     """Everything that must be there before the first sound; the loudspeaker is opened beside the rest."""
     engine = stack.enter_context(closing(_engine(request, book, display)))
     opening = Beside(partial(Speaker, engine.sample_rate, request.device)) if request.listening else None
+    if opening is not None:  # whatever fails meanwhile: PortAudio hides stderr as it starts, and must not be cut off
+        stack.callback(opening.wait, 10.0)
     voice = replace(request.voice, language=book.language)
     narrator = Narrator(
         engine,
@@ -107,7 +110,18 @@ def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEng
         display.note(f"Voice: {why}.")
     engine = load_engine(spec, **request.engine_options)
     engine.check(replace(request.voice, language=book.language))
-    return engine
+    return _mixed(engine) if request.text.mixed else engine
+
+
+def _mixed(engine: Engine | BatchEngine) -> Engine | BatchEngine:
+    """The engine, helped out by another for a language it does not speak, if there is one here that does."""
+    if engine.languages >= LANGUAGES.keys() or hasattr(engine, "synthesize"):
+        return engine
+    from narrate.engines.mixed import Mixed
+
+    foreign = "en" if "en" not in engine.languages else "ja"
+    second = load_engine(choose_engine(foreign)[0])
+    return Mixed(engine, second)  # type: ignore[arg-type]
 
 
 def _takes(request: Request, book: Book, stack: ExitStack, display: Display) -> Takes:
