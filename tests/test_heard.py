@@ -68,3 +68,12 @@ def test_a_sound_server_gets_it_all_without_a_gap(book: Path) -> None:
     sounding = np.flatnonzero(wanted)
     first = np.flatnonzero(heard)[0]
     assert np.array_equal(heard[first : first + np.ptp(sounding) + 1], wanted[sounding[0] : sounding[-1] + 1])
+
+
+def test_a_mistake_found_while_the_device_opens_is_still_one_line(book: Path) -> None:
+    recorder = alsa_recorder(book.parent, paced=False, sample_rate=RATE)
+    command = [sys.executable, "-m", "narrate", str(book), "--engine", "espeak", "--from", "nowhere"]
+    for _ in range(3):  # PortAudio's start hides stderr for a moment, and crashes when the program ends meanwhile
+        ended = subprocess.run(command, env=recorder.env, capture_output=True, text=True)
+        assert ended.returncode == 2
+        assert "nowhere" in ended.stderr.splitlines()[-1]
