@@ -23,7 +23,8 @@ HEARTBEAT = 0.05  # seconds between two looks at the wishes while no clip is rea
 class Player:
     """Plays `script` from a place on, into every sink. `ahead_seconds` bounds what is made before it is heard.
 
-    `listening`: somebody may change their mind; clips go out in small blocks. `on_chunk` hears of every chunk as its
+    `listening`: somebody may change their mind; clips go out in small blocks. `buffer` tells the planner how many
+    seconds of sound lie before the listener, if that is not what is ready here. `on_chunk` hears of every chunk as its
     sound begins, in the playing thread. The counters are read by others while they change.
     """
 
@@ -33,12 +34,14 @@ class Player:
     wishes: Wishes = field(default_factory=Wishes)
     ahead_seconds: float = 120.0
     listening: bool = False
+    buffer: Callable[[], float] | None = None
     on_chunk: Callable[[Chunk], object] = lambda _: None
     rest: Callable[[], object] = lambda: None
     place: int = 0
     chunk: Chunk | None = field(default=None, init=False)
     written_seconds: float = field(default=0.0, init=False)
     _ahead: Ahead[Clip] | None = field(default=None, init=False)
+    _pieces: int = field(default=0, init=False)  # of the chunk at `place` that were written since we came there
     _stretch: Stretch | None = field(default=None, init=False)
     _speed: float = field(default=1.0, init=False)
 
@@ -49,28 +52,33 @@ class Player:
 
     def play(self) -> None:
         """Play from the chunk at `place` to the end of the script, or until the listener stops."""
-        self.narrator.planner.buffered = lambda: self.buffered_seconds
+        self.narrator.planner.buffered = self.buffer or (lambda: self.buffered_seconds)
         while not self.wishes.stopping and not self._play_on():
-            self.narrator.planner.restart()
+            pass
 
     def _play_on(self) -> bool:
         """Play with clips made from `place` on. True at the end, False at a place that these clips do not lead to."""
         due = self.place  # the index of the next clip that `ahead` will give
+        begun: list[Clip] = []  # what it has given of that chunk before
         clips = self.narrator.clips(self.script.since(due), due)
         with Ahead(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as ahead:
             self._ahead = ahead
             while not self.wishes.stopping:
                 self._wait_while_paused()
                 self._follow_wish()
-                if self.place > max(due, self.narrator.reach):
+                if self.place > due and not self.narrator.has_begun(self.place):
                     return False
                 if self.place < due:
                     if not self._play_again():
                         return False
                     continue
+                if self.place == due and self._pieces < len(begun):
+                    self._sound(begun[self._pieces])
+                    continue
                 clip = ahead.take(HEARTBEAT if self.listening else None)
                 if clip is not None:
                     due = clip.index + clip.final
+                    begun = [] if clip.final else [*begun, clip]
                     if clip.index == self.place:
                         self._sound(clip)
                 elif ahead.exhausted and ahead.held == 0 and not self.wishes.jumping:
@@ -87,7 +95,7 @@ class Player:
     def _follow_wish(self) -> None:
         wish = self.wishes.take_jump()
         if wish is not None:
-            self.place = max(0, wish)
+            self.place, self._pieces = max(0, wish), 0
             self._stretch = None
 
     def _play_again(self) -> bool:
@@ -114,6 +122,7 @@ class Player:
                 return
             self._write(clip, samples[start : start + step], last=clip.final and start + step >= len(samples))
         self.place += clip.final
+        self._pieces = 0 if clip.final else self._pieces + 1
 
     def _write(self, clip: Clip, samples: Samples, *, last: bool) -> None:
         speed = self.wishes.speed

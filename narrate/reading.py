@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TextIO
 
@@ -65,6 +66,11 @@ class Request:
     def listening(self) -> bool:
         return self.play or self.output is None
 
+    @property
+    def heard(self) -> bool:
+        """True if somebody may be waiting for the next sound: what reads our standard output may be a player."""
+        return self.listening or self.output == "-"
+
 
 def read(request: Request, stderr: TextIO = sys.stderr) -> int:
     """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
@@ -94,7 +100,10 @@ def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> 
         share=not request.listening,
     )
     script = book.script(engine_lengths(engine.name))
-    reading = _Reading(request, book, Player(script, narrator, [], listening=request.listening), display)
+    player = Player(script, narrator, [], listening=request.listening)
+    if not request.heard:
+        player.buffer = lambda: inf
+    reading = _Reading(request, book, player, display)
     reading.beginning()
     reading.open_sinks(stack, stack.enter_context(opening.result()) if opening else None)
     return reading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_rows_that_end_at_once_are_taken_again(engine: Qwen, faults: Any) -> Non
 
     chunks = [a_chunk(index, f"The rain fell in torrents on day {index}.") for index in range(3)]
     teller = narrator(engine)
-    teller.planner.ramp = 4
+    teller.planner.buffered = lambda: inf  # nobody waits: all at once
     with faults(end_at_once):
         clips = list(teller.clips(chunks))
     assert [clip.failure for clip in clips] == [None] * 3
