@@ -107,6 +107,10 @@ class Runner:
             self._graphs.run(("sound", rows), lambda: self._vocode(rows))
             return self._progress(rows)
 
+    def codes(self, slot: int) -> Tensor:
+        """The frames of the last block in a slot, [BLOCK, 16]."""
+        return self._state.codes[slot].clone()
+
     def end(self, slot: int, *, broken: bool = False) -> None:
         """The row is done with, or given up."""
         with torch.inference_mode():

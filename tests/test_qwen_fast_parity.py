@@ -1,0 +1,236 @@
+"""The fast runtime against the genuine package: the same scores, codes and takes. Float32, on the CPU."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrate.clip import join
+from narrate.engines.qwen.draws import Draws, row_numbers, row_seed
+from narrate.engines.qwen.models import find_model
+from narrate.engines.qwen.options import Sampling
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+from tests.qwen_checkpoint import END, Kind
+from tests.speech import a_chunk
+
+pytest_plugins = ("tests.qwen_fixtures",)
+
+WORDS = "a bell rang twice and the whole house woke at once while snow fell on the quiet harbour below".split()
+FRAMES = 32  # of every row; the package takes its time
+PATIENT = 10**6
+
+
+@pytest.fixture(scope="module")
+def package(checkpoint: Callable[[Kind], Path]) -> Any:
+    from narrate.engines.qwen.loading import load
+
+    return load(checkpoint("custom_voice"), "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def prompts(checkpoint: Callable[[Kind], Path], package: Any) -> Any:
+    from narrate.engines.qwen.prompts import Prompts
+
+    return Prompts(package, find_model(str(checkpoint("custom_voice")), "float32", None))
+
+
+def script(count: int) -> list[Chunk]:
+    luck = random.Random(7)
+    return [
+        a_chunk(index, f"{' '.join(luck.choices(WORDS, k=luck.choice([1, 2, 4, 8, 14])))}.") for index in range(count)
+    ]
+
+
+def options(package: Any, sampling: Sampling) -> dict[str, Any]:
+    merged: dict[str, Any] = package._merge_generate_kwargs(**sampling.for_package())
+    return merged
+
+
+def made(prompts: Any, sampling: Sampling, chunks: Sequence[Chunk], slots: int) -> dict[int, list[list[int]]]:
+    """Codes [frames, 16] of every chunk, from `slots` slots that are filled again as rows end."""
+    from narrate.engines.qwen.fast import embedded
+    from narrate.engines.qwen.runner import BLOCK, Runner, Seat
+    from narrate.engines.qwen.scheduler import Scheduler
+
+    package = prompts.package
+    runner = Runner(package, options(package, sampling), slots)
+    scheduler: Scheduler[Chunk] = Scheduler(slots, lambda chunk: FRAMES)
+    source = iter(chunks)
+    codes: dict[int, list[list[int]]] = {chunk.index: [] for chunk in chunks}
+    tokens: dict[int, int] = {}
+    while not scheduler.done:
+        if rows := scheduler.admit(source):
+            texts = embedded(package.model, prompts.arguments([row.item for row in rows], Voice()))
+            tokens.update({row.slot: len(text) for row, text in zip(rows, texts, strict=True)})
+            numbers = [row_numbers(row_seed(row.item, Voice()), FRAMES) for row in rows]
+            seats = [Seat(row.slot, *seat, PATIENT) for row, *seat in zip(rows, texts, numbers, strict=True)]
+            runner.begin(seats)
+        if not scheduler.rows:
+            continue
+        longest = max(tokens[slot] + row.frames for slot, row in scheduler.rows.items())
+        progress = runner.advance(scheduler.width, longest)
+        before = {slot: row.frames for slot, row in scheduler.rows.items()}
+        scheduler.advance(dict(enumerate(progress.frames)), BLOCK)
+        for row in list(scheduler.rows.values()):
+            codes[row.item.index] += runner.codes(row.slot)[: row.frames - before[row.slot]].tolist()
+            if progress.ended[row.slot] or row.overdue:
+                runner.end(row.slot)
+                scheduler.retire(row)
+    return codes
+
+
+def packages(prompts: Any, sampling: Sampling, batch: Sequence[Chunk]) -> dict[int, list[list[int]]]:
+    """Codes of the chunks as the package makes them in one batch."""
+    package = prompts.package
+    arguments = prompts.arguments(list(batch), Voice()) | options(package, sampling) | {"max_new_tokens": FRAMES + 1}
+    codes, _ = package.model.generate(**arguments)
+    return {chunk.index: row.tolist() for chunk, row in zip(batch, codes, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def greedy(prompts: Any) -> dict[int, list[list[int]]]:
+    """40 chunks, each alone."""
+    alone = [packages(prompts, Sampling(temperature=0), [chunk]) for chunk in script(40)]
+    return {index: codes for one in alone for index, codes in one.items()}
+
+
+def test_greedy_codes_are_the_packages(prompts: Any, greedy: dict[int, list[list[int]]]) -> None:
+    """Alone, in eight slots that are refilled out of step, since lengths differ, and in another order."""
+    chunks = script(40)
+    assert len({len(codes) for codes in greedy.values()}) > 8
+    assert made(prompts, Sampling(temperature=0), chunks, 1) == greedy
+    assert made(prompts, Sampling(temperature=0), chunks, 8) == greedy
+    random.Random(3).shuffle(chunks)
+    assert made(prompts, Sampling(temperature=0), chunks, 8) == greedy
+
+
+SAMPLINGS = [
+    Sampling(),
+    Sampling(temperature=1.4, top_k=0),
+    Sampling(temperature=0.7, top_p=0.8),
+    Sampling(top_k=5, repetition_penalty=1.6),
+    Sampling(top_k=0, top_p=0.5, repetition_penalty=1.0),
+]
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=repr)
+def test_sampled_codes_are_those_that_the_package_draws_with_the_same_numbers(prompts: Any, sampling: Sampling) -> None:
+    chunks = script(10)
+    numbers = Draws(
+        [row_seed(chunk, Voice()) for chunk in chunks],
+        [FRAMES] * len(chunks),
+        end=END,
+        device="cpu",
+        cancelled=lambda: False,
+    )
+    with numbers.installed(prompts.package.model.talker):
+        expected = packages(prompts, sampling, chunks)
+    assert made(prompts, sampling, chunks, 4) == expected
+
+
+def test_sampled_codes_do_not_depend_on_company(prompts: Any) -> None:
+    chunks = script(40)
+    alone = made(prompts, Sampling(), chunks, 1)
+    assert made(prompts, Sampling(), chunks, 8) == alone
+    assert made(prompts, Sampling(), chunks[::-1], 5) == alone
+    assert made(prompts, Sampling(), chunks[20:], 16) == {chunk.index: alone[chunk.index] for chunk in chunks[20:]}
+    assert len({tuple(map(tuple, codes)) for codes in alone.values()}) == 40
+
+
+def test_teacher_forced_scores_are_the_packages(prompts: Any, greedy: dict[int, list[list[int]]]) -> None:
+    """The package sees text and codes in one pass; our talker goes frame by frame, our predictor code by code."""
+    import torch
+
+    from narrate.engines.qwen.cache import FrameCache, SlotCache
+    from narrate.engines.qwen.fast import embedded
+    from narrate.engines.qwen.transformer import Layers
+
+    network = prompts.package.model
+    talker, predictor = network.talker, network.talker.code_predictor
+    chunks = [chunk for chunk in script(40) if len(greedy[chunk.index]) >= 20][:3]
+    texts = embedded(network, prompts.arguments(chunks, Voice()))
+    frames = torch.tensor([greedy[chunk.index][:20] for chunk in chunks])
+    books = [talker.get_input_embeddings(), *predictor.get_input_embeddings()]
+    with torch.inference_mode():
+        parts = torch.stack([book(frames[:, :, number]) for number, book in enumerate(books)])
+        pad = talker.text_projection(talker.get_text_embeddings()(torch.tensor([network.config.tts_pad_token_id])))
+        heard = parts.sum(0) + pad
+        layers = Layers(talker.model)
+        cache = SlotCache(layers, 4, 256, talker.codec_head.weight)
+        turns = layers.turns(256)
+        for row, text in enumerate(texts):
+            expected = talker.model(inputs_embeds=torch.cat([text, heard[row]])[None]).last_hidden_state[0]
+            slot = torch.tensor([row])
+            state = layers(text, turns[: len(text)], cache.prompts(slot, len(text)))
+            torch.testing.assert_close(
+                talker.codec_head(layers.last_norm(state)), talker.codec_head(expected[: len(text)]), atol=1e-4, rtol=0
+            )
+            hidden = expected[len(text) - 1 : -1]
+            reference, _ = (
+                predictor.forward_finetune(
+                    inputs_embeds=torch.cat([hidden[:, None], parts[:, row].transpose(0, 1)], dim=1)[:, :16]
+                ).to_tuple(),
+                None,
+            )
+            scores = forced_predictor(predictor, FrameCache, Layers, hidden, parts[:, row])
+            torch.testing.assert_close(scores, reference[0], atol=1e-4, rtol=0)
+            expected_rows = talker.codec_head(expected[len(text) :])
+            for number in range(20):
+                position = torch.zeros(row + 1, dtype=torch.long)
+                position[row] = len(text) + number
+                step = torch.zeros(row + 1, layers.hidden)
+                step[row] = heard[row, number]
+                state = layers(step, turns[position], cache.step(position, 192))
+                scores = talker.codec_head(layers.last_norm(state))[row]
+                torch.testing.assert_close(scores, expected_rows[number], atol=1e-4, rtol=0)
+
+
+def forced_predictor(predictor: Any, frame_cache: Any, layers_of: Any, hidden: Any, parts: Any) -> Any:
+    """Scores [frames, 15, codes] of our predictor for the codes whose embeddings are `parts` [16, frames, channels]."""
+    import torch
+
+    layers = layers_of(predictor.model)
+    rows = len(hidden)
+    cache = frame_cache(layers, rows, 16, predictor.lm_head[0].weight)
+    turns = layers.turns(16)
+    project = predictor.small_to_mtp_projection
+    begin = torch.stack([project(hidden), project(parts[0])], dim=1).flatten(0, 1)
+    states = [layers(begin, turns[:2].repeat(rows, 1, 1, 1), cache.begin(rows))[1::2]]
+    states += [
+        layers(project(parts[place - 1]), turns[place : place + 1], cache.step(rows, place)) for place in range(2, 16)
+    ]
+    heads = zip(predictor.lm_head, states, strict=True)
+    return torch.stack([head(layers.last_norm(state)) for head, state in heads], dim=1)
+
+
+@pytest.mark.parametrize("kind", ["custom_voice", "base", "voice_design"])
+def test_takes_are_those_of_the_stock_runtime(checkpoint: Callable[[Kind], Path], tmp_path: Path, kind: Kind) -> None:
+    """Named, cloned and described voices, from text to sound."""
+    import soundfile
+
+    from narrate.engines.qwen.fast import FastRuntime
+    from narrate.engines.qwen.loading import load
+    from narrate.engines.qwen.prompts import Prompts
+    from narrate.engines.qwen.stock import StockRuntime
+
+    recording = tmp_path / "reference.wav"
+    soundfile.write(recording, np.random.default_rng(0).normal(0, 0.1, 36_000), 24_000)
+    voice = {
+        "custom_voice": Voice(),
+        "base": Voice(reference=recording, reference_text="A bell rang."),
+        "voice_design": Voice(describe="an old sailor"),
+    }[kind]
+    folder = checkpoint(kind)
+    prompts = Prompts(load(folder, "cpu", "float32"), find_model(str(folder), "float32", None))
+    chunks = script(5)
+    stock = StockRuntime(prompts, Sampling(), lambda: False, 5).speak(chunks, voice)
+    clips = list(FastRuntime(prompts, Sampling(), lambda: False, 3).synthesize(chunks, voice))
+    for clip in stock:
+        sound = join(piece.samples for piece in clips if piece.index == clip.index)
+        np.testing.assert_allclose(sound, clip.samples, atol=1e-4)
