@@ -87,7 +87,7 @@ class Feed:
         self._source = iter(chunks)
         self._key, self._takes, self._tally = key, takes, tally
         self._sample_rate, self._repeats, self._share = sample_rate, repeats, share
-        self.reach = -1  # the highest index given to the engine or found in the store
+        self.begun: set[int] = set()  # indexes of chunks that the store had, or that the engine has begun
         self._again: list[Chunk] = []
         self._suspects: list[Chunk] = []  # the engine raised over one of them: each goes alone
         self._out: dict[int, Chunk] = {}
@@ -150,7 +150,6 @@ class Feed:
                 break
             if chunk is None:
                 break
-            self.reach = max(self.reach, chunk.index)
             if self._ours(chunk):
                 return chunk
             self._elsewhere.append(chunk)
@@ -187,10 +186,21 @@ class Feed:
         return True
 
     def _pass(self, chunk: Chunk, kept: Kept) -> None:
+        self.begun.add(chunk.index)
         clip = Clip(chunk.index, kept.samples, kept.sample_rate)
         self._tally.reused += 1
         self._tally.reused_seconds += clip.seconds
         self._passed.append(clip)
+
+    def stored(self) -> Iterator[Clip]:
+        """What is in the store from here on, up to the first chunk that must be made: it can be heard at once."""
+        while not (self._cancelled or self._out or self._again or self._suspects):
+            chunk = self._from_elsewhere() or self._from_source()
+            if chunk is None:
+                return
+            if not self._has(chunk):
+                self._again.append(chunk)
+            yield from self.passed()
 
     def passed(self) -> list[Clip]:
         """Clips that needed no engine since the last call."""

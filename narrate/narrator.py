@@ -39,10 +39,9 @@ class Narrator:
     share: bool = False
     _feed: Feed | None = field(default=None, init=False)
 
-    @property
-    def reach(self) -> int:
-        """The highest chunk index that is made, being made or stored since the last call of `clips`."""
-        return self._feed.reach if self._feed else -1
+    def has_begun(self, index: int) -> bool:
+        """True if the running `clips` has made the chunk, is just making it, or found it in the store."""
+        return self._feed is not None and index in self._feed.begun
 
     def interrupt(self) -> None:
         """End the running `clips` soon. May be called from any thread, again and again."""
@@ -58,7 +57,10 @@ class Narrator:
         repeats = getattr(self.engine, "repeats", False)
         rate = self.engine.sample_rate
         feed = Feed(chunks, self.key, self.takes, self.tally, rate, repeats=repeats, share=self.share)
-        self._feed = feed
+        self._feed = feed  # at once, not when the first clip is asked for: it may be interrupted before
+        return self._ordered(feed, first)
+
+    def _ordered(self, feed: Feed, first: int) -> Iterator[Clip]:
         try:
             yield from in_order(self._rounds(feed), first)
         except LookupError:
@@ -70,6 +72,7 @@ class Narrator:
         stumbles = _Stumbles()
         work = self._stream if hasattr(self.engine, "synthesize") else self._batches
         while not feed.done:
+            yield from feed.stored()
             yield from work(feed, stumbles)
             yield from feed.passed()
             if feed.waits_for_others:
@@ -80,6 +83,8 @@ class Narrator:
         for batch in self.planner.batches(feed):
             if feed.cancelled:
                 return
+            yield from feed.passed()  # before the engine gets to work: the listener may be waiting for it
+            feed.begun.update(chunk.index for chunk in batch)
             start = time.perf_counter()
             try:
                 clips = engine.synthesize_batch(batch, self.voice)
@@ -104,7 +109,7 @@ class Narrator:
         engine: Engine = self.engine  # type: ignore[assignment]
         start = time.perf_counter()
         try:
-            for clip in engine.synthesize(feed, self.voice):
+            for clip in engine.synthesize(_noted(feed), self.voice):
                 self.tally.engine_seconds += time.perf_counter() - start
                 stumbles.forget()
                 yield from feed.come_back(clip)
@@ -117,6 +122,14 @@ class Narrator:
             return
         if not feed.cancelled:
             yield from feed.lost(feed.out)
+
+
+def _noted(feed: Feed) -> Iterator[Chunk | None]:
+    """The feed; what is taken from it has begun."""
+    for chunk in feed:
+        if chunk is not None:
+            feed.begun.add(chunk.index)
+        yield chunk
 
 
 @dataclass(slots=True)

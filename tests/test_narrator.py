@@ -18,7 +18,7 @@ from narrate.planner import Planner
 from narrate.takes import longest_seconds
 from narrate.text.document import Chunk
 from narrate.voice import Voice
-from tests.speech import a_chunk, chunks
+from tests.speech import a_chunk, chunks, speech_like
 
 Make = Callable[..., Any]
 
@@ -30,7 +30,7 @@ def make(request: pytest.FixtureRequest) -> Make:
     def build(**options: Any) -> Any:
         if request.param is ToneStream:
             options = {"pieces": 1, "slots": 4, **options}
-        return request.param(sleep=lambda _: None, **options)
+        return request.param(**{"sleep": lambda _: None, **options})
 
     return build
 
@@ -71,6 +71,19 @@ def test_pieces_of_a_chunk_come_out_as_they_come_in() -> None:
     assert samples(clips) == samples(whole)
     kept = [teller.takes.get(teller.key(chunk)) for chunk in chunks(20)]
     assert [take and take.samples.tobytes() for take in kept] == [clip.samples.tobytes() for clip in whole]
+
+
+def test_what_is_stored_comes_before_the_engine_is_asked(make: Make) -> None:
+    asked: list[float] = []
+    script = chunks(30)
+    teller = narrator(make(a=1.0, sleep=asked.append))
+    for chunk in [*script[:12], *script[13:20]]:
+        teller.takes.put(teller.key(chunk), speech_like(chunk), 24_000)
+    clips = teller.clips(script)
+    assert [next(clips).index for _ in range(12)] == list(range(12))
+    assert asked == []
+    assert [clip.index for clip in clips] == list(range(12, 30))
+    assert teller.tally.made == 11
 
 
 def test_what_is_heard_is_on_the_16_bit_grid(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from narrate.clip import Clip, Samples, join, silence
-from narrate.engines.tone import Tone
+from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import SinkError
 from narrate.job import Memory, take_key
 from narrate.narrator import Narrator
@@ -52,8 +53,10 @@ class Listener:
         return join(samples for _, samples in self.heard)
 
 
-def a_player(script: list[Chunk], sink: Any, *, listening: bool = True, takes: Any = None, **cost: Any) -> Player:
-    engine = Tone(rate=8000, sleep=lambda _: None, **cost)
+def a_player(
+    script: list[Chunk], sink: Any, *, listening: bool = True, takes: Any = None, kind: Any = Tone, **options: Any
+) -> Player:
+    engine = kind(rate=8000, **{"sleep": lambda _: None, **options})
     voice = Voice()
     narrator = Narrator(engine, voice, takes or Memory(), lambda chunk: take_key(engine.fingerprint, voice, chunk))
     return Player(Growing(script), narrator, [sink], listening=listening)
@@ -105,7 +108,7 @@ def test_a_failing_sink_ends_the_playing_with_its_error() -> None:
 def test_a_jump_forward_leaves_out_what_lies_between() -> None:
     def skip(index: int) -> None:
         if index == 2:
-            while player.narrator.reach < 7:  # until chunk 7 is made or under way
+            while not player.narrator.has_begun(7):
                 time.sleep(0.001)
             player.wishes.jump(7)
 
@@ -137,6 +140,48 @@ def test_going_back_plays_the_same_take_again_and_makes_nothing() -> None:
     assert player.narrator.tally.made == 30
     first = join(samples for index, samples in ear.heard[: len(ear.heard) // 2] if index == 5)
     assert len(first)
+
+
+def test_a_jump_does_not_wait_for_what_is_only_planned() -> None:
+    """A batch of the first chunks is in the making, and many after them wait for theirs, when the listener jumps."""
+    gate = threading.Event()
+
+    def work(_: float) -> None:
+        if player.narrator.tally.made:
+            assert gate.wait(60)
+
+    def jump(index: int) -> None:
+        if index == 0:
+            while not player.narrator.has_begun(1):
+                time.sleep(0.001)
+            player.wishes.jump(30)
+            gate.set()
+
+    player = a_player(chunks(40), ear := Listener(jump), a=0.01, sleep=work)
+    player.play()
+    assert ear.order == [0, *range(30, 40)]
+    assert player.narrator.tally.made < 20
+
+
+@pytest.mark.parametrize("aim", [4, 5])
+def test_going_back_within_a_chunk_that_comes_in_pieces_starts_it_anew(aim: int) -> None:
+    script, went = chunks(10), []
+
+    def back(index: int) -> None:
+        if index == 5 and not went:
+            went.append(len(ear.heard))
+            player.wishes.jump(aim)
+
+    player = a_player(script, ear := Listener(back), kind=ToneStream, pieces=4, slots=1)
+    player.play()
+    rest = join(samples for _, samples in ear.heard[went[0] :])
+    assert np.array_equal(rest, due_samples(player, script)[-len(rest) :])
+    assert [index for index, _ in ear.heard[went[0] :]][0] == aim
+    assert len(rest) == sum(
+        len(clip.samples) + round(script[clip.index].pause * clip.sample_rate)
+        for clip in player.narrator.clips(script)
+        if clip.index >= aim
+    )
 
 
 def test_stopping_ends_at_once() -> None:
