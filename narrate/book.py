@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -73,8 +74,11 @@ class Book:
         first, last = self.extent
         return (chunk.end - first) / (last - first) if last > first else None
 
-    def script(self, lengths: chunks.Lengths) -> Growing[Chunk]:
-        """The chunks of the book, cut to suit an engine unless the listener set their size."""
+    def script(self, lengths: chunks.Lengths, *, fresh_takes: bool = False) -> Growing[Chunk]:
+        """The chunks of the book, cut to suit an engine unless the listener set their size.
+
+        `fresh_takes`: equal sentences get takes of their own.
+        """
         if self.options.max_chars is not None:
             lengths = chunks.Lengths.of(self.options.max_chars)
         source: Iterable[Chunk | None]
@@ -90,7 +94,7 @@ class Book:
             )
         else:
             source = chunks.cut(self.document, lengths, mixed=self.options.mixed)
-        return Growing(source)
+        return Growing(_each_its_own(source) if fresh_takes else source)
 
 
 def open_book(where: str, options: TextOptions) -> Book:
@@ -108,6 +112,18 @@ def open_book(where: str, options: TextOptions) -> Book:
         return Book("standard input", document.language, options, document)
     language = options.language or detect_language(content.decode("utf-8", "replace"))
     return Book("standard input", language, options, None, content=content)
+
+
+def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
+    """The n-th of equal sentences gets the n-th take, wherever it stands: an edited book needs no other takes."""
+    takes: Counter[tuple[str, str]] = Counter()
+    for chunk in script:
+        if chunk is None:
+            yield None
+            continue
+        said = (chunk.language, chunk.spoken)
+        yield replace(chunk, take=takes[said])
+        takes[said] += 1
 
 
 def _read_options(options: TextOptions) -> readers.ReadOptions:

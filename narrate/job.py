@@ -50,11 +50,11 @@ def home() -> Path:
     return Path(named).expanduser() if named else platformdirs.user_data_path("narrate")
 
 
-def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk, *, fresh: bool = False) -> str:
+def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk) -> str:
     """The name of a take: a hash of everything that shapes its sound, and of nothing else.
 
-    Speed, pause, printed text and place in the book do not: they may change and the take serves on. `fresh` adds the
-    place, so that equal sentences are takes of their own. Raises `InputError` if the voice's recording is gone.
+    Speed, pause, printed text and place in the book do not: they may change and the take serves on. Raises `InputError`
+    if the voice's recording is gone.
     """
     shape = {
         "format": FORMAT,
@@ -69,7 +69,7 @@ def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk, *, fres
         },
         "language": chunk.language,
         "spoken": chunk.spoken,
-        "place": chunk.index if fresh else None,
+        "take": chunk.take,
     }
     canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
     return "b2:" + blake2b(canonical.encode(), digest_size=20).hexdigest()

@@ -95,11 +95,11 @@ def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> 
         engine,
         voice,
         _takes(request, book, stack, display),
-        partial(take_key, engine.fingerprint, voice, fresh=request.fresh_takes),
+        partial(take_key, engine.fingerprint, voice),
         Planner(getattr(engine, "batch_size", request.batch_size or BATCH)),
         share=not request.listening,
     )
-    script = book.script(engine_lengths(engine.name))
+    script = book.script(engine_lengths(engine.name), fresh_takes=request.fresh_takes and not engine.repeats)
     player = Player(script, narrator, [], listening=request.listening)
     if not request.heard:
         player.buffer = lambda: inf

@@ -41,6 +41,7 @@ def test_a_seed_follows_from_what_is_said_how_and_how_often() -> None:
     different = [
         row_seed(chunk, voice),
         row_seed(replace(chunk, attempt=1), voice),
+        row_seed(replace(chunk, take=1), voice),
         row_seed(replace(chunk, spoken="He came in!"), voice),
         row_seed(replace(chunk, language="de"), voice),
         *(row_seed(chunk, other) for other in (Voice(seed=1), Voice(name="ryan"), Voice(instruct="loud"))),

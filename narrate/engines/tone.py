@@ -146,7 +146,7 @@ class _Tones:
         if chunk.index in self.raise_:
             raise RuntimeError(f"told to raise at chunk {chunk.index}")
         seconds = expected_seconds(chunk.spoken, chunk.language)
-        key = f"{chunk.spoken}\0{voice.seed}\0{chunk.attempt}"
+        key = f"{chunk.spoken}\0{voice.seed}\0{chunk.attempt}" + f"\0{chunk.take}" * bool(chunk.take)
         samples = melody(seconds, self.rate, key, voice.name or VOICES[0].name)
         return self._befall(chunk, samples)
 

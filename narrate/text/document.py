@@ -79,7 +79,8 @@ class Chunk:
     """One request to an engine: the one thing that travels from text to sound.
 
     `pause` is the silence after it in seconds, `paragraph` the running number of its paragraph in the book, `attempt`
-    how often it was tried before (a new attempt is a new seed).
+    how often it was tried before, `take` how many takes of the same sentence must sound different (a new attempt or
+    take is a new seed).
     """
 
     index: int
@@ -93,3 +94,4 @@ class Chunk:
     end: int
     paragraph: int = 0
     attempt: int = 0
+    take: int = 0

@@ -28,9 +28,9 @@ class Cancelled(Exception):  # noqa: N818
 
 
 def row_seed(chunk: Chunk, voice: Voice) -> int:
-    """What a row's numbers follow from: the text, the voice, its seed and how often it was tried. 64 bits."""
+    """What a row's numbers follow from: the text, the voice, its seed, which attempt at which take. 64 bits."""
     what = [voice.seed, voice.name, voice.language, voice.instruct, voice.describe, voice.reference_text]
-    text = json.dumps([*what, chunk.language, chunk.spoken, chunk.attempt], ensure_ascii=False)
+    text = json.dumps([*what, chunk.language, chunk.spoken, chunk.attempt, chunk.take], ensure_ascii=False)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
