@@ -273,8 +273,9 @@ def _end_properly() -> None:
         raise Ended(128 + number)
 
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wishes
+            signal.signal(number, end)
 
 
 def _choose(arguments: list[str]) -> typer.Typer:

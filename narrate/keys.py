@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
+import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
+
+try:
+    import termios
+    import tty
+except ImportError:  # Windows
+    termios = tty = None  # type: ignore[assignment]
 
 HELP = {
     "space": "pause or go on",
@@ -18,22 +27,17 @@ HELP = {
     "q": "stop and keep the place",
     "?": "this list",
 }
-_SEQUENCES = {
-    b"\x1b[A": "up",
-    b"\x1b[B": "down",
-    b"\x1b[C": "right",
-    b"\x1b[D": "left",
-    b"\x1bOA": "up",
-    b"\x1bOB": "down",
-    b"\x1bOC": "right",
-    b"\x1bOD": "left",
-}
+_ARROWS = {b"A": "up", b"B": "down", b"C": "right", b"D": "left"}
+_ARROW = re.compile(rb"\x1b[\[O]([ABCD])")
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])", re.DOTALL)  # any key's, after ECMA-48
+_REST = 0.05  # seconds in which the rest of a key's sequence arrives, over a slow line too
 
 
 class Keys:
     """The keyboard of the terminal that narrate runs in: stdin if it is one, else /dev/tty. A context manager.
 
-    Inside the block keys arrive at once, without echo; Ctrl-C still interrupts. Without a terminal `wait` only waits.
+    Inside the block keys arrive at once, without echo; Ctrl-C still interrupts. Without a terminal, or once it is
+    closed, `wait` only waits; so it does while narrate is in the background, where reading the terminal would stop it.
     """
 
     def __init__(self) -> None:
@@ -43,16 +47,12 @@ class Keys:
         self._pending = b""
 
     def __enter__(self) -> Keys:
-        try:
-            import termios
-            import tty
-        except ImportError:  # Windows
+        if termios is None:  # Windows
             return self
         try:
             self._terminal, self._owned = _open_terminal()
             if self._terminal is not None:
                 self._before = termios.tcgetattr(self._terminal)
-                tty.setcbreak(self._terminal)
         except (OSError, termios.error):
             self._close()
         return self
@@ -61,9 +61,9 @@ class Keys:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._terminal is not None:
-            import termios
-
-            termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
+            with suppress(OSError, termios.error):  # it is gone
+                if _in_foreground(self._terminal):
+                    termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before)
         self._close()
 
     def _close(self) -> None:
@@ -77,29 +77,42 @@ class Keys:
 
     def wait(self, seconds: float) -> str | None:
         """The name of the next key, waiting at most `seconds` for it; None if none was pressed."""
-        if self._terminal is None:
-            select.select([], [], [], seconds)
-            return None
         if not self._pending:
-            ready, _, _ = select.select([self._terminal], [], [], seconds)
-            if not ready:
-                return None
-            self._pending = os.read(self._terminal, 64)
-            if not self._pending:  # the terminal was closed
-                self._close()
-                return None
+            self._pending = self._read(seconds)
+        while self._pending.startswith(b"\x1b") and not _SEQUENCE.match(self._pending):
+            rest = self._read(_REST)
+            if not rest:  # the escape key itself
+                self._pending = b""
+            self._pending += rest
         return self._next()
 
+    def _read(self, seconds: float) -> bytes:
+        """What is typed within `seconds`."""
+        if self._terminal is None:
+            time.sleep(seconds)
+            return b""
+        try:
+            if not _in_foreground(self._terminal):
+                time.sleep(seconds)
+                return b""
+            _one_by_one(self._terminal)
+            ready, _, _ = select.select([self._terminal], [], [], seconds)
+            if not ready:
+                return b""
+            typed = os.read(self._terminal, 64)
+        except (OSError, termios.error):
+            typed = b""
+        if not typed:  # the terminal was closed
+            self._close()
+        return typed
+
     def _next(self) -> str | None:
-        for sequence, name in _SEQUENCES.items():
-            if self._pending.startswith(sequence):
-                self._pending = self._pending[len(sequence) :]
-                return name
-        if self._pending.startswith(b"\x1b"):  # an unknown key's sequence: leave it out whole
-            self._pending = b""
-            return None
+        if found := _SEQUENCE.match(self._pending):
+            self._pending = self._pending[found.end() :]
+            arrow = _ARROW.fullmatch(found[0])
+            return _ARROWS[arrow[1]] if arrow else None
         key, self._pending = self._pending[:1], self._pending[1:]
-        return "space" if key == b" " else key.decode("latin-1")
+        return "space" if key == b" " else key.decode("latin-1") or None
 
 
 def _open_terminal() -> tuple[int | None, bool]:
@@ -108,8 +121,19 @@ def _open_terminal() -> tuple[int | None, bool]:
         descriptor, owned = sys.stdin.fileno(), False
     else:
         descriptor, owned = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY), True
-    if os.tcgetpgrp(descriptor) != os.getpgrp():  # in the background, reading it would stop us
+    if not _in_foreground(descriptor):
         if owned:
             os.close(descriptor)
         return None, False
     return descriptor, owned
+
+
+def _in_foreground(terminal: int) -> bool:
+    """False if another program has the terminal's keyboard now."""
+    return os.tcgetpgrp(terminal) == os.getpgrp()
+
+
+def _one_by_one(terminal: int) -> None:
+    """Have keys arrive as they are pressed; a shell that stopped us and let us go on again has set it back."""
+    if termios.tcgetattr(terminal)[3] & termios.ICANON:
+        tty.setcbreak(terminal, termios.TCSANOW)
