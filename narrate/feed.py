@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from narrate.clip import Clip, Samples, from_int16, join, silence, to_int16
+from narrate.clock import OFF, Clock
 from narrate.errors import EngineError
 from narrate.pace import expected_seconds
 from narrate.takes import flaw, halves, trim, verdict
@@ -83,10 +84,11 @@ class Feed:
         *,
         repeats: bool = False,
         share: bool = False,
+        clock: Clock = OFF,
     ) -> None:
         self._source = iter(chunks)
         self._key, self._takes, self._tally = key, takes, tally
-        self._sample_rate, self._repeats, self._share = sample_rate, repeats, share
+        self._sample_rate, self._repeats, self._share, self._clock = sample_rate, repeats, share, clock
         self.begun: set[int] = set()  # indexes of chunks that the store had, or that the engine has begun
         self._again: list[Chunk] = []
         self._suspects: list[Chunk] = []  # the engine raised over one of them: each goes alone
@@ -166,7 +168,10 @@ class Feed:
     def _ours(self, chunk: Chunk) -> bool:
         """True if the take is in the store, or to be made here."""
         key = self._key(chunk)
-        return key in self._keys or self._takes.get(key) is not None or self._takes.claim(key) or not self._share
+        if key in self._keys:
+            return True
+        with self._clock.stage("store"):
+            return self._takes.get(key) is not None or self._takes.claim(key) or not self._share
 
     def _send(self, chunk: Chunk) -> Chunk:
         self._out[chunk.index] = chunk
@@ -178,7 +183,8 @@ class Feed:
         if key in self._keys:
             self._keys[key].append(chunk)
             return True
-        kept = self._takes.get(key)
+        with self._clock.stage("store"):
+            kept = self._takes.get(key)
         if kept is None:
             self._keys[key] = []
             return False
@@ -250,7 +256,8 @@ class Feed:
             return self._next_part(parts, clip)
         self._tally.made += 1
         self._tally.made_seconds += len(whole) / clip.sample_rate
-        self._takes.put(self._key(chunk), whole, clip.sample_rate)
+        with self._clock.stage("store"):
+            self._takes.put(self._key(chunk), whole, clip.sample_rate)
         return self._finish(chunk, [clip], whole)
 
     def _bad(self, chunk: Chunk, wrong: str, seconds: float, *, raised: bool = False) -> list[Clip]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from narrate.clip import Clip
+from narrate.clock import OFF, Clock
 from narrate.engines import BatchEngine, Engine
 from narrate.errors import EngineError, NarrateError
 from narrate.feed import Feed, Takes, Tally
@@ -28,6 +29,7 @@ class Narrator:
     """An engine with a voice, and where its takes are kept. `clips` may be called again, for another place.
 
     `share`: rather wait for a take that another process is making than make it twice (for exports, not for the ear).
+    `clock` is told where the time goes.
     """
 
     engine: Engine | BatchEngine
@@ -37,7 +39,9 @@ class Narrator:
     planner: Planner = field(default_factory=Planner)
     tally: Tally = field(default_factory=Tally)
     share: bool = False
+    clock: Clock = OFF
     _feed: Feed | None = field(default=None, init=False)
+    _prepared: bool = field(default=False, init=False)
 
     def has_begun(self, index: int) -> bool:
         """True if the running `clips` has made the chunk, is just making it, or found it in the store."""
@@ -56,7 +60,7 @@ class Narrator:
         """
         repeats = getattr(self.engine, "repeats", False)
         rate = self.engine.sample_rate
-        feed = Feed(chunks, self.key, self.takes, self.tally, rate, repeats=repeats, share=self.share)
+        feed = Feed(chunks, self.key, self.takes, self.tally, rate, repeats=repeats, share=self.share, clock=self.clock)
         self._feed = feed  # at once, not when the first clip is asked for: it may be interrupted before
         return self._ordered(feed, first)
 
@@ -80,20 +84,22 @@ class Narrator:
 
     def _batches(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
         engine: BatchEngine = self.engine  # type: ignore[assignment]
-        for batch in self.planner.batches(feed):
+        for batch in self.clock.each("plan", self.planner.batches(feed)):
             if feed.cancelled:
                 return
             yield from feed.passed()  # before the engine gets to work: the listener may be waiting for it
             feed.begun.update(chunk.index for chunk in batch)
-            start = time.perf_counter()
             try:
-                clips = engine.synthesize_batch(batch, self.voice)
+                self._prepare()
+                start = self.clock.now()
+                with self.clock.stage("speak"):
+                    clips = engine.synthesize_batch(batch, self.voice)
             except NarrateError:
                 raise
             except Exception as error:
                 yield from stumbles.over(error, batch, feed)
                 continue
-            seconds = time.perf_counter() - start
+            seconds = self.clock.now() - start
             self.tally.engine_seconds += seconds
             if feed.cancelled:
                 return
@@ -101,20 +107,20 @@ class Narrator:
                 stumbles.forget()
                 self.planner.learn(batch, seconds)
             for clip in clips:
-                yield from feed.come_back(clip)
+                yield from self._judged(clip, feed)
             yield from feed.lost(batch)
             yield from feed.passed()
 
     def _stream(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
         engine: Engine = self.engine  # type: ignore[assignment]
-        start = time.perf_counter()
+        start = self.clock.now()
         try:
-            for clip in engine.synthesize(_noted(feed), self.voice):
-                self.tally.engine_seconds += time.perf_counter() - start
+            for clip in self.clock.each("speak", engine.synthesize(_noted(feed), self.voice)):
+                self.tally.engine_seconds += self.clock.now() - start
                 stumbles.forget()
-                yield from feed.come_back(clip)
+                yield from self._judged(clip, feed)
                 yield from feed.passed()
-                start = time.perf_counter()
+                start = self.clock.now()
         except NarrateError:
             raise
         except Exception as error:
@@ -122,6 +128,17 @@ class Narrator:
             return
         if not feed.cancelled:
             yield from feed.lost(feed.out)
+
+    def _prepare(self) -> None:
+        """Let the engine load its model, if it can tell loading from speaking: no batch is to blame for that."""
+        if not self._prepared and (prepare := getattr(self.engine, "prepare", None)) is not None:
+            with self.clock.stage("load engine"):
+                prepare(self.voice)
+        self._prepared = True
+
+    def _judged(self, clip: Clip, feed: Feed) -> list[Clip]:
+        with self.clock.stage("judge"):
+            return feed.come_back(clip)
 
 
 def _noted(feed: Feed) -> Iterator[Chunk | None]:

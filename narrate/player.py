@@ -75,7 +75,8 @@ class Player:
                 if self.place == due and self._pieces < len(begun):
                     self._sound(begun[self._pieces])
                     continue
-                clip = ahead.take(HEARTBEAT if self.listening else None)
+                with self.narrator.clock.stage("wait for sound"):
+                    clip = ahead.take(HEARTBEAT if self.listening else None)
                 if clip is not None:
                     due = clip.index + clip.final
                     begun = [] if clip.final else [*begun, clip]
@@ -135,6 +136,7 @@ class Player:
         if last:
             samples = join([samples, self._stretch.flush()])
             self._stretch = None
-        for sink in self.sinks:
-            sink.write(Clip(clip.index, samples, clip.sample_rate, clip.final))
+        with self.narrator.clock.stage("sink"):
+            for sink in self.sinks:
+                sink.write(Clip(clip.index, samples, clip.sample_rate, clip.final))
         self.written_seconds += len(samples) / clip.sample_rate
