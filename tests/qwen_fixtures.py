@@ -36,7 +36,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Pat
 
 @pytest.fixture(scope="session")
 def shared_engine(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
-    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu")
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", runtime="stock")
     engine.prepare(Voice())
     yield engine
     engine.close()

@@ -160,8 +160,8 @@ def test_what_the_model_would_ignore_is_refused(engine: Qwen, tmp_path: Path) ->
 
 
 def test_every_option_reaches_the_package(checkpoint: Callable[[Kind], Path], asked: list[dict[str, Any]]) -> None:
-    options = "temperature=0.7,top_k=20,top_p=0.8,repetition_penalty=1.2,batch_size=3,dtype=float32,device=cpu"
-    engine = load_engine(f"qwen:{options},model={checkpoint('custom_voice')}")
+    options = "temperature=0.7,top_k=20,top_p=0.8,repetition_penalty=1.2,batch_size=3,dtype=float32"
+    engine = load_engine(f"qwen:{options},device=cpu,runtime=stock,model={checkpoint('custom_voice')}")
     engine.synthesize_batch(script(5), Voice())
     assert [len(call["input_ids"]) for call in asked] == [3, 2]
     for call in asked:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from narrate.clip import Clip
 from narrate.engines import VoiceEntry
-from narrate.engines.qwen import hardware, loading, models, speakers
+from narrate.engines.qwen import hardware, loading, memory, models, speakers
 from narrate.engines.qwen.draws import Cancelled
+from narrate.engines.qwen.memory import MOST_SLOTS
 from narrate.engines.qwen.models import Model
 from narrate.engines.qwen.options import Sampling
-from narrate.errors import InputError
+from narrate.errors import EngineError, InputError
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
 if TYPE_CHECKING:
+    from narrate.engines.qwen.fast import FastRuntime
     from narrate.engines.qwen.stock import StockRuntime
 
 VOICES = speakers.SPEAKERS
@@ -33,15 +35,18 @@ class Qwen:
 
     `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
     the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
-    bfloat16 on CUDA, float32 elsewhere. `batch_size`: rows at once; None is as many as the free memory holds. The
-    sampling options are those of `Sampling`. Raises `InputError` for a value that makes no sense.
+    bfloat16 on CUDA, float32 elsewhere. `runtime`: "fast" is ours, with `slots` rows at once, each followed by the next
+    chunk as soon as it ends; "compiled" the same through `torch.compile`; "stock" the package's, in batches of
+    `batch_size` rows. None of either is as many as the free memory holds. The sampling options are those of
+    `Sampling`. Raises `InputError` for a value that makes no sense.
 
-    Building it takes no time; nothing heavier than a config is read before the first `synthesize_batch` or `prepare`.
+    Only with a runtime of ours has the engine a `synthesize`. Building it takes no time; nothing heavier than a config
+    is read before the first sound is asked for.
     """
 
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {
         **dict.fromkeys(("model", "device", "dtype", "runtime"), str),
-        "batch_size": _rows,
+        **dict.fromkeys(("batch_size", "slots"), _rows),
         "top_k": int,
         **dict.fromkeys(("temperature", "top_p", "repetition_penalty"), float),
     }
@@ -57,20 +62,24 @@ class Qwen:
         dtype: str | None = None,
         runtime: str = "auto",
         batch_size: int | None = BATCH,
+        slots: int | None = None,
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
         repetition_penalty: float | None = None,
     ) -> None:
-        if runtime not in ("auto", "stock"):
-            raise InputError(f"--runtime {runtime} is unknown; use auto or stock.")
+        self.runtime = hardware.choose_runtime(runtime, device)
         if batch_size is not None and batch_size < 1:
             raise InputError(f"--batch-size {batch_size} is no size; use auto, or 1 or more.")
+        if slots is not None and not 1 <= slots <= MOST_SLOTS:
+            raise InputError(f"{slots} slots cannot be; use auto, or 1 to {MOST_SLOTS}.")
         self.sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
         self._wanted_model, self._wanted_device, self._wanted_dtype = model, device, dtype
-        self._wanted_batch = batch_size
-        self._runtime: StockRuntime | None = None
+        self._wanted_batch, self._wanted_slots = batch_size, slots
+        self._runtime: StockRuntime | FastRuntime | None = None
         self._cancelled = False
+        if self.runtime != "stock":
+            self.synthesize = self._synthesize
 
     @property
     def repeats(self) -> bool:
@@ -96,7 +105,7 @@ class Qwen:
         return {
             "engine": self.name,
             "package": f"qwen-tts {loading.package_version()}",
-            "runtime": "stock",
+            "runtime": self.runtime,
             "model": self.model.identity,
             "device": self.device.partition(":")[0],
             "dtype": self.dtype,
@@ -108,7 +117,7 @@ class Qwen:
         """Rows at once, as far as is known: fewer after memory ran out; as many as fit, once the model is loaded."""
         if self._runtime is not None:
             return self._runtime.largest_batch
-        return self._wanted_batch or BATCH
+        return (self._wanted_batch if self.runtime == "stock" else self._wanted_slots) or BATCH
 
     def voices(self) -> list[VoiceEntry]:
         return speakers.voices(self.model)
@@ -125,19 +134,26 @@ class Qwen:
             if self.device != "cpu":  # there the first batch needs no kernels loaded, and three frames cost seconds
                 self._runtime.warm_up(voice)
 
+    def _synthesize(self, chunks: Iterable[Chunk | None], voice: Voice) -> Iterator[Clip]:
+        """Clips in the order in which they are done, the first chunk's in pieces. See `Engine.synthesize`."""
+        yield from self._ready(voice).synthesize(chunks, voice)  # type: ignore[union-attr]
+
     def synthesize_batch(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
         """One clip per chunk; none at all after `cancel`. A row that would not end is silence with `failure` set."""
+        try:
+            return self._ready(voice).speak(chunks, voice)
+        except Cancelled:
+            return []
+
+    def _ready(self, voice: Voice) -> StockRuntime | FastRuntime:
         self._cancelled = False
         self.check(voice)
         if self._runtime is None:
             self._runtime = self._load()
-        try:
-            return self._runtime.speak(chunks, voice)
-        except Cancelled:
-            return []
+        return self._runtime
 
     def cancel(self) -> None:
-        """Make the running `synthesize_batch` return within one code of one frame. May be called from any thread."""
+        """Make what is running end within one frame. May be called from any thread."""
         self._cancelled = True
 
     def close(self) -> None:
@@ -146,10 +162,22 @@ class Qwen:
             self._runtime = None
             hardware.give_back_memory()
 
-    def _load(self) -> StockRuntime:
+    def _load(self) -> StockRuntime | FastRuntime:
         from narrate.engines.qwen.prompts import Prompts
-        from narrate.engines.qwen.stock import StockRuntime
 
         package = loading.load(models.fetch(self.model), self.device, self.dtype)
-        rows = self._wanted_batch or hardware.fitting_rows(package, BATCH)
-        return StockRuntime(Prompts(package, self.model), self.sampling, lambda: self._cancelled, rows)
+        prompts = Prompts(package, self.model)
+        if self.runtime == "stock":
+            from narrate.engines.qwen.stock import StockRuntime
+
+            rows = self._wanted_batch or hardware.fitting_rows(package, BATCH)
+            return StockRuntime(prompts, self.sampling, lambda: self._cancelled, rows)
+        from narrate.engines.qwen.fast import FastRuntime
+
+        if (why := memory.unknown(package)) is not None:
+            raise EngineError(
+                f"{self.model.name} has {why}, which only the package's runtime knows: use --runtime stock."
+            )
+        slots = self._wanted_slots or memory.fitting_slots(package)
+        compiled = self.runtime == "compiled"
+        return FastRuntime(prompts, self.sampling, lambda: self._cancelled, slots, compiled=compiled)

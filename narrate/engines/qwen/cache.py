@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from narrate.engines.qwen.transformer import Attend, Layers
 
-_LADDER = (64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+_LADDER = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 
 
 def step_for(length: int) -> int:

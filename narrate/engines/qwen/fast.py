@@ -7,11 +7,11 @@ the chunk that is waited for, pieces while it is still being made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from narrate.clip import Clip, Samples, join, silence
-from narrate.engines.qwen.draws import row_numbers, row_seed
+from narrate.engines.qwen.draws import Cancelled, row_numbers, row_seed
 from narrate.engines.qwen.guard import allowance
 from narrate.engines.qwen.hardware import give_back_memory, is_out_of_memory
 from narrate.engines.qwen.options import Sampling
@@ -44,7 +44,7 @@ class FastRuntime:
     ) -> None:
         self.slots = slots
         self.work = Work()
-        self._prompts, self._cancelled, self._compiled = prompts, cancelled, compiled
+        self.prompts, self._cancelled, self._compiled = prompts, cancelled, compiled
         self._options: Mapping[str, Any] = prompts.package._merge_generate_kwargs(**sampling.for_package())
         self._runner: Runner | None = None
         self._context: tuple[Any, Context] | None = None
@@ -59,35 +59,61 @@ class FastRuntime:
         source = _Source(iter(chunks))
         table = _Table(self.slots, self.work)
         while not table.scheduler.done and not self._cancelled():
-            clips = self._step(table, source, voice)
+            try:
+                clips = self._step(table, source, voice)
+            except Cancelled:
+                return
             if clips is None:
                 source.back.extend(table.chunks())
                 self._shrink()
                 table = _Table(self.slots, self.work, table.heard)
             yield from clips or ()
 
+    @property
+    def largest_batch(self) -> int:
+        """Rows at once."""
+        return self.slots
+
+    def speak(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
+        """One whole clip per chunk, in the order given. Raises `Cancelled`."""
+        pieces: dict[int, list[Clip]] = {}
+        for clip in self.synthesize(chunks, voice):
+            pieces.setdefault(clip.index, []).append(clip)
+        if self._cancelled():
+            raise Cancelled
+        made = [pieces[chunk.index] for chunk in chunks]
+        return [replace(parts[-1], samples=join(part.samples for part in parts)) for parts in made]
+
+    def warm_up(self, voice: Voice) -> None:
+        """Begin a chunk alone, twice, and in company, so that the first one to be heard waits for no kernels."""
+        chunk = Chunk(0, 0, "", "", "Is anybody there?", voice.language or "en", 0.0, 0, 0)
+        for rows in (1, 1, self.slots):
+            chunks = [replace(chunk, index=index) for index in range(rows)]
+            for _ in zip(range(3), self.synthesize(chunks, voice), strict=False):
+                pass
+        self.work = Work()
+
     def _step(self, table: _Table, source: _Source, voice: Voice) -> list[Clip] | None:
         """Seat who can be seated and compute one block; None when memory ran out."""
-        done = False
         try:
             runner = self._ready(fresh=not table.scheduler.rows)
             clips = self._seat(table, table.scheduler.admit(source), voice, runner)
             if table.scheduler.rows:
-                clips += table.hear(runner.advance(table.scheduler.width, table.longest()), runner)
-            done = True
+                progress = runner.advance(table.scheduler.width, table.longest(), self._cancelled)
+                clips += table.hear(progress, runner)
             return clips
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            return None
-        finally:
-            if not done:
-                self._runner = None  # what it holds is in no known state
+        except Cancelled:
+            raise
+        except Exception as error:
+            self._runner = None  # what it holds is in no known state
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
+                return None
+            raise
 
     def _ready(self, *, fresh: bool) -> Runner:
         """The runner; a `fresh` one has no rows, not even those of a listener who has gone."""
         if self._runner is None:
-            self._runner = Runner(self._prompts.package, self._options, self.slots, compiled=self._compiled)
+            self._runner = Runner(self.prompts.package, self._options, self.slots, compiled=self._compiled)
             self._context = None
         elif fresh:
             self._runner.clear()
@@ -115,11 +141,11 @@ class FastRuntime:
         return []
 
     def _embedded(self, chunks: list[Chunk], voice: Voice) -> list[Any]:
-        return embedded(self._prompts.package.model, self._prompts.arguments(chunks, voice))
+        return embedded(self.prompts.package.model, self.prompts.arguments(chunks, voice))
 
     def _before(self, voice: Voice, runner: Runner) -> Context | None:
         """What the vocoder has heard before each row: the reference of a cloned voice."""
-        codes = self._prompts.context(voice)
+        codes = self.prompts.context(voice)
         if codes is None:
             return None
         if self._context is None or self._context[0] is not codes:

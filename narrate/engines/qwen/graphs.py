@@ -16,13 +16,13 @@ class Graphs:
     """
 
     def __init__(self, enabled: bool) -> None:
-        self._enabled = enabled
+        self.enabled = enabled
         self._met: set[Hashable] = set()
         self._recorded: dict[Hashable, Any] = {}
         self._pool: Any = None
 
     def run(self, key: Hashable, work: Callable[[], None]) -> None:
-        if not self._enabled or key not in self._met:
+        if not self.enabled or key not in self._met:
             self._met.add(key)
             work()
             return

@@ -27,8 +27,8 @@ class Allowance:
 
 
 def allowance(chunk: Chunk) -> Allowance:
-    """Tighter than the stock runtime's budget, where a row is cheap beside its batch: speech of up to twice the expected
-    length is let be, and an average chunk of a novel that never ends costs less than three that do."""
+    """Tighter than the stock runtime's budget, where a row costs little beside its batch: speech of up to twice the
+    expected length is let be, and an average chunk of a novel that never ends costs less than three that do."""
     budget = budget_frames(chunk.spoken, chunk.language)
     return Allowance(math.ceil(_PATIENCE * budget), math.ceil(_LIMIT * budget))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.util
 import os
@@ -10,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ def choose_dtype(device: str, wanted: str | None) -> str:
     if dtype not in DTYPES.values():
         raise InputError(f"--dtype {wanted} is unknown; use bfloat16, float16 or float32.")
     return dtype
+
+
+def choose_runtime(wanted: str, device: str | None) -> str:
+    """`wanted` checked; "auto" is our own wherever it was tried, which Apple's GPUs are not."""
+    if wanted not in ("auto", "fast", "compiled", "stock"):
+        raise InputError(f"--runtime {wanted} is unknown; use auto, fast, compiled or stock.")
+    if wanted != "auto":
+        return wanted
+    apple = device == "mps" or (sys.platform == "darwin" and device in (None, "auto"))
+    return "stock" if apple else "fast"
 
 
 def free_bytes(device: str) -> int | None:
@@ -102,6 +114,13 @@ def give_back_memory() -> None:
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def trim_heap() -> None:
+    """Let glibc return freed memory to the system: batches of ever different shape would leave it in pieces for ever."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _torch_has_gpu_code() -> bool:

@@ -7,7 +7,7 @@ their place, and nothing is asked of the device in between, so a frame can be re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from narrate.clip import Samples
 from narrate.engines.qwen.cache import FrameCache, SlotCache, step_for
-from narrate.engines.qwen.draws import CODES
+from narrate.engines.qwen.draws import CODES, Cancelled
 from narrate.engines.qwen.graphs import Graphs
 from narrate.engines.qwen.guard import silent_codes
 from narrate.engines.qwen.sampling import Draw, Rules
@@ -86,8 +86,9 @@ class Runner:
 
     def begin(self, seats: Sequence[Seat], context: Context | None = None) -> None:
         """Take rows up in free slots; the vocoder continues from the `context`."""
-        size = step_for(max(len(seat.prompt) for seat in seats))
-        rows = _power_of_two(len(seats))
+        size, rows = max(len(seat.prompt) for seat in seats), len(seats)
+        if self._graphs.enabled:
+            size, rows = step_for(size), 1 << (rows - 1).bit_length()  # few shapes, so few graphs
         with torch.inference_mode():
             self._reserve(size, max(len(seat.numbers) for seat in seats) + BLOCK)
             self.vocoder.begin([seat.slot for seat in seats], context)
@@ -96,13 +97,18 @@ class Runner:
             page.write(seats, self.slots)
             self._graphs.run(("prompts", rows, size), lambda: self._read(page))
 
-    def advance(self, rows: int, longest: int) -> Progress:
-        """A block of frames for the first `rows` slots, of which the longest row has `longest` frames and tokens."""
+    def advance(self, rows: int, longest: int, cancelled: Callable[[], bool] = lambda: False) -> Progress:
+        """A block of frames for the first `rows` slots, of which the longest row has `longest` frames and tokens.
+
+        Raises `Cancelled` between two frames once `cancelled()` is true; then only `clear` may follow.
+        """
         rows = next(width for width in self._widths if width >= rows)
         length = step_for(longest + BLOCK)
         with torch.inference_mode():
             self._reserve(length, 0)
             for _ in range(BLOCK):
+                if cancelled():
+                    raise Cancelled
                 self._graphs.run(("frame", rows, length), lambda: self._make_frame(rows, length))
             self._graphs.run(("sound", rows), lambda: self._vocode(rows))
             return self._progress(rows)
@@ -122,6 +128,7 @@ class Runner:
         """No rows."""
         with torch.inference_mode():
             self._state.ended.fill_(True)
+            self._state.turn.zero_()
 
     def _frame(self, rows: int, length: int) -> None:
         state = self._state
@@ -155,6 +162,8 @@ class Runner:
         self._state.hidden.index_copy_(0, page.slots, hidden)
 
     def _page(self, rows: int, size: int) -> _Page:
+        if not self._graphs.enabled:
+            return _Page(rows, size, self._pad)
         if (rows, size) not in self._pages:
             self._pages[rows, size] = _Page(rows, size, self._pad)
         return self._pages[rows, size]
@@ -276,11 +285,6 @@ class _Predictor:
     def embed(self, codes: Tensor) -> Tensor:
         """What the talker hears of a frame: the sum of its codes' embeddings, [rows, channels]."""
         return F.embedding(codes + self._offsets, self._table).sum(1)
-
-
-def _power_of_two(rows: int) -> int:
-    """At least `rows`: few shapes, so few graphs."""
-    return 1 << (rows - 1).bit_length()
 
 
 def _widths(slots: int, graphs: bool) -> list[int]:
