@@ -37,6 +37,7 @@ GLANCE = 0.1  # seconds between two looks at the keyboard and at the figures
 MINUTES_AT_HAND = 64 << 20  # bytes of takes in memory while listening: about ten minutes
 PHRASES_AT_HAND = 8 << 20  # and while writing a file
 NOT_ALL_SPOKEN = 3  # exit code
+NEARLY = 0.999  # of a book is read while its last sentence sounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class _Reading:
     _started: float = field(default_factory=time.monotonic)
     _done: float = 0.0
     _failures: int = 0
+    _kept: tuple[Chunk | None, bool] = (None, False)  # the chunk at the ear, and if it paused there
 
     def __post_init__(self) -> None:
         if self.book.document is not None:
@@ -199,6 +201,7 @@ class _Reading:
     def attend(self, keys: Keys | None) -> None:
         """Play to the end in a thread beside this one; meanwhile show how it goes and do what the keys say."""
         hand = Hand(self.player, self._mark, self.display.say)
+        finished = False
         self._started = time.monotonic()
         playing = Beside(self.player.play, "narrate-playing")
         try:
@@ -206,7 +209,10 @@ class _Reading:
                 key = keys.wait(GLANCE) if keys and keys.present else None
                 if key is not None:
                     hand.press(key)
+                self._keep_place()
                 self._show()
+            playing.result()
+            finished = not self.player.wishes.stopping
         except BaseException:
             self.player.wishes.stop()
             if self.speaker is not None:
@@ -215,9 +221,7 @@ class _Reading:
             playing.wait(10.0)
             raise
         finally:
-            if self.player.chunk is not None:
-                self._keep_place(self.player.chunk, lasting=True)
-        playing.result()
+            self._keep_place(at_end=True, finished=finished)
         self._show()
 
     def conclude(self) -> int:
@@ -228,13 +232,16 @@ class _Reading:
         parts = [f"{what} {clock(seconds)} in {clock(wall)}"]
         if tally.rtf is not None:
             parts.append(f"RTF {tally.rtf:.3g}")
-        takes = tally.made + tally.reused
-        if takes:
-            parts.append(f"{tally.made} takes made, {tally.reused} reused ({tally.reused / takes:.1%})")
+        total = tally.made + tally.reused
+        if total:
+            parts.append(f"{tally.made} takes made, {tally.reused} reused ({tally.reused / total:.1%})")
         if tally.retaken:
             parts.append(f"{tally.retaken} taken again")
         if self.speaker is not None and self.speaker.underflows:
             parts.append(f"{self.speaker.underflows} gaps")
+        takes = self.player.narrator.takes
+        if isinstance(takes, Store) and takes.damaged:
+            parts.append(f"{takes.damaged} damaged takes made again")
         if tally.failed:
             parts.append(f"{len(tally.failed)} not spoken")
         if self.player.wishes.stopping and self.player.chunk is not None:
@@ -279,11 +286,22 @@ class _Reading:
     def _on_chunk(self, chunk: Chunk) -> None:
         first, last = self.book.extent
         self._done += (chunk.end - chunk.start) / max(1, last - first)
-        self._keep_place(chunk)
 
-    def _keep_place(self, chunk: Chunk, *, lasting: bool = False) -> None:
-        if self.request.listening and self.bookmarks is not None and self.book.document is not None:
-            self.bookmarks.save(self.book.identity, place_of(self.book.document, chunk), lasting=lasting)
+    def _keep_place(self, *, at_end: bool = False, finished: bool = False) -> None:
+        """Note where the ear is, at every sentence; for good (see `Bookmarks.save`) where it may stay for a while."""
+        player, before = self.player, self._kept
+        aim = player.wishes.aim
+        chunk = player.chunk if aim is None else player.script.get(aim)
+        now = (chunk, player.wishes.paused)
+        if chunk is None or not (at_end or now != before) or not self.request.listening:
+            return
+        self._kept = now
+        if self.bookmarks is not None and self.book.document is not None:
+            place = place_of(self.book.document, chunk)
+            if not finished:
+                place = replace(place, fraction=min(place.fraction, NEARLY))
+            lasting = at_end or player.wishes.paused or (before[0] or chunk).chapter != chunk.chapter
+            self.bookmarks.save(self.book.identity, place, lasting=lasting)
 
     def _mark(self, chunk: Chunk) -> str:
         if self.bookmarks is None or self.book.document is None:
