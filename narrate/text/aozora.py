@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
-from narrate.text.chapters import Block, bind, opening_level, place
+from narrate.text.chapters import Block, bind, opening_level
 from narrate.text.document import Document, Excluded, Paragraph, Piece
 from narrate.text.notation import Notation, Note
-from narrate.text.outline import Line, outline
+from narrate.text.outline import with_headings
 from narrate.text.ruby import remember
 
 LEGEND = re.compile(r"^-{20,}\n(?:.*\n){0,120}?-{20,}[ \t]*$", re.M)
@@ -54,23 +53,9 @@ def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory:
         paragraphs = remember(block.paragraph for block in blocks)
         blocks = [Block(paragraph, block.level) for paragraph, block in zip(paragraphs, blocks, strict=True)]
     if not any(block.level for block in blocks):
-        blocks = _old_headings(source, blocks)
+        blocks = with_headings(source, blocks)
     chapters = bind(blocks, opening_level(blocks))
     return Document(frame.title, frame.author, "ja", chapters, source, tuple(sorted(excluded, key=lambda e: e.start)))
-
-
-def _old_headings(source: str, blocks: list[Block]) -> list[Block]:
-    """The headings of a file that marks none: lines such as 第一章, or 一, 二, 三 with space around them."""
-    rows: list[Line] = []
-    for block in blocks:
-        start, end = place(block.paragraph)
-        gap = source.count("\n", rows[-1].end, start) - 1 if rows else 0
-        rows.append(Line(block.paragraph.text, start, end, 0, gap))
-    levels = outline(rows).levels
-    return [
-        Block(replace(block.paragraph, kind="heading"), levels[i]) if i in levels else block
-        for i, block in enumerate(blocks)
-    ]
 
 
 def find_frame(source: str) -> Frame:

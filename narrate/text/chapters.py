@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Paragraph
+from narrate.text.headings import heading_level, is_named
 
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
+NUMBER = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,9}|[一二三四五六七八九十百]+)\W*")
 # Letters a chapter must have to be taken for a repeat rather than a refrain.
 LONG_ENOUGH = 400
 
@@ -30,6 +32,19 @@ def opening_level(blocks: Iterable[Block], otherwise: int = 2) -> int:
     return max(otherwise, min(levels)) if levels else 0
 
 
+def chapter_depth(headings: Iterable[tuple[str, int]]) -> int:
+    """Down to which level headings (text, level) open chapters: where they say "Chapter 3" or are numbers alone, else
+    the highest level that has more than one."""
+    rows = list(headings)
+    depths = [
+        level for text, level in rows if (heading_level(text) == 2 and not is_named(text)) or NUMBER.fullmatch(text)
+    ]
+    if len(depths) > 1:
+        return max(depths)
+    levels = sorted({level for _, level in rows})
+    return next((level for level in levels if sum(deep <= level for _, deep in rows) > 1), levels[-1] if levels else 0)
+
+
 def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
     """Open a chapter at every heading down to level `depth`; headings one after another (a part, its first chapter)
     open one together. What stands before the first is chapter 0; a text without headings is one chapter, number 1.
@@ -38,7 +53,7 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
     for block in blocks:
         if not block.paragraph.pieces:
             continue
-        if 0 < block.level <= depth and any(not earlier.level for earlier in rows[-1]):
+        if 0 < block.level <= depth and any(earlier.paragraph.kind != "heading" for earlier in rows[-1]):
             rows.append([])
         rows[-1].append(block)
     rows = [row for row in rows if row]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from narrate.text.chapters import Block, place
 from narrate.text.headings import DECORATION, LONGEST, ROMAN, bare, heading_level, is_named, number_of, without_title
 
 
@@ -48,10 +50,11 @@ HAN_DIGITS = {character: value for value, character in enumerate("〇一二三�
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
 
 
-def outline(lines: Sequence[Line]) -> Outline:
-    """Find the headings, contents and page numbers of a text given as its lines."""
+def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
+    """Find the headings, contents and page numbers of a text given as its lines; `known` are titles it has."""
     levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _begins(lines, i)}
     contents, listed = _contents(lines)
+    listed |= {_name(title) for title in known}
     contents |= _silent_contents(lines, levels, contents)
     for i, line in enumerate(lines):
         if listed and len(line.text) <= LONGEST and _alone(lines, i) and _name(line.text) in listed:
@@ -63,6 +66,20 @@ def outline(lines: Sequence[Line]) -> Outline:
     has_chapters = any(level == 2 and not is_named(lines[i].text) for i, level in levels.items())
     levels |= {i: levels.get(i + 1, 3 if has_chapters else 2) for i in numbers}
     return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(pages))
+
+
+def with_headings(source: str, blocks: list[Block]) -> list[Block]:
+    """Mark the headings among paragraphs that came without: 第一章, or 一, 二, 三 with space around them."""
+    rows: list[Line] = []
+    for block in blocks:
+        start, end = place(block.paragraph)
+        gap = source.count("\n", rows[-1].end, start) - 1 if rows else 0
+        rows.append(Line(block.paragraph.text, start, end, 0, gap))
+    levels = outline(rows).levels
+    return [
+        Block(replace(block.paragraph, kind="heading"), levels[i]) if i in levels else block
+        for i, block in enumerate(blocks)
+    ]
 
 
 def _begins(lines: Sequence[Line], i: int) -> bool:

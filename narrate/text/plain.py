@@ -11,27 +11,41 @@ from narrate.text.outline import Line, Outline, outline
 
 # Source that is left out is overwritten with this sign, which no decoded text holds; all places stay the same.
 HOLE = "\x00"
-LINE = re.compile(f"[^\\s{HOLE}](?:.*[^\\s{HOLE}])?")
+# A hyphen that only cut a word at the end of its line.
+CUT = "\x01"
+LINE = re.compile(f"[^\\s{HOLE}{CUT}](?:.*[^\\s{HOLE}{CUT}])?")
 ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
 TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
 AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
 UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】―—~～♪*]$")
+SENTENCE = re.compile("[.!?。！？][”’」』）)\"']*$")
 INNER_MARK = re.compile("[，。；、：！？]")
-HYPHEN = re.compile(r"([^\W\d_]+)-\s*\n\s*([^\W\d_]+)")
+HYPHEN = re.compile(r"([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
+WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+# Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
+SHORT_LINE = 0.75
 
 
 def read(source: str) -> Document:
     """Read decoded text. Title, author and language stay open ("") where the text does not tell them."""
     title, author = TITLE.match(source), AUTHOR.search(source, 0, 1000)
     masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
+    masked = without_hyphens(source, masked)
     return build(source, masked, [], title[1] if title else "", author[1].strip() if author else "")
 
 
-def build(source: str, masked: str, excluded: list[Excluded], title: str = "", author: str = "") -> Document:
-    """Make a book of `masked`, which is `source` with holes where something is left out."""
+def build(
+    source: str,
+    masked: str,
+    excluded: list[Excluded],
+    title: str = "",
+    author: str = "",
+    listed: Iterable[str] = (),
+) -> Document:
+    """Make a book of `masked`, which is `source` with holes where something is left out; `listed` are known titles."""
     rows = list(lines(masked))
-    found = outline(rows)
+    found = outline(rows, listed)
     for kind, numbers in (("contents", found.contents), ("page", found.pages)):
         excluded += (Excluded(kind, rows[i].start, rows[i].end) for i in sorted(numbers))
     blocks = list(_blocks(masked, rows, found))
@@ -52,6 +66,22 @@ def mask(source: str, spans: Iterable[tuple[int, int]]) -> str:
             parts += source[at:start], re.sub(r"[^\n]", HOLE, source[start:end])
             at = end
     return "".join(parts) + source[at:]
+
+
+def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
+    """Mark the hyphens that only cut a word: the whole word stands elsewhere in the text (or, if `eager`, the word with
+    the hyphen does not)."""
+    breaks = [match for match in HYPHEN.finditer(source) if match[2][0].islower()]
+    if not breaks:
+        return masked
+    words = set(WORD.findall(source.lower()))
+    cut: list[int] = []
+    for match in breaks:
+        first, second = match[1].lower(), match[2].lower()
+        if first + second in words or (eager and f"{first}-{second}" not in words):
+            cut.append(match.end(1))
+    parts = [masked[a + 1 : b] for a, b in zip([-1, *cut], [*cut, len(masked)], strict=True)]
+    return CUT.join(parts)
 
 
 def lines(masked: str) -> Iterator[Line]:
@@ -114,7 +144,11 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
     before = block[-1]
     if not line.gap and column:
         return True
-    if ENDED.search(before.text) or not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
+    if ENDED.search(before.text):
+        return False
+    if column and (line.text[0].islower() or (UNSPACED.match(line.text) and _forced(before, line, column))):
+        return True  # a page number or a picture stood between
+    if not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
         return False
     # East Asian lines, each with space around it, that were cut in the middle of a sentence.
     if before.text[-1] in "，、" and line.indent <= before.indent + 2:
@@ -136,10 +170,15 @@ def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
         for line in block:
             yield _paragraph(masked, [line], "verse")
         return
-    indented = [i for i, line in enumerate(block) if i and line.indent > margin]
-    starts = [0, *(indented if 2 * len(indented) < len(block) else ()), len(block)]
+    indented = {i for i, line in enumerate(block) if i and line.indent > margin}
+    ended = {i for i, line in enumerate(block[:-1], 1) if _ends_short(line, column)}
+    starts = sorted({0, len(block)} | (indented if 2 * len(indented) < len(block) else set()) | ended)
     for start, end in zip(starts, starts[1:], strict=False):
         yield _paragraph(masked, block[start:end], "prose")
+
+
+def _ends_short(line: Line, column: int) -> bool:
+    return line.indent + width(line.text) < SHORT_LINE * column and bool(SENTENCE.search(line.text))
 
 
 def _flows(line: Line, following: Line, column: int) -> bool:
@@ -157,14 +196,15 @@ def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
     """The pieces of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
     start = block[0].start
     for line, following in zip(block, (*block[1:], None), strict=True):
+        spaced = following and masked[line.end] != CUT and _spaced(line.text, following.text)
         if following is None:
             yield from _solid(masked, start, line.end)
-        elif following.start == line.end + 1 and _spaced(line.text, following.text):
+        elif spaced and following.start == line.end + 1:
             continue
         else:
             yield from _solid(masked, start, line.end)
-            if _spaced(line.text, following.text):
-                yield Piece(" ", line.end, following.start)
+            if spaced:
+                yield Piece(" ", line.end, line.end + 1)
             start = following.start
 
 
@@ -177,11 +217,11 @@ def _spaced(before: str, after: str) -> bool:
 
 def _solid(masked: str, start: int, end: int) -> Iterator[Piece]:
     text = masked[start:end].replace("\n", " ").replace("\t", " ")
-    if HOLE not in text:
+    if HOLE not in text and CUT not in text:
         yield Piece(text, start, end)
         return
     at = start
-    for part in re.split(f"({HOLE}+)", text):
-        if part and part[0] != HOLE:
+    for part in re.split(f"([{HOLE}{CUT}]+)", text):
+        if part and part[0] not in (HOLE, CUT):
             yield Piece(part, at, at + len(part))
         at += len(part)

@@ -7,10 +7,37 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text import aozora, gutenberg, plain
+from narrate.text import aozora, epub, gutenberg, pages, pdf, plain
+from narrate.text.archive import Archive
 from narrate.text.document import Document
 from narrate.text.encoding import decode
-from narrate.text.language import detect_language
+from narrate.text.language import LANGUAGES, detect_language
+from narrate.text.markup import DECLARED
+
+HTML = (".html", ".htm", ".xhtml")
+MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
+CALIBRE = "convert it to EPUB first, for example with Calibre"
+AGAIN = "save it as .docx or .txt first"
+SOUND = "it is sound already"
+FOREIGN = {
+    b"BOOKMOBI": ("a Kindle book", CALIBRE),
+    b"{\\rtf": ("a rich text file", AGAIN),
+    b"\xd0\xcf\x11\xe0": ("an old Word or Office file", AGAIN),
+    b"ITSF": ("a help file (CHM)", CALIBRE),
+    b"AT&TFORM": ("a DjVu scan", "narrate needs text, not pictures of it"),
+    b"\x89PNG": ("a picture", "narrate needs text, not pictures of it"),
+    b"\xff\xd8\xff": ("a picture", "narrate needs text, not pictures of it"),
+    b"GIF8": ("a picture", "narrate needs text, not pictures of it"),
+    b"\x1f\x8b": ("a compressed file", "unpack it first"),
+    b"7z\xbc\xaf": ("a compressed file", "unpack it first"),
+    b"Rar!": ("a compressed file", "unpack it first"),
+    b"ID3": ("an audio file", SOUND),
+    b"RIFF": ("an audio file", SOUND),
+    b"fLaC": ("an audio file", SOUND),
+    b"OggS": ("an audio file", SOUND),
+    b"\x7fELF": ("a program", "name a text"),
+    b"MZ\x90": ("a program", "name a text"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +75,49 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     if not data.strip():
         raise InputError(f"{name}: is empty; there is nothing to say")
     try:
-        document = _read_text(data, options)
+        document = _read(data, Path(name).suffix.lower(), options)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)
     if not any(character.isalnum() for character in body):
         raise InputError(f"{name}: has no words in it; there is nothing to say")
+    known = document.language if document.language in LANGUAGES else "en"
     return replace(
         document,
         title=document.title or Path(name).stem,
-        language=options.language or detect_language(body, document.language or "en"),
+        language=options.language or detect_language(body, known),
     )
 
 
-def _read_text(data: bytes, options: ReadOptions) -> Document:
-    decoded = decode(data, options.encoding, options.language)
-    if aozora.is_aozora(decoded.text):
-        document = aozora.read(decoded.text, options.ruby, options.ruby_memory)
-    elif gutenberg.is_gutenberg(decoded.text):
-        document = gutenberg.read(decoded.text, options.footnotes)
-    else:
-        document = plain.read(decoded.text)
+def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
+    """Find out the format by the first bytes, by what a zip file holds, by the look of the text, by the suffix."""
+    for magic, (what, instead) in FOREIGN.items():
+        if data.startswith(magic) or data[60:68] == magic:
+            raise InputError(f"is {what}, which narrate does not read; {instead}")
+    if b"%PDF-" in data[:1024]:
+        return pdf.read(data)
+    footnotes = options.footnotes == "end"
+    if data.startswith(b"PK"):
+        names = Archive(data).names
+        if "word/document.xml" in names:
+            return pages.read_docx(data, options.ruby, footnotes)
+        if "META-INF/container.xml" in names or any(name.endswith(".opf") for name in names):
+            return epub.read(data, options.ruby, options.footnotes)
+        raise InputError("is a zip file but no book; unpack it and name the text in it")
+    declared = DECLARED.search(data[:2000])
+    decoded = decode(data, options.encoding, options.language, declared[1].decode() if declared else None)
+    document = _read_text(decoded.text, suffix, options)
     return replace(document, encoding=decoded.encoding, warnings=document.warnings + decoded.warnings)
+
+
+def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
+    footnotes = options.footnotes == "end"
+    if pages.is_html(text) or suffix in HTML:
+        return pages.read_html(text, options.ruby, footnotes)
+    if suffix in MARKDOWN:
+        return pages.read_markdown(text, options.ruby, footnotes)
+    if aozora.is_aozora(text):
+        return aozora.read(text, options.ruby, options.ruby_memory)
+    if gutenberg.is_gutenberg(text):
+        return gutenberg.read(text, options.footnotes)
+    return plain.read(text)

@@ -16,6 +16,8 @@ BASES = tuple(
 )
 HAN_BASE = BASES[0]
 KANA = re.compile("[ぁ-ヺー・ 　]+")
+NO_KANA = re.compile("[^\u3041-\u30fa\uac00-\ud7a3]+")
+TONE = re.compile("[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ\u3105-\u312f]")
 HONORIFIC = (
     "(?:さん|さま|ちゃん|くん|君|様|氏|殿|先生|嬢|夫人|公|翁|博士|教授|大尉|中尉|少尉|大佐|大将|和尚|坊|姫|兄|姉)"
 )
@@ -32,8 +34,10 @@ def base_length(before: str, only_han: bool = False) -> int:
 
 
 def is_reading(reading: str, base: str) -> bool:
-    """False for emphasis 《・・・》, for 《ママ》 ("so in the original") and 《×》: there the base itself is said."""
+    """False for emphasis 《・・・》, 《ママ》 ("so in the original"), pinyin and bopomofo: there the base is said."""
     if reading in ("ママ", "ﾏﾏ", "まま", "原") and "母" not in base and "儘" not in base:
+        return False
+    if NO_KANA.fullmatch(reading) and TONE.search(reading) and HAN_BASE.fullmatch(base):
         return False
     return any(character.isalnum() and character not in "○●◎" for character in reading)
 

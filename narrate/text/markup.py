@@ -1,0 +1,150 @@
+"""HTML and XHTML: the tree of a page, and which of its elements nobody reads aloud, by kind."""
+
+from __future__ import annotations
+
+import html.entities
+import re
+from typing import Any
+
+from narrate.text.encoding import decode
+
+EPUB = "{http://www.idpf.org/2007/ops}type"
+XML_ENTITIES = {"amp", "lt", "gt", "quot", "apos"}
+ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+SELF_CLOSED = re.compile(
+    r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[\w:]+)((?:\s[^<>]*)?)/>"
+)
+DECLARED = re.compile(rb"""(?:<\?xml[^>]*encoding\s*=\s*|<meta[^>]*charset\s*=\s*)["']?([\w.:-]+)""", re.IGNORECASE)
+DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>|<!DOCTYPE[^>\[]*(?:\[[\s\S]*?\])?[^>]*>", re.IGNORECASE)
+
+BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup p pre section summary "
+    "table tbody tfoot thead title tr ul".split()
+)
+SKIPPED = {
+    **dict.fromkeys(("script", "style", "template", "noscript", "link", "meta"), "code"),
+    **dict.fromkeys(("audio", "video", "object", "iframe", "canvas", "svg", "map", "applet", "embed"), "media"),
+    **dict.fromkeys(("button", "select", "textarea", "input", "option", "datalist"), "form"),
+    "head": "head",
+    "nav": "contents",
+    "rp": "ruby mark",
+}
+# Words of epub:type, and of role without its "doc-", for what is not read with the book.
+TYPES = {
+    **dict.fromkeys(("noteref", "annoref", "biblioref", "glossref", "backlink"), "reference"),
+    **dict.fromkeys(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"), "footnote"),
+    **dict.fromkeys(("pagebreak", "pagenumber"), "page"),
+    **dict.fromkeys(("toc", "landmarks", "page-list", "pagelist", "loi", "lot", "loa", "lov"), "contents"),
+    **dict.fromkeys(("colophon", "copyright-page", "imprint", "imprimatur", "other-credits"), "colophon"),
+    **dict.fromkeys(("cover", "titlepage", "halftitlepage"), "cover"),
+}
+PAGE_CLASS = re.compile(r"\b(?:page-?num(?:ber)?|pageno|pgnum|pagebreak|page_number|pb)\b", re.IGNORECASE)
+LICENCE_CLASS = re.compile(r"\bpg-(?:boilerplate|header|footer)\b|\bpg-(?:header|footer)-heading\b", re.IGNORECASE)
+POEM_CLASS = re.compile(r"\b(?:poem|poetry|verse|stanza|haiku|tanka|lyrics?)\b", re.IGNORECASE)
+GAIJI_CLASS = re.compile(r"gaiji|glyph", re.IGNORECASE)
+NOTE_CLASS = re.compile(r"note|\bfn", re.IGNORECASE)
+HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+NOTE_NUMBER = re.compile(r"[\[(（［〔]?(?:\d{1,4}|[a-z]|[*†‡§]{1,3}|注\d*|※\d*)[\])）］〕]?")
+RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+SELECTOR = re.compile(r"\w*(?:\.([\w-]+)|#([\w-]+))")
+MEDIA = re.compile(r"@[\w-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}|/\*.*?\*/", re.DOTALL)
+
+
+def parse(data: bytes, encoding: str | None = None) -> Any:
+    """The tree of a page, from XHTML or from HTML as it comes; None if there is nothing in it. Nothing outside the page
+    is ever read."""
+    declared = DECLARED.search(data[:2000])
+    text = decode(data, encoding, hint=declared[1].decode() if declared else None).text
+    return parse_text(text) if text.strip() else None
+
+
+def parse_text(text: str) -> Any:
+    """The tree of a decoded page."""
+    from lxml import etree
+
+    strict = "http://www.w3.org/1999/xhtml" in text[:3000] or text.lstrip().startswith("<?xml")
+    text = DECLARATION.sub("", text)
+    if strict:
+        named = ENTITY.sub(_number, text)
+        xml = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+        try:
+            return etree.fromstring(named.encode(), xml)
+        except etree.XMLSyntaxError:
+            text = SELF_CLOSED.sub(r"<\1\2></\1>", named)
+    soup = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        return etree.fromstring(text.encode(), soup)
+    except (etree.XMLSyntaxError, etree.ParserError, ValueError):
+        return None
+
+
+def _number(entity: re.Match[str]) -> str:
+    """A named entity by its number, which needs no declaration; an unknown one as the text it is."""
+    if entity[1] in XML_ENTITIES:
+        return entity[0]
+    characters = html.entities.html5.get(entity[1] + ";")
+    return "".join(f"&#{ord(one)};" for one in characters) if characters else f"&amp;{entity[1]};"
+
+
+def hidden_by(styles: str) -> set[str]:
+    """The classes (".note") and ids ("#cover") that a style sheet hides."""
+    found: set[str] = set()
+    for selectors, rules in RULE.findall(MEDIA.sub("", styles)):
+        if HIDING.search(rules):
+            for selector in selectors.split(","):
+                if match := SELECTOR.fullmatch(selector.strip()):
+                    found.add(f".{match[1]}" if match[1] else f"#{match[2]}")
+    return found
+
+
+def tag_of(element: Any) -> str:
+    """The name of an element without its namespace."""
+    tag = element.tag
+    return str(tag.rpartition("}")[2].lower()) if isinstance(tag, str) else ""
+
+
+def types_of(element: Any) -> set[str]:
+    """What an element says it is: the words of its epub:type and of its role."""
+    words = f"{element.get(EPUB) or element.get('epub:type') or ''} {element.get('role') or ''}".lower().split()
+    return {word.removeprefix("doc-") for word in words}
+
+
+def text_of(element: Any) -> str:
+    """All text inside an element, on one line."""
+    return " ".join("".join(element.itertext()).split())
+
+
+def silence(element: Any, tag: str, hidden: frozenset[str]) -> str | None:
+    """The kind of an element that is not read aloud, None for one that is."""
+    if tag in SKIPPED:
+        return SKIPPED[tag]
+    if not element.attrib:
+        return None
+    names = element.get("class") or ""
+    hiding = element.get("hidden") is not None or element.get("aria-hidden") == "true"
+    marks = {f".{name}" for name in names.split()} | {f"#{element.get('id')}"} if hidden else set()
+    if hiding or marks & hidden or HIDING.search(element.get("style") or ""):
+        return "hidden"
+    for word in types_of(element) & TYPES.keys():
+        return TYPES[word]
+    if names and LICENCE_CLASS.search(f"{names} {element.get('id') or ''}"):
+        return "licence"
+    if names and PAGE_CLASS.search(names) and len(text_of(element)) < 20:
+        return "page"
+    return "reference" if tag == "a" and is_reference(element) else None
+
+
+def is_reference(link: Any) -> bool:
+    """A link to a footnote: says so, or is a number or sign alone, raised or in brackets or called a note."""
+    if "#" not in (link.get("href") or ""):
+        return False
+    if types_of(link) & {"noteref", "annoref"}:
+        return True
+    text = text_of(link)
+    if not NOTE_NUMBER.fullmatch(text):
+        return False
+    parent = link.getparent()
+    raised = "sup" in (tag_of(parent) if parent is not None else "", *(tag_of(child) for child in link))
+    named = NOTE_CLASS.search(f"{link.get('class') or ''} {link.get('id') or ''}")
+    return raised or not text.isalnum() or bool(named)
