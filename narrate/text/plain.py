@@ -146,7 +146,7 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
         return True
     if ENDED.search(before.text):
         return False
-    if column and (line.text[0].islower() or (UNSPACED.match(line.text) and _forced(before, line, column))):
+    if column and _forced(before, line, column) and (line.text[0].islower() or UNSPACED.match(line.text)):
         return True  # a page number or a picture stood between
     if not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
         return False
