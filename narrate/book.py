@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.bookmark import BookId, book_id
+from narrate.clock import OFF, Clock
 from narrate.errors import InputError
 from narrate.pipeline import Growing
 from narrate.text import arrivals, chapters, chunks, normalize, readers
@@ -97,14 +98,17 @@ class Book:
         return Growing(_each_its_own(source) if fresh_takes else source)
 
 
-def open_book(where: str, options: TextOptions) -> Book:
+def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
     """Open the file `where`, or "-" for standard input. Raises InputError for what cannot be read aloud."""
     if options.language is not None and options.language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise InputError(f"narrate does not know the language '{options.language}'. Known are: {known}.")
     if where != "-":
         path = Path(where)
-        document = _sayable(readers.read_file(path, _read_options(options)), options)
+        with clock.stage("load"):
+            document = readers.read_file(path, _read_options(options))
+        with clock.stage("normalise"):
+            document = _sayable(document, options)
         return Book(path.name, document.language, options, document, path.resolve())
     content, finished = arrivals.gather(sys.stdin.fileno())
     if finished:
