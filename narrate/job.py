@@ -183,6 +183,12 @@ class Store:
         with self._one_at_a_time:
             return self._memory.has(key) or self._shelf.path(key).exists()
 
+    def seconds(self, key: str) -> float | None:
+        """How long the take is, from the head of its file; None if there is none."""
+        with suppress(OSError, flac.Damaged), self._shelf.path(key).open("rb") as file:
+            return flac.seconds(file.read(flac.LABEL_WITHIN))
+        return None
+
     def put(self, key: str, samples: Samples, sample_rate: int) -> None:
         """Keep a take, in the place of an earlier one if there is one. A take without a sample is not kept."""
         if not len(samples):

@@ -16,17 +16,17 @@ from narrate.book import Book, TextOptions, open_book
 from narrate.bookmark import Bookmarks, place_of
 from narrate.display import Display, Progress, clock, open_display
 from narrate.engines import BatchEngine, Engine, choose_engine, find_engine, load_engine
-from narrate.errors import InputError
 from narrate.feed import Takes
 from narrate.job import Memory, Store, home, take_key
 from narrate.keys import Keys
 from narrate.listening import Hand
 from narrate.narrator import Narrator
-from narrate.pipeline import Beside, Growing
-from narrate.planner import Planner, chunk_seconds
+from narrate.pipeline import Beside
+from narrate.planner import Planner
 from narrate.player import Player
 from narrate.sinks import Sink, check_target, open_sink
 from narrate.sinks.speaker import Speaker
+from narrate.start import chunk_at, find_start
 from narrate.text.chunks import Lengths
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
@@ -177,14 +177,20 @@ class _Reading:
         """Go to the chunk to begin with: where the listener says, or where the ear stopped."""
         script, start = self.player.script, self.request.start
         if start:
-            self.player.place = find_start(script, start)
+            speed = self.request.voice.speed
+            self.player.place = find_start(script, start, known=self._seconds_of, speed=speed)
         elif self.request.listening and self.bookmarks is not None and self.book.document is not None:
             place = self.bookmarks.load(self.book.identity, self.book.document.source)
             if start is None and place is not None and place.fraction < 1.0:
-                self.player.place = _chunk_at(script, place.start)
+                self.player.place = chunk_at(script, place.start)
                 if self.player.place:
                     where = f"in “{place.title}”, " if place.title else ""
                     self.display.note(f"Going on {where}{place.fraction:.0%} into the book (--from-start begins anew).")
+
+    def _seconds_of(self, chunk: Chunk) -> float | None:
+        """How long the chunk's take is, if it is stored."""
+        takes = self.player.narrator.takes
+        return takes.seconds(self.player.narrator.key(chunk)) if isinstance(takes, Store) else None
 
     def open_sinks(self, stack: ExitStack, speaker: Speaker | None) -> None:
         sinks: list[Sink] = []
@@ -307,43 +313,3 @@ class _Reading:
         if self.bookmarks is None or self.book.document is None:
             return "this text has no places to keep"
         return self.bookmarks.mark(self.book.identity, place_of(self.book.document, chunk)).name
-
-
-def find_start(script: Growing[Chunk], start: str) -> int:
-    """The chunk where a time ("12:30", "1:02:03" of sound, about) or a chapter (number or part of its title) begins.
-
-    Raises InputError naming what there is.
-    """
-    if ":" in start and all(part.isdigit() for part in start.split(":")):
-        wanted = 0.0
-        for part in start.split(":"):
-            wanted = 60 * wanted + int(part)
-        return _chunk_at_time(script, wanted)
-    position, title = 0, "?"
-    while (chunk := script.get(position)) is not None:
-        if chunk.title != title:
-            title = chunk.title
-            if start == str(chunk.chapter) or (not start.isdigit() and start.casefold() in title.casefold()):
-                return position
-        position += 1
-    raise InputError(f"There is no chapter '{start}' in this book; narrate --list-chapters shows those there are.")
-
-
-def _chunk_at_time(script: Growing[Chunk], seconds: float) -> int:
-    position, passed = 0, 0.0
-    while (chunk := script.get(position)) is not None:
-        passed += chunk_seconds(chunk) + chunk.pause
-        if passed > seconds:
-            return position
-        position += 1
-    raise InputError(f"The book is over before {clock(seconds)}: it lasts about {clock(passed)}.")
-
-
-def _chunk_at(script: Growing[Chunk], offset: int) -> int:
-    """The chunk that holds the source offset, or the first after it; 0 if the book is over before it."""
-    position = 0
-    while (chunk := script.get(position)) is not None:
-        if chunk.end > offset:
-            return position
-        position += 1
-    return 0

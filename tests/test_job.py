@@ -116,6 +116,16 @@ def test_a_take_comes_back_to_the_last_bit(
     assert np.array_equal(played, to_int16(samples))
 
 
+def test_the_length_of_a_take_is_known_without_its_sound(folder: Path) -> None:
+    with Store(folder) as store:
+        for length in (1, 2400, 700_001):
+            store.put(key(length), sound(1, length), RATE)
+            assert store.seconds(key(length)) == length / RATE
+        assert store.seconds(key(2)) is None
+        files(folder)[0].write_bytes(b"rubbish")
+        assert [store.seconds(key(length)) for length in (1, 2400, 700_001)].count(None) == 1
+
+
 def test_other_programs_can_play_the_files(folder: Path) -> None:
     import av
 

@@ -28,7 +28,7 @@ LEVELS = [
         "display",
         "keys",
     },
-    {"feed", "book"},
+    {"feed", "book", "start"},
     {"narrator"},
     {"player"},
     {"reading"},
