@@ -117,7 +117,7 @@ def give_back_memory() -> None:
 
 
 def trim_heap() -> None:
-    """Let glibc return freed memory to the system: batches of ever different shape would leave it in pieces for ever."""
+    """Let glibc return freed memory to the system: batches of ever different shapes would leave it in pieces."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -11,7 +11,7 @@ import numpy as np
 from narrate.clip import Clip, Samples, silence
 from narrate.engines.qwen.budget import FRAMES_PER_SECOND, budget_frames
 from narrate.engines.qwen.draws import Cancelled, Draws, row_seed
-from narrate.engines.qwen.hardware import give_back_memory, is_out_of_memory
+from narrate.engines.qwen.hardware import give_back_memory, is_out_of_memory, trim_heap
 from narrate.engines.qwen.options import Sampling
 from narrate.engines.qwen.prompts import Prompts
 from narrate.errors import EngineError
@@ -54,6 +54,7 @@ class StockRuntime:
             sounds = self.decode([row.codes for row in rows], self.prompts.context(voice))
             clips += [row.clip(sound) for row, sound in zip(rows, sounds, strict=True)]
             del waiting[: len(batch)]
+            trim_heap()
         return clips
 
     def warm_up(self, voice: Voice) -> None:
