@@ -1,7 +1,8 @@
 """The stop guard: what becomes of a row that does not end by itself, as about one in 300 does.
 
-After `patience` frames the end is made likelier with every frame; silence for longer than any reader pauses does the
-same. A row that goes on all the same is given up at its limit. It never costs more than its own slot.
+After `patience` frames the end is made likelier with every frame, a little, so that slow speech is not cut off. Silence
+for longer than any reader pauses does the same, strongly: that is what most such rows come to. A row that goes on all
+the same is given up at its limit. It never costs more than its own slot.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 from narrate.engines.qwen.budget import FRAMES_PER_SECOND, budget_frames
 from narrate.text.document import Chunk
 
-END_PUSH = 0.25  # added to the end's score for every frame that is too many (the idea: mlx-audio's pull request 840)
+LATE_PUSH = 0.25  # added to the end's score for every frame that is too many (the idea: mlx-audio's pull request 840)
+QUIET_PUSH = 1.0  # and for every frame of silence that is
 _PATIENCE, _LIMIT = 0.6, 0.72  # of `budget_frames`
 LONGEST_QUIET = round(2.0 * FRAMES_PER_SECOND)  # frames of silence in a row
 

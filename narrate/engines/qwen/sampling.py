@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrate.engines.qwen.guard import END_PUSH, LONGEST_QUIET
+from narrate.engines.qwen.guard import LATE_PUSH, LONGEST_QUIET, QUIET_PUSH
 
 _TIES = 14  # Hugging Face keeps all codes that tie with the k-th; in bfloat16 several do
 _GROUP = 8
@@ -107,7 +107,6 @@ class Rules:
             lowered = torch.where(scores < 0, scores * self._penalty, scores / self._penalty)
             scores = torch.where(said, lowered, scores)
         scores = scores + self._suppressed
-        late = (frame - patience).clamp_(min=0) + (quiet - LONGEST_QUIET).clamp_(min=0)
-        end = torch.where(frame < _LEAST_FRAMES, _NEVER, scores[:, self.end] + late * END_PUSH)
-        scores[:, self.end] = end
+        push = (frame - patience).clamp_(min=0) * LATE_PUSH + (quiet - LONGEST_QUIET).clamp_(min=0) * QUIET_PUSH
+        scores[:, self.end] = torch.where(frame < _LEAST_FRAMES, _NEVER, scores[:, self.end] + push)
         return scores
