@@ -12,7 +12,7 @@ CLOSING = frozenset(pair[1] for pair in _PAIRS)
 QUOTES = frozenset('「『〝“‘„‚«»"＂｢')
 
 _CLOSED_BY = {mark: {pair[1] for pair in _PAIRS if pair[0] == mark} for mark in OPENING}
-_MARKS = re.compile("[" + re.escape("".join(sorted(OPENING | CLOSING))) + "]")
+MARKS = re.compile("[" + re.escape("".join(sorted(OPENING | CLOSING))) + "]")
 
 
 def enclosed(text: str) -> list[tuple[int, int]]:
@@ -20,7 +20,7 @@ def enclosed(text: str) -> list[tuple[int, int]]:
     stack: list[tuple[str, int]] = []
     awaited: Counter[str] = Counter()  # what would close something in the stack: spares a search through it
     spans: list[tuple[int, int]] = []
-    for match in _MARKS.finditer(text):
+    for match in MARKS.finditer(text):
         mark, at = match[0], match.start()
         if mark == "’" and text[at - 1 : at].isalnum() and text[at + 1 : at + 2].isalnum():
             continue  # an apostrophe

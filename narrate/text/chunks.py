@@ -48,6 +48,11 @@ class Lengths:
         """Never more than `max_chars` characters, in any writing."""
         return cls(max_chars, max_chars, 1.0)
 
+    @property
+    def least(self) -> int:
+        """What fits into a chunk of any writing."""
+        return min(self.room("").limit, self.room("漢").limit)
+
     def room(self, text: str) -> Room:
         target = max(1, self.wide if is_wide(text) else self.narrow)
         return Room(target, max(target, int(target * self.stretch)))
@@ -125,7 +130,7 @@ def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Stri
     alone, waiting = manner.opening, manner.opening > 0
     for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
         room = lengths.room(block.text)
-        strip = Strip(block.pieces, room.limit)
+        strip = Strip(block.pieces, lengths.least if manner.mixed else room.limit)
         parts: list[Part] = []
         if block.kind == "heading":
             alone = manner.opening
@@ -145,6 +150,9 @@ def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Itera
     """What is divided by itself: (begin, breaks up to the end, language); the first `alone` are sentences."""
     home = manner.language
     for begin, end, language in runs(strip.line, home) if manner.mixed else [(0, len(strip), home)]:
+        begin, end = strip.before(begin), strip.before(end)
+        if begin == end:
+            continue
         found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
         for at in strip.joints if block.kind == "verse" else ():
             found.setdefault(at, Rank.LINE)
@@ -213,7 +221,7 @@ def _cut_within(strip: Strip, begin: int, stop: int, limit: int, language: str, 
         allowed = [at for at in found if strip.may_cut(at)]
         if allowed:
             return min(allowed, key=lambda at: abs(at - ideal))
-    return strip.before(high)
+    return max(strip.before(high), strip.after(begin + 1))
 
 
 def _gathered(strip: Strip, parts: Iterable[Part], limit: int) -> list[Part]:

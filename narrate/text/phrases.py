@@ -30,13 +30,16 @@ def places(
 ) -> Iterator[list[int]]:
     """Where `text` may be cut within [low, high], as lists of the same worth, best first; each may be empty.
 
-    Clause marks, phrases (budoux for Chinese and Japanese) or words, then single characters, each first outside the
-    `brackets` (see brackets.enclosed) and then within. The last list holds every place that splits no character.
+    Clause marks, phrases (budoux for Chinese and Japanese) or words, first those outside the `brackets` (see
+    brackets.enclosed), then those within; at last single characters, every place that splits none.
     """
-    for found in (_clauses(text, low, high), _phrases(text, low, high, language)):
-        yield [at for at in found if not _within(at, brackets)]
-        yield found
-    singles = [at for at in range(low, high + 1) if _splits_nothing(text, at)]
+    clauses = _clauses(text, low, high)
+    yield [at for at in clauses if not _within(at, brackets)]
+    phrases = _phrases(text, low, high, language)
+    yield [at for at in phrases if not _within(at, brackets)]
+    yield clauses
+    yield phrases
+    singles = [at for at in range(low, high + 1) if splits_nothing(text, at)]
     yield [at for at in singles if not _splits_word(text, at) and text[at] not in _NOT_FIRST]
     yield [at for at in singles if not _splits_word(text, at)]
     yield singles
@@ -51,7 +54,7 @@ def _clauses(text: str, low: int, high: int) -> list[int]:
     found = []
     for match in _CLAUSE_END.finditer(text, max(0, low - 4), high):
         at = _after_space(text, match.end(), high)
-        if low <= at <= high:
+        if low <= at <= high and splits_nothing(text, at):
             found.append(at)
     return found
 
@@ -65,7 +68,8 @@ def _phrases(text: str, low: int, high: int, language: str) -> list[int]:
         script = "ja" if language == "ja" or _KANA.search(window) else "zh"
         cuts = list(accumulate(map(len, _parser(script).parse(window))))[:-1]
     found = (_after_space(text, begin + cut, high) for cut in cuts)
-    return [at for at in found if low <= at <= high and not _splits_word(text, at) and text[at] not in _NOT_FIRST]
+    found = (at for at in found if low <= at <= high and splits_nothing(text, at))
+    return [at for at in found if not _splits_word(text, at) and text[at] not in _NOT_FIRST]
 
 
 def _after_space(text: str, at: int, high: int) -> int:
@@ -88,10 +92,12 @@ def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF"
 
 
-def _splits_nothing(text: str, at: int) -> bool:
+def splits_nothing(text: str, at: int) -> bool:
     """False before a combining mark or variation selector, and at a zero-width joiner."""
     if not 0 < at < len(text):
         return False
+    if text[at].isascii():
+        return text[at - 1] != "\u200d"
     return unicodedata.category(text[at])[0] != "M" and "\u200d" not in text[at - 1 : at + 1]
 
 

@@ -8,7 +8,8 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import NamedTuple
 
-from narrate.text.brackets import CLOSING, OPENING, QUOTES, enclosed
+from narrate.text.brackets import CLOSING, MARKS, OPENING, QUOTES, enclosed
+from narrate.text.phrases import splits_nothing
 
 
 class Rank(IntEnum):
@@ -45,7 +46,7 @@ def sentence_breaks(text: str, language: str) -> list[Break]:
     letters = len(text) - len(HAN_OR_KANA.sub("", text))
     wide = 8 * letters > len(text) or "。" in text
     find = _wide_breaks(text) if wide else _narrow_breaks(text, language)
-    return [*(each for each in find if 0 < each.at < len(text)), end]
+    return [*(each for each in find if splits_nothing(text, each.at)), end]
 
 
 # --- Chinese and Japanese ---------------------------------------------------------------------------------------------
@@ -127,6 +128,7 @@ _LAST_WORD = re.compile(r"([^\W_]+)\.\s*$")
 _ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVXL]+)\.\s*$")
 _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
+_LONG = 100  # characters: what is longer may have to be cut within
 _TAG = 60  # characters: what is longer than that is no "she said"
 _BY_MARKS = re.compile(r"""(?s:.)+?(?:[.!?…]["'”’»)\]]*\s+|\Z)""")
 _ODD_SPACE = re.compile(r"[^\S ]")
@@ -134,10 +136,13 @@ _ODD_SPACE = re.compile(r"[^\S ]")
 
 def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
     spans = enclosed(text)
-    turn = 0
+    turn = begin = 0
     places = [_SPACE.match(text, at).end() for at in _segmented(text, language)]  # type: ignore[union-attr]
-    for number, at in enumerate(places[:-1]):
-        if _runs_on(text, at, language):
+    for number, at in enumerate(places):
+        if at - begin > _LONG:
+            yield from (Break(each, Rank.INNER) for each in _quoted_ends(text, begin, at, language))
+        begin = at
+        if at == len(text) or _runs_on(text, at, language):
             continue
         while turn < len(spans) and spans[turn][1] <= at:
             turn += 1
@@ -146,6 +151,18 @@ def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
         tagged = quoted and text[at] not in OPENING and places[number + 1] - at <= _TAG
         tagged = tagged and not (turn and _introduced(text, spans[turn - 1][0]))
         yield Break(at, Rank.INNER if inside or tagged else Rank.SENTENCE)
+
+
+def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int]:
+    """The ends within a speech, which sentencex takes for one sentence: found by it with the marks left out."""
+    plain = MARKS.sub(" ", text[begin:end])
+    for place in _segmented(plain, language)[:-1] if plain != text[begin:end] else ():
+        at = begin + place
+        while text[at - 1] in OPENING and text[at - 2].isspace():
+            at -= 1
+        at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        if begin < at < end and not _runs_on(text, at, language):
+            yield at
 
 
 def _segmented(text: str, language: str) -> list[int]:

@@ -13,8 +13,8 @@ from narrate.text.phrases import places
 NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
 _ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
 _LETTER = re.compile(r"[^\W_]")
-_BROKEN = re.compile(r"[\t\n\r\f\v\x85\u2028\u2029]|  ")
-_SPACES = re.compile(r"[ \t\n\r\f\v\x85\u2028\u2029]+")
+_BROKEN = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]|  ")
+_SPACES = re.compile(r"[ \t-\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class Strip:
@@ -28,6 +28,7 @@ class Strip:
         faces = [piece.text or NOTHING for piece in self._pieces]
         self._face = "".join(faces)
         self._starts = [0, *accumulate(map(len, faces))]
+        self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
         self._sounds = [0, *accumulate(len(piece.sound) for piece in self._pieces)]
         self._even = self._starts == self._sounds  # sound and text have the same length everywhere
         self._plain = all(piece.spoken is None and piece.text for piece in self._pieces)
@@ -71,9 +72,15 @@ class Strip:
         index = self._index(at)
         return self._starts[index] if index < len(self._pieces) and self._pieces[index].whole else at
 
+    def after(self, at: int) -> int:
+        """The first place from `at` on that is not within a whole piece."""
+        return at if self.may_cut(at) else self._starts[self._index(at) + 1]
+
     def text(self, begin: int, end: int) -> str:
         """What the eye sees, on one line."""
-        return _on_one_line(self._face[begin:end].replace(NOTHING, ""))
+        if not self._gaps:
+            return _on_one_line(self._face[begin:end])
+        return _on_one_line("".join(self._face[at] for at in range(begin, end) if at not in self._gaps))
 
     def spoken(self, begin: int, end: int) -> str:
         """What is said, on one line."""
@@ -105,7 +112,7 @@ class Strip:
         return begin, end
 
     def _is_blank(self, at: int) -> bool:
-        if not self._face[at].isspace() and self._face[at] != NOTHING:
+        if not self._face[at].isspace() and at not in self._gaps:
             return False
         return not says_anything(self._pieces[self._index(at)].spoken or "")
 
@@ -139,7 +146,7 @@ def _heard(piece: Piece, face: str) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    return _SPACES.sub(" ", text) if _BROKEN.search(text) else text
+    return (_SPACES.sub(" ", text) if _BROKEN.search(text) else text).strip()
 
 
 def _fitting(piece: Piece, longest: int) -> Iterator[Piece]:
