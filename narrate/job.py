@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -25,7 +24,7 @@ from typing import NamedTuple, TypeVar
 from narrate.clip import Samples
 from narrate.errors import InputError, NarrateError
 from narrate.store import flac, memory
-from narrate.store.ledger import Ledger, Size, Use, broken
+from narrate.store.ledger import Fault, Ledger, Size, Use, broken
 from narrate.store.memory import Memory, Take, exact
 from narrate.store.session import Session
 from narrate.store.shelf import Shelf
@@ -356,14 +355,14 @@ class Store:
         """Without a ledger (it cannot be written, or is busy for long) takes are kept all the same, without limit."""
         try:
             self._ledger = Ledger(self.folder / "index.sqlite", self._from_files, anew=anew)
-        except (sqlite3.Error, OSError):
+        except (*Fault, OSError):
             self._ledger = None
         self._ask(lambda ledger, session: ledger.arrive(session, self._book), otherwise=None)
         self._bytes = self._ask(lambda ledger, _: ledger.total().bytes, otherwise=0)
 
     def _close_ledger(self) -> None:
         if self._ledger is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*Fault):
                 self._ledger.close()
             self._ledger = None
 
@@ -373,7 +372,7 @@ class Store:
             return otherwise
         try:
             return question(self._ledger, self._session.name)
-        except sqlite3.Error as error:
+        except Fault as error:
             if broken(error):
                 self._close_ledger()
                 self._open_ledger(anew=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from narrate.clip import to_int16
@@ -337,6 +337,7 @@ def test_an_index_that_breaks_while_in_use_is_written_anew(folder: Path) -> None
 
 
 @given(st.binary(min_size=1, max_size=60), st.floats(0, 1))
+@example(b"\x80", 0.25)
 @settings(max_examples=25, deadline=None)
 def test_no_damage_to_the_index_costs_a_take(
     tmp_path_factory: pytest.TempPathFactory, rubbish: bytes, where: float

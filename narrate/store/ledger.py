@@ -37,15 +37,22 @@ class Use(NamedTuple):
     book: str = ""
 
 
-def broken(error: sqlite3.Error) -> bool:
+Fault = (sqlite3.Error, UnicodeDecodeError)
+"""What a ledger may raise; the second where text in a damaged file, or sqlite's complaint about it, is not UTF-8."""
+
+
+def broken(error: Exception) -> bool:
     """True if the file is damaged; otherwise it is only busy, or the disk is full."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _BROKEN
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # Python found it, not sqlite: text that is none
+        return isinstance(error, (UnicodeDecodeError, sqlite3.OperationalError))
+    return code & 0xFF in _BROKEN
 
 
 class Ledger:
     """`path` is the sqlite file. Where it is missing, broken or to be written `anew`, `takes` is asked what is stored.
 
-    Every method may raise `sqlite3.Error`, the first one `OSError` as well.
+    Every method may raise a `Fault`, the first one `OSError` as well.
     """
 
     def __init__(self, path: Path, takes: Callable[[], Mapping[str, Use]], *, anew: bool = False) -> None:
@@ -54,7 +61,7 @@ class Ledger:
             try:
                 self._connection = self._open()
                 return
-            except sqlite3.Error as error:
+            except Fault as error:
                 if not broken(error):
                     raise
         for ending in ("", "-wal", "-shm"):
