@@ -31,14 +31,14 @@ class Archive:
         if len(entries) > MOST_PARTS or size > LARGEST_SUM or dense:
             raise InputError(f"unpacks to {size >> 20} MB: that is no book but a zip bomb; it was not opened")
         self._entries = {entry.filename: entry for entry in entries}
-        self._folded = {name.casefold(): name for name in self._entries}
+        self._folded = {unquote(name).casefold(): name for name in self._entries}
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._entries)
 
     def find(self, name: str) -> str | None:
-        """The entry a name means: as it is, percent-decoded, or in another case."""
+        """The entry a name means: as it is, percent-decoded on either side, or in another case."""
         for spelling in (name, unquote(name)):
             clean = posixpath.normpath(spelling).lstrip("/")
             if clean in self._entries:

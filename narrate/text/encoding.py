@@ -93,14 +93,20 @@ def clean(text: str) -> str:
     """One kind of line end, no invisible characters, ordinary spaces, one code for each printed Japanese sign."""
     for end in LINE_ENDS:
         text = text.replace(end, "\n")
-    for character in INVISIBLE:
-        text = text.replace(character, "")
-    for character in SPACES:
-        text = text.replace(character, " ")
+    text = visible(text)
     head = text[:20_000]
     if len(re.findall("[ぁ-ヺ]", head)) > 0.1 * len(head):
         for sign, same in SAME_SIGN.items():
             text = text.replace(sign, same)
+    return text
+
+
+def visible(text: str) -> str:
+    """Without invisible characters, and with ordinary spaces."""
+    for character in INVISIBLE:
+        text = text.replace(character, "")
+    for character in SPACES:
+        text = text.replace(character, " ")
     return text
 
 

@@ -51,25 +51,25 @@ SELECTOR = re.compile(r"\w*(?:\.([\w-]+)|#([\w-]+))")
 MEDIA = re.compile(r"@[\w-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}|/\*.*?\*/", re.DOTALL)
 
 
-def parse(data: bytes, encoding: str | None = None) -> Any:
+def parse(data: bytes, xml: bool = False) -> Any:
     """The tree of a page, from XHTML or from HTML as it comes; None if there is nothing in it. Nothing outside the page
     is ever read."""
     declared = DECLARED.search(data[:2000])
-    text = decode(data, encoding, hint=declared[1].decode() if declared else None).text
-    return parse_text(text) if text.strip() else None
+    text = decode(data, hint=declared[1].decode() if declared else None).text
+    return parse_text(text, xml) if text.strip() else None
 
 
-def parse_text(text: str) -> Any:
-    """The tree of a decoded page."""
+def parse_text(text: str, xml: bool = False) -> Any:
+    """The tree of a decoded page, or of another `xml` file."""
     from lxml import etree
 
-    strict = "http://www.w3.org/1999/xhtml" in text[:3000] or text.lstrip().startswith("<?xml")
+    strict = xml or "http://www.w3.org/1999/xhtml" in text[:3000] or text.lstrip().startswith("<?xml")
     text = DECLARATION.sub("", text)
     if strict:
         named = ENTITY.sub(_number, text)
-        xml = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+        options = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
         try:
-            return etree.fromstring(named.encode(), xml)
+            return etree.fromstring(named.encode(), etree.XMLParser(recover=xml, **options))
         except etree.XMLSyntaxError:
             text = SELF_CLOSED.sub(r"<\1\2></\1>", named)
     soup = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
@@ -101,7 +101,7 @@ def hidden_by(styles: str) -> set[str]:
 def tag_of(element: Any) -> str:
     """The name of an element without its namespace."""
     tag = element.tag
-    return str(tag.rpartition("}")[2].lower()) if isinstance(tag, str) else ""
+    return str(re.split("[}:]", tag)[-1].lower()) if isinstance(tag, str) else ""
 
 
 def types_of(element: Any) -> set[str]:

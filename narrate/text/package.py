@@ -109,7 +109,7 @@ def _refuse_locks(archive: Archive) -> None:
 
 
 def _tree(archive: Archive, path: str) -> Any:
-    tree = parse(archive.read(path))
+    tree = parse(archive.read(path), xml=True)
     if tree is None:
         raise InputError(f"is damaged: {path} is empty")
     return tree
@@ -178,7 +178,7 @@ def _nav_entries(nav: Any, path: str) -> Iterator[Entry]:
 def _ncx(archive: Archive, path: str) -> tuple[Entry, ...]:
     """The contents of an EPUB 2 navigation file."""
     entries: list[Entry] = []
-    tree = parse(archive.read(path)) if path and archive.find(path) else None
+    tree = parse(archive.read(path), xml=True) if path and archive.find(path) else None
     for point in tree.iter() if tree is not None else ():
         if tag_of(point) != "navpoint":
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from narrate.text.encoding import visible
 from narrate.text.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, types_of
 from narrate.text.ruby import is_reading
 from narrate.text.transcript import Transcript
@@ -27,7 +28,7 @@ class Scribe:
         footnotes: bool = False,
     ) -> None:
         self._transcript = transcript
-        self._hidden = frozenset(hidden)
+        self._hidden_everywhere = self._hidden = frozenset(hidden)
         self._notes = frozenset(notes)
         self._footnotes = footnotes
         self._held: list[Any] = []
@@ -40,12 +41,10 @@ class Scribe:
         self._page = page
         self._transcript.mark(page)
         own = set().union(*(hidden_by("".join(e.itertext())) for e in tree.iter() if tag_of(e) == "style"))
-        self._hidden |= own
+        self._hidden = self._hidden_everywhere | own
         self._walk(tree)
-        held, self._held = self._held, []
-        self._notes, self._footnotes = frozenset(), False
-        for note in held:
-            self._walk(note, asked=True)
+        while self._held:
+            self._walk(self._held.pop(0), asked=True)
 
     def _walk(self, root: Any, asked: bool = False) -> None:
         from lxml import etree
@@ -103,9 +102,13 @@ class Scribe:
         self._transcript.end_paragraph("verse" if self._poem or self._pre else "prose", self._level)
 
     def _say(self, text: str | None) -> None:
-        if text and self._pre:
+        if not text:
+            return
+        if not text.isascii():
+            text = visible(text)  # entities may have brought what the page itself does not hold
+        if self._pre:
             self._transcript.write_lines(text)
-        elif text:
+        else:
             self._transcript.write(text)
 
     def _mark(self, element: Any) -> None:
