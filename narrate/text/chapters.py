@@ -57,8 +57,7 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
             rows.append([])
         rows[-1].append(block)
     rows = [row for row in rows if row]
-    headed = len(rows) > 1 or any(row[0].level for row in rows)
-    first = 0 if headed and not rows[0][0].level else 1
+    first = 0 if len(rows) > 1 and not 0 < rows[0][0].level <= depth else 1
     return tuple(_chapter(number, row, depth) for number, row in enumerate(rows, first))
 
 

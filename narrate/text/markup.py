@@ -72,7 +72,7 @@ def parse_text(text: str, xml: bool = False) -> Any:
             return etree.fromstring(named.encode(), etree.XMLParser(recover=xml, **options))
         except etree.XMLSyntaxError:
             text = SELF_CLOSED.sub(r"<\1\2></\1>", named)
-    soup = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    soup = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         return etree.fromstring(text.encode(), soup)
     except (etree.XMLSyntaxError, etree.ParserError, ValueError):

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from narrate.errors import InputError
+from narrate.text import pages
+from narrate.text.document import Document
+from narrate.text.readers import ReadOptions, read_bytes
+
+PROSE = "It was a bright cold day, and the clocks were striking thirteen. " * 3
+
+
+def texts(document: Document) -> list[str]:
+    return [paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs]
+
+
+def titles(document: Document) -> list[tuple[int, str]]:
+    return [(chapter.number, chapter.title) for chapter in document.chapters]
+
+
+HTML = f"""<!doctype html>
+<html lang="de"><head><meta charset="utf-8"><title>The Book</title><meta name="author" content="A. Author">
+<style>.gone {{ display: none }}</style></head>
+<body><nav>Menu</nav><h1>The Book</h1><p>by A. Author</p>
+<h2>Chapter 1</h2><p>{PROSE}</p><p class=gone>Gone</p>
+<h2>Chapter 2</h2><p>{PROSE}<a href="#f1"><sup>1</sup></a><h3>A scene</h3><p>More.<p id=f1>1 The note.</p>
+</body></html>"""
+
+
+def test_html() -> None:
+    document = read_bytes(HTML.encode(), "page.txt")
+    assert (document.title, document.author) == ("The Book", "A. Author")
+    assert pages.read_html(HTML).language == "de"
+    assert titles(document) == [(0, ""), (1, "Chapter 1"), (2, "Chapter 2")]
+    assert texts(document)[0] == "The Book"
+    assert texts(document)[-2:] == ["A scene", "More."]
+    assert {part.kind for part in document.excluded} == {"head", "contents", "hidden", "reference", "footnote"}
+    assert texts(read_bytes(HTML.encode(), "page.txt", ReadOptions(footnotes="end")))[-1] == "1 The note."
+
+
+def test_html_in_the_encoding_it_declares() -> None:
+    page = '<html><head><meta charset="shift_jis"></head><body><p>表示と予定。</p></body></html>'
+    assert texts(read_bytes(page.encode("cp932"), "x.html")) == ["表示と予定。"]
+
+
+MARKDOWN = """---
+title: "The Book"
+author: A. Author
+lang: fr
+---
+
+# The Book
+
+A *motto* with a [link](https://example.com "title") and ![alt](x.png)picture.
+
+## Chapter 1
+
+    An indented paragraph, as novels have them,
+with `code` and a note[^1] in it.
+
+[^1]: The note,
+    on two lines.
+
+```python
+print("not read")
+```
+
+## Chapter 2
+
+| Name | Age |
+|------|-----|
+| Bob  | 7   |
+
+- one
+- two
+
+> quoted
+
+***
+
+<!-- comment --> The <b>end</b>.
+"""
+
+
+def test_markdown() -> None:
+    document = read_bytes(MARKDOWN.encode(), "book.md")
+    assert (document.title, document.author) == ("The Book", "A. Author")
+    assert pages.read_markdown(MARKDOWN).language == "fr"
+    assert titles(document) == [(0, ""), (1, "Chapter 1"), (2, "Chapter 2")]
+    assert texts(document) == [
+        "The Book",
+        "A motto with a link and picture.",
+        "Chapter 1",
+        "An indented paragraph, as novels have them, with code and a note in it.",
+        "Chapter 2",
+        *("Name, Age", "Bob, 7", "one", "two", "quoted", "The end."),
+    ]
+    assert {part.kind for part in document.excluded} == {"reference", "footnote", "code"}
+
+
+def test_markdown_without_headings_has_the_chapters_its_lines_tell() -> None:
+    document = read_bytes(
+        f"第一章　始\n\n{'本文です。' * 90}\n\n第二章　終\n\n{'本文です。' * 90}\n".encode(), "book.md"
+    )
+    assert titles(document) == [(1, "第一章 始"), (2, "第二章 終")]
+
+
+DOCUMENT = (
+    '<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
+    "{}</w:body></w:document>"
+)
+STYLES = (
+    '<?xml version="1.0"?><w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+    '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style></w:styles>'
+)
+CORE = (
+    '<?xml version="1.0"?><c:coreProperties xmlns:c="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>The Book</dc:title><dc:creator>A. Author</dc:creator>'
+    "</c:coreProperties>"
+)
+TYPES = '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+RELATIONS = (
+    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    'Target="word/document.xml"/></Relationships>'
+)
+
+
+def docx(*paragraphs: str, document: str = DOCUMENT) -> bytes:
+    rows = []
+    for text in paragraphs:
+        style = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>' if text.startswith("#") else ""
+        rows.append(f"<w:p>{style}<w:r><w:t>{text.lstrip('# ')}</w:t></w:r></w:p>")
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as book:
+        book.writestr("[Content_Types].xml", TYPES)
+        book.writestr("_rels/.rels", RELATIONS)
+        book.writestr("word/document.xml", document.format("".join(rows)))
+        book.writestr("word/styles.xml", STYLES)
+        book.writestr("docProps/core.xml", CORE)
+    return target.getvalue()
+
+
+def test_docx() -> None:
+    document = read_bytes(docx("# Chapter 1", "One &amp; two.", "# Chapter 2", "三つ。"), "book.docx")
+    assert (document.title, document.author) == ("The Book", "A. Author")
+    assert titles(document) == [(1, "Chapter 1"), (2, "Chapter 2")]
+    assert texts(document) == ["Chapter 1", "One & two.", "Chapter 2", "三つ。"]
+
+
+@pytest.mark.parametrize("data", [docx("x")[:700], docx("x", document="<broken")], ids=["cut", "broken"])
+def test_a_damaged_docx_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"book\.docx: .*damaged") as caught:
+        read_bytes(data, "book.docx")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html><p>x", "\ufeff <?xml version='1.0'?>\n<html>", "<!-- x --><HTML lang=en>"]
+)
+def test_what_begins_as_html_is_html(text: str) -> None:
+    assert pages.is_html(text)
+    assert not pages.is_html("He wrote <html> on the board.")
+
+
+def test_deep_nesting_is_no_trouble() -> None:
+    document = read_bytes(("<html><body>" + "<div>" * 1500 + "deep" + "</div>" * 1500).encode(), "x.html")
+    assert texts(document) == ["deep"]
