@@ -33,7 +33,8 @@ CASES = [
     ("en", "Wait... what? |No. |See No. 7. |It is no. 7 of 10. |See Vol. 7 and p. 5 first. |And so on."),
     ("en", "‘Curiouser and curiouser!’ cried Alice. |She didn’t know. |‘Oh!’ she said."),
     ("en", "One line\nruns on. |The next one."),
-    ("en", "She said, “I told you so at the time. /It is true. /Would you not believe it? /So it stays, I am afraid.” |Then."),
+    ("en", "She said, “I told you so, you know, long before. /It is all true. "
+           "/Would you not believe it? /So it stays, I fear.” |Then."),
     # others
     ("fr", "M. Dupont et Mme. Roux sont venus. |« Quoi ? » dit-il. |Il est parti."),
     ("de", "Das ist z. B. so. |Am 3. Mai kam Dr. Müller im 19. Jahrhundert. |Er sagte: „Komm! Geh!“ |Dann ging er."),

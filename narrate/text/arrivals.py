@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from narrate.text.brackets import is_quoting
 from narrate.text.chunks import OPENING, PARAGRAPH_PAUSE, PAUSES, Lengths, cut
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
 from narrate.text.language import is_wide
@@ -31,7 +32,7 @@ _MARKED_UP = re.compile(
     r"|(?s:.*?)(?:Project Gutenberg|テキスト中に現れる記号|［＃|[\u3005\u4e00-\u9fff]《[\u3041-\u30ff]+》)"
 )
 _STOPPED = re.compile(r"[.!?。！？…:：][\"'”’」』）)\]»]*\s*$")
-_INDENTED = re.compile(r"[\s「『“\"‘—\-*•・\d]")
+_NEW_LINE = re.compile(r"[\s「『]|[-*•–—] |\d{1,3}[.)] ")
 
 
 def gather(fd: int, pause: float = PAUSE, patience: float = PATIENCE) -> tuple[bytes, bool]:
@@ -96,6 +97,7 @@ class Writing:
         self._lengths, self._language, self._mixed, self._sayable = lengths, language, mixed, sayable
         self._text = ""  # not spoken yet
         self._offset = 0  # of that in the whole stream
+        self._column = 0  # of that in its line
         self._chunks = self._paragraphs = 0
 
     def add(self, text: str) -> Iterator[Chunk]:
@@ -110,7 +112,7 @@ class Writing:
 
     def linger(self) -> Iterator[Chunk]:
         """Nothing was written for a while: the sentences, too, that would be complete if the next began now."""
-        if self._text.strip():
+        if self._text.strip() and not is_quoting(self._text):
             yield from self._sentences(self._text.rstrip() + " X")
 
     def close(self) -> Iterator[Chunk]:
@@ -127,17 +129,17 @@ class Writing:
         """Where the paragraph from `begin` on ends, or None as long as that is open."""
         line = begin
         while (at := self._text.find("\n", line)) >= 0:
-            following = self._text[at + 1 : at + 2]
+            following = self._text[at + 1 : at + 6]
             if not following and not closed and self._may_be_wrapped(line, at):
                 return None
-            if not self._may_be_wrapped(line, at) or _INDENTED.match(following):
+            if not self._may_be_wrapped(line, at) or _NEW_LINE.match(following):
                 return at + 1
             line = at + 1
         return None
 
     def _may_be_wrapped(self, line: int, end: int) -> bool:
         text = self._text[line:end]
-        columns = len(text) * (2 if is_wide(text) else 1)
+        columns = (len(text) + (line == 0) * self._column) * (2 if is_wide(text) else 1)
         return columns >= WRAPPED and not _STOPPED.search(text)
 
     def _sentences(self, probe: str) -> Iterator[Chunk]:
@@ -179,8 +181,9 @@ class Writing:
         return [*chunks[:-1], *(replace(chunk, pause=pause) for chunk in chunks[-1:])]
 
     def _forget(self, end: int) -> None:
-        self._text = self._text[end:]
+        gone, self._text = self._text[:end], self._text[end:]
         self._offset += end
+        self._column = len(gone) - 1 - gone.rfind("\n") + ("\n" not in gone) * self._column
 
 
 def _lines(text: str) -> Iterator[Piece]:

@@ -17,6 +17,16 @@ MARKS = re.compile("[" + re.escape("".join(sorted(OPENING | CLOSING))) + "]")
 
 def enclosed(text: str) -> list[tuple[int, int]]:
     """The outermost quotations and brackets as (opening mark, after the closing mark); those left open do not count."""
+    return _matched(text)[0]
+
+
+def is_quoting(text: str) -> bool:
+    """True if a quotation is open at the end of the text."""
+    return not QUOTES.isdisjoint(_matched(text)[1])
+
+
+def _matched(text: str) -> tuple[list[tuple[int, int]], list[str]]:
+    """What is enclosed, and the marks that are still open."""
     stack: list[tuple[str, int]] = []
     awaited: Counter[str] = Counter()  # what would close something in the stack: spares a search through it
     spans: list[tuple[int, int]] = []
@@ -36,4 +46,4 @@ def enclosed(text: str) -> list[tuple[int, int]]:
         elif mark in OPENING:
             stack.append((mark, at))
             awaited.update(_CLOSED_BY[mark])
-    return spans
+    return spans, [mark for mark, _ in stack]

@@ -127,7 +127,7 @@ def _pause_after(block: Block) -> float:
 
 def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Strip, list[Part]]]:
     lengths = manner.lengths
-    alone, waiting = manner.opening, manner.opening > 0
+    alone, waiting = manner.opening, manner.opening == OPENING
     for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
         room = lengths.room(block.text)
         strip = Strip(block.pieces, lengths.least if manner.mixed else room.limit)
