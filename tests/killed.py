@@ -34,11 +34,15 @@ def novel(sentences: int, seed: int = 0) -> str:
 
 @dataclass(slots=True)
 class Export:
-    """An export of `source` with a store and notes of its own in `folder`. `begun`: chunks that engines were given."""
+    """An export of `source` to `folder`, with a store there; `begun` counts the chunks that engines were given.
+
+    Exports of different names may share a folder, and so the store.
+    """
 
     folder: Path
     source: Path
     options: tuple[str, ...]
+    name: str = "book"
     kills: int = 0
     finished: bool = False
     said: str = field(default="", repr=False)
@@ -49,11 +53,11 @@ class Export:
 
     @property
     def notes(self) -> Path:
-        return self.folder / "notes"
+        return self.folder / f"{self.name}.notes"
 
     @property
     def target(self) -> Path:
-        return self.folder / "book.wav"
+        return self.folder / f"{self.name}.wav"
 
     @property
     def store(self) -> Path:
@@ -119,7 +123,7 @@ class Moment:
 
     def has_come(self, export: Export, before: int) -> bool:
         if self.takes < 0:
-            return any(export.folder.glob(".book.part*"))
+            return any(export.folder.glob(f".{export.name}.part*"))
         return self.takes == 0 or export.begun - before >= self.takes
 
 
