@@ -21,6 +21,8 @@ NAMELESS = re.compile(r"^\(?(?:untitled|anonymous|unknown|unspecified)\)?$", re.
 MARGIN = 2
 # A line that stands in the margin of so many pages is a running head.
 REPEATS, SHARE = 3, 0.2
+# Lines longer than this share of the longest of their page are text, however often they come.
+FULL_LINE = 0.8
 
 
 def read(data: bytes) -> Document:
@@ -75,6 +77,7 @@ def _laid_out(
     listed: set[str] = set()
     length = 0
     for number, page in enumerate(pages):
+        longest = max(map(len, page), default=0)
         for at, line in enumerate(page):
             in_margin = at < MARGIN or at >= len(page) - MARGIN
             is_title = len(_letters(line)) > 1 and _letters(line) in named.get(number, "")
@@ -85,7 +88,7 @@ def _laid_out(
                 parts.append(line + "\n")
             start = length + is_title
             length += len(parts[-1])
-            repeated = _key(line) in running and not plain.SENTENCE.search(line)
+            repeated = _key(line) in running and len(line) < FULL_LINE * longest
             if in_margin and not is_title and (repeated or PAGE_NUMBER.fullmatch(line)):
                 excluded.append(Excluded("page", start, start + len(line)))
     return "".join(parts), excluded, listed
