@@ -36,35 +36,52 @@ def normalize(document: Document, options: SayOptions | None = None, tally: Coun
     spell = _speller(document.language) if options.wetext and document.language in SPELLABLE else None
     dictionary = Dictionary(options.rules, document.language)
 
+    counts: Counter[Rule] = Counter() if tally is None else tally
+
     def sayable(paragraph: Paragraph) -> Paragraph:
-        return _sayable(paragraph, document.language, dictionary, spell, tally if tally is not None else Counter())
+        changed = _sayable(paragraph, document.language, spell)
+        return _ruled(changed, dictionary, document.source, counts) if dictionary else changed
 
     chapters = tuple(replace(c, paragraphs=tuple(map(sayable, c.paragraphs))) for c in document.chapters)
     return replace(document, chapters=chapters)
 
 
-def _sayable(
-    paragraph: Paragraph,
-    language: str,
-    dictionary: Dictionary,
-    spell: Callable[[str], str] | None,
-    tally: Counter[Rule],
-) -> Paragraph:
+def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | None) -> Paragraph:
     text = paragraph.text
-    ruled = dictionary.find(text) if dictionary else []
-    if not ruled and not any(map(str.isalnum, text)):
+    if not any(map(str.isalnum, text)):
         return replace(paragraph, pieces=tuple(piece._replace(spoken="") for piece in paragraph.pieces))
-    found = stumbling(text, language)
-    if paragraph.kind == "heading":
-        found = _merged(in_heading(text, language), found)
+    found: list[Found] = []
+    for start, stretch in _stretches(paragraph.pieces):
+        here = stumbling(stretch, language)
+        if paragraph.kind == "heading":
+            here = _merged(in_heading(stretch, language), here)
+        found += ((start + begin, start + end, said) for begin, end, said in here)
     pieces = paragraph.pieces
     if found:
         pieces = tuple(recut(pieces, [(*one, None) for one in found]))
     if spell:
         pieces = tuple(_spelled(pieces, spell))
-    if ruled:
-        pieces = tuple(recut(pieces, ruled, tally))
     return paragraph if pieces is paragraph.pieces else replace(paragraph, pieces=pieces)
+
+
+def _stretches(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+    """The text of pieces between which nothing of the source was left out, and where it begins in the paragraph."""
+    start = 0
+    text = pieces[0].text
+    for before, piece in zip(pieces, pieces[1:], strict=False):
+        if before.end != piece.start:
+            yield start, text
+            start, text = start + len(text), ""
+        text += piece.text
+    yield start, text
+
+
+def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Counter[Rule]) -> Paragraph:
+    """Apply the dictionary, which may change what the other rules made of a word."""
+    edits = dictionary.find(paragraph.text)
+    if not edits:
+        return paragraph
+    return replace(paragraph, pieces=tuple(recut(paragraph.pieces, edits, source, tally)))
 
 
 def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
@@ -74,12 +91,16 @@ def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
 
 
 def recut(
-    pieces: Sequence[Piece], edits: Sequence[tuple[int, int, str, Rule | None]], tally: Counter[Rule] | None = None
+    pieces: Sequence[Piece],
+    edits: Sequence[tuple[int, int, str, Rule | None]],
+    source: str = "",
+    tally: Counter[Rule] | None = None,
 ) -> Iterator[Piece]:
     """Make pieces of their own of the places that are said otherwise: start and end in the paragraph's text, the words.
 
-    A place whose edge lies inside a piece that must not be cut stays as it is; without a rule (which has the last
-    word) so does one that already has its own words.
+    A place whose edge lies inside a piece that must not be cut stays as it is, and so does one with words of the
+    `source` between its pieces that were left out; without a rule (which has the last word) also one that already has
+    its own words.
     """
     at = 0
     todo = list(reversed(edits))
@@ -100,7 +121,8 @@ def recut(
             end += len(taken[-1].text)
         first, last = taken[0], taken[-1]
         cuts = (first.whole and start > at) or (last.whole and stop < end)
-        if cuts or (rule is None and any(part.whole for part in taken)):
+        gaps = "".join(source[a.end : b.start] for a, b in zip(taken, taken[1:], strict=False))
+        if cuts or any(map(str.isalnum, gaps)) or (rule is None and any(part.whole for part in taken)):
             yield first
             row.extend(reversed(taken[1:]))
             at += len(first.text)

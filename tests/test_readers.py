@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import random
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from narrate.errors import InputError
+from narrate.text.document import Document
+from narrate.text.normalize import normalize
+from narrate.text.readers import ReadOptions, read_bytes, read_file
+
+
+def sound(document: Document) -> str:
+    return "\n".join("".join(p.sound for p in row.pieces) for c in document.chapters for row in c.paragraphs)
+
+
+def zipped(**files: str) -> bytes:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+WRONG = {
+    "empty": (b"", "is empty"),
+    "blank": (b" \n\t\r\n", "is empty"),
+    "only signs": ("……！？\n――\n* * *\n😀".encode(), "no words"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "no words"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "a picture"),
+    "a program": (b"\x7fELF" + bytes(range(256)), "a program"),
+    "sound": (b"ID3\x04" + bytes(50), "audio file"),
+    "a Kindle book": (bytes(60) + b"BOOKMOBI" + bytes(50), "Kindle"),
+    "old Word": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50), "old Word"),
+    "rich text": (b"{\\rtf1 hello}", "rich text"),
+    "compressed": (b"\x1f\x8b\x08" + bytes(20), "compressed"),
+    "another zip": (zipped(a="text"), "zip file but no book"),
+    "a cut zip": (zipped(a="text")[:40], "damaged"),
+    "noise": (random.Random(1).randbytes(3000), "narrate"),
+    "an empty page": (b"<html><body></body></html>", "no words"),
+    "an EPUB without pages": (zipped(**{"META-INF/container.xml": "<x/>"}), "does not say which pages"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_input_is_one_clear_line_with_the_name_of_the_file(what: str) -> None:
+    data, words = WRONG[what]
+    with pytest.raises(InputError, match=words) as caught:
+        read_bytes(data, "book.txt")
+    assert str(caught.value).startswith("book.txt: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_paths(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_file(tmp_path / "none.txt")
+    with pytest.raises(InputError, match="is a folder"):
+        read_file(tmp_path)
+
+
+def test_the_content_decides_not_the_suffix() -> None:
+    assert read_bytes(b"<!doctype html><p>Read <b>this</b>.", "x.txt").chapters[0].paragraphs[0].text == "Read this."
+    assert read_bytes("漢字《かんじ》です。".encode(), "x.epub").chapters[0].paragraphs[0].pieces[0].spoken == "かんじ"
+    assert read_bytes(b"# Head\n\nText.", "x.md").chapters[0].title == "Head"
+    assert read_bytes(b"# Head\n\nText.", "x.txt").chapters[0].title == ""
+
+
+def test_title_and_language_where_the_text_tells_neither() -> None:
+    document = read_bytes("吾輩は猫である。".encode(), "my book.txt")
+    assert (document.title, document.language) == ("my book", "ja")
+    assert read_bytes(b"Text.", "x.txt", ReadOptions(language="fr")).language == "fr"
+
+
+def test_the_encoding_is_told_and_doubts_are_warnings() -> None:
+    document = read_bytes("吾輩は猫である。".encode("euc_jp"), "x.txt", ReadOptions(encoding="euc-jp"))
+    assert sound(document) == "吾輩は猫である。"
+    assert document.encoding == "euc_jp"
+    damaged = ("吾輩は猫である。名前はまだ無い。\n" * 20).encode()[1:]
+    assert "damaged" in read_bytes(damaged, "x.txt").warnings[0]
+
+
+@pytest.mark.parametrize("name", ["wagahai.sjis.txt", "melos.sjis.txt", "rashomon.sjis.txt", "alice.txt", "sanguo.txt"])
+def test_every_letter_of_a_book_is_in_one_piece_or_left_out_by_name(books: Path, name: str) -> None:
+    document = normalize(read_file(books / name))
+    seen = bytearray(len(document.source))
+    last = 0
+    for chapter in document.chapters:
+        for paragraph in chapter.paragraphs:
+            for piece in paragraph.pieces:
+                assert last <= piece.start < piece.end
+                last = piece.end
+                for at in range(piece.start, piece.end):
+                    seen[at] += 1
+    for part in document.excluded:
+        for at in range(part.start, part.end):
+            seen[at] += 1
+    letters = [at for at, character in enumerate(document.source) if character.isalnum()]
+    assert all(seen[at] == 1 for at in letters)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "first", "last"),
+    [
+        ("alice.txt", 12, "CHAPTER I. Down the Rabbit-Hole", "CHAPTER XII. Alice’s Evidence"),
+        (
+            "sanguo.txt",
+            120,
+            "正文 第一回 宴桃园豪杰三结义 斩黄巾英雄首立功",
+            "正文 第一百二十回 荐杜预老将献新谋 降孙皓三分归一统",
+        ),
+        ("wagahai.sjis.txt", 11, "一", "十一"),
+        ("epub/kusamakura-japanese-vertical-writing.epub", 13, "一", "十三"),
+    ],
+)
+def test_chapters_of_real_books(books: Path, name: str, count: int, first: str, last: str) -> None:
+    chapters = [chapter for chapter in read_file(books / name).chapters if chapter.number]
+    assert [chapter.number for chapter in chapters] == list(range(1, count + 1))
+    assert (chapters[0].title, chapters[-1].title) == (first, last)
+    assert all(chapter.paragraphs[0].kind == "heading" for chapter in chapters)
