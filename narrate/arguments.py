@@ -85,3 +85,20 @@ OnlyEngine = Annotated[str | None, _option("-e", "--engine", help="Only this eng
 Stats = Annotated[bool, _option("--stats", help="Counts and lengths instead of the chunks.")]
 Clear = Annotated[bool, _option("--clear", help="Remove all takes.")]
 Verify = Annotated[bool, _option("--verify", help="Read every take, remove the damaged ones.")]
+BenchSource = Annotated[
+    str | None, typer.Argument(metavar="INPUT", help="A text; else the samples.", show_default=False)
+]
+Repeat = Annotated[int, _option("--repeat", min=1, max=100, help="Measure so many times; tells the spread.")]
+BatchSizes = Annotated[
+    str | None, _option("--batch-sizes", metavar="1,2,5,10,20", help="Compare them; the best is kept for auto.")
+]
+Strategies = Annotated[bool, _option("--strategies", help="Compare ways to make batches.")]
+Interrupt = Annotated[bool, _option("--interrupt", help="Measure how soon a jump is heard.")]
+Jumps = Annotated[int, _option("--jumps", min=1, max=1000, help="With --interrupt: how many.", show_default="20")]
+Fit = Annotated[bool, _option("--fit", help="Find out what a batch costs: a + b × longest + c × rows.")]
+Quality = Annotated[bool, _option("--quality", help="Judge the sound: pace, loudness, DNSMOS, errors.")]
+RealTime = Annotated[bool, _option("--play", help="At the pace of a loudspeaker, and silent.")]
+Simulate = Annotated[bool, _option("--simulate", help="tone: count its seconds instead of waiting.")]
+JsonFile = Annotated[Path | None, _option("--json", metavar="FILE", help="Also write the line of JSON there.")]
+Against = Annotated[Path | None, _option("--against", metavar="OLD.json", help="Compare with an earlier result.")]
+BenchStore = Annotated[Path | None, _option("--store", metavar="DIR", help="Keep takes there; else none are kept.")]

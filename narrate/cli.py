@@ -10,8 +10,12 @@ from typing import NoReturn
 import typer
 
 from narrate.arguments import (
+    Against,
     AsJson,
     BatchSize,
+    BatchSizes,
+    BenchSource,
+    BenchStore,
     Chapters,
     Clear,
     ComputeDevice,
@@ -21,12 +25,16 @@ from narrate.arguments import (
     Dtype,
     Encoding,
     EngineName,
+    Fit,
     FootnoteChoice,
     Footnotes,
     Force,
     FreshTakes,
     FromStart,
     Instruct,
+    Interrupt,
+    JsonFile,
+    Jumps,
     Language,
     ListChapters,
     MaxChars,
@@ -36,15 +44,19 @@ from narrate.arguments import (
     OnlyEngine,
     Output,
     Play,
+    Quality,
     Quiet,
+    RealTime,
     Reference,
     ReferenceText,
+    Repeat,
     RepetitionPenalty,
     Ruby,
     RubyChoice,
     RubyMemory,
     Runtime,
     Seed,
+    Simulate,
     SoundDevice,
     Source,
     Speed,
@@ -52,6 +64,7 @@ from narrate.arguments import (
     Start,
     Stats,
     StoreFolder,
+    Strategies,
     Temperature,
     TopK,
     TopP,
@@ -236,6 +249,64 @@ def store(
     from narrate.listing import show_store
 
     show_store(_store_folder(folder), clear=clear, verify=verify)
+
+
+@commands.command()
+def bench(
+    source: BenchSource = None,
+    engine: EngineName = "auto",
+    language: Language = None,
+    chapters: Chapters = None,
+    repeat: Repeat = 1,
+    batch_sizes: BatchSizes = None,
+    strategies: Strategies = False,
+    interrupt: Interrupt = False,
+    jumps: Jumps = 20,
+    fit: Fit = False,
+    quality: Quality = False,
+    play: RealTime = False,
+    simulate: Simulate = False,
+    store: BenchStore = None,
+    json: JsonFile = None,
+    against: Against = None,
+    debug: Debug = False,
+) -> None:
+    """Measure: how soon, how smoothly, how quickly, with how much memory.
+
+    Prints tables, then one line of JSON.
+    """
+    del debug
+    from narrate.bench import Wish
+    from narrate.bench import bench as measure
+    from narrate.book import TextOptions
+
+    wish = Wish(
+        source=source,
+        engine=engine,
+        text=TextOptions(language=language, chapters=chapters),
+        repeat=repeat,
+        batch_sizes=_sizes(batch_sizes),
+        strategies=strategies,
+        jumps=jumps if interrupt else 0,
+        fit=fit,
+        quality=quality,
+        play=play,
+        simulate=simulate,
+        store=store,
+        json=json,
+        against=against,
+    )
+    code = measure(wish)
+    if code:
+        raise typer.Exit(code)
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    """Raises InputError for what is no list of sizes."""
+    parts = [part.strip() for part in text.split(",")] if text is not None else []
+    if not all(part.isdigit() and int(part) >= 1 for part in parts):
+        raise InputError(f"--batch-sizes {text} is no list of sizes. Use numbers from 1 on, as in 1,2,5,10,20.")
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 def _store_folder(named: Path | None) -> Path:

@@ -75,7 +75,7 @@ class Player:
                 if self.place == due and self._pieces < len(begun):
                     self._sound(begun[self._pieces])
                     continue
-                with self.narrator.clock.stage("wait for sound"):
+                with self.narrator.clock.stage("sound wait"):
                     clip = ahead.take(HEARTBEAT if self.listening else None)
                 if clip is not None:
                     due = clip.index + clip.final

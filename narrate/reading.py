@@ -30,6 +30,7 @@ from narrate.start import chunk_at, find_start
 from narrate.text.chunks import Lengths
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
+from narrate.tuning import best_batch_size
 from narrate.voice import Voice
 
 BATCH = 10
@@ -97,7 +98,7 @@ def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> 
         voice,
         _takes(request, book, stack, display),
         partial(take_key, engine.fingerprint, voice),
-        Planner(getattr(engine, "batch_size", request.batch_size or BATCH)),
+        Planner(_batch_size(engine, request.batch_size)),
         share=not request.listening,
     )
     script = book.script(engine_lengths(engine.name), fresh_takes=request.fresh_takes and not engine.repeats)
@@ -121,6 +122,12 @@ def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEng
     engine = load_engine(spec, **request.engine_options)
     engine.check(replace(request.voice, language=book.language))
     return _mixed(engine) if request.text.mixed else engine
+
+
+def _batch_size(engine: Engine | BatchEngine, wanted: int | None) -> int:
+    """Chunks at once: what the engine itself has room for, what was asked for, or what was measured to be best here."""
+    own: int | None = getattr(engine, "batch_size", None)
+    return own or wanted or best_batch_size(engine.fingerprint) or BATCH
 
 
 def _mixed(engine: Engine | BatchEngine) -> Engine | BatchEngine:

@@ -28,7 +28,7 @@ LEVELS = [
         "display",
         "keys",
     },
-    {"feed", "book", "start"},
+    {"feed", "book", "start", "tuning"},
     {"narrator"},
     {"player"},
     {"reading"},

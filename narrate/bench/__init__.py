@@ -1,0 +1,239 @@
+"""`narrate bench`: how soon, how smoothly, how quickly, with how much memory; on the same path as for a listener."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any, TextIO
+
+from narrate import __version__
+from narrate.bench import compare, figures, machine, measure, report
+from narrate.bench.interrupt import Jumps, jump_about
+from narrate.bench.measure import Run, Subject, open_subject
+from narrate.bench.quality import Listening, judge
+from narrate.bench.strategies import best_size, compare_sizes, compare_strategies, fit
+from narrate.book import TextOptions
+from narrate.display import clock
+from narrate.errors import InputError
+from narrate.job import Memory, Store
+from narrate.tuning import keep_batch_size
+
+SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
+INTERRUPTED = 130  # exit code, as shells report it
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be measured: plain data from the command line. `source` None is the samples in three languages.
+
+    `jumps` is how often to jump about, 0 for not at all.
+    """
+
+    source: str | None = None
+    engine: str = "auto"
+    text: TextOptions = field(default_factory=TextOptions)
+    repeat: int = 1
+    batch_sizes: tuple[int, ...] = ()
+    strategies: bool = False
+    jumps: int = 0
+    fit: bool = False
+    quality: bool = False
+    play: bool = False
+    simulate: bool = False
+    store: Path | None = None
+    json: Path | None = None
+    against: Path | None = None
+
+
+def bench(wish: Wish, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> int:
+    """Measure, print tables and then one line of JSON. Ctrl-C ends the measuring, not the printing. Returns the exit
+    code."""
+    from rich.console import Console
+
+    before = compare.load(wish.against) if wish.against else None
+    if wish.simulate and (wish.play or wish.jumps):
+        raise InputError("Simulated time cannot be heard: leave out --simulate, or --play and --interrupt.")
+    document = _blank()
+    progress = _Progress(stderr)
+    try:
+        for source in [wish.source] if wish.source else _samples():
+            _measure(source, wish, document, progress)
+        document["complete"] = all(text["complete"] for text in document["texts"])
+    except KeyboardInterrupt:
+        pass
+    progress.clear()
+    if before is not None:
+        document["against"] = compare.against(before, document, str(wish.against))
+    console = Console(file=stdout, width=None if stdout.isatty() else report.WIDTH, highlight=False)
+    report.show(document, console)
+    line = json.dumps(document, ensure_ascii=False)
+    if wish.json is not None:
+        wish.json.write_text(line + "\n", encoding="utf-8")
+    print(line, file=stdout, flush=True)
+    return 0 if document["complete"] else INTERRUPTED
+
+
+def _blank() -> dict[str, Any]:
+    return {
+        "schema": compare.SCHEMA,
+        "narrate": __version__,
+        "commit": machine.commit(),
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": sys.argv[1:],
+        "machine": asdict(machine.describe()),
+        "complete": False,
+        "texts": [],
+        "batch_sizes": None,
+        "strategies": None,
+        "fit": None,
+        "interrupt": None,
+        "quality": None,
+        "against": None,
+    }
+
+
+def _samples() -> list[str]:
+    here = Path(__file__).parents[1]
+    for folder in (here / "samples", here.parent / "samples"):
+        found = [str(folder / name) for name in SAMPLES if (folder / name).is_file()]
+        if found:
+            return found
+    raise InputError("The samples did not come with this copy of narrate. Name a text: narrate bench INPUT")
+
+
+def _measure(source: str, wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+    """Everything that was asked for, on one text; the document is filled as it goes."""
+    subject = open_subject(source, wish.engine, wish.text, simulate=wish.simulate)
+    with closing(subject.engine):
+        _headline(subject, wish, document, progress)
+        where = {"name": subject.name, "engine": subject.spec}
+        if wish.strategies:
+            part = document["strategies"] = {**where, "rows": []}
+            for name, found in compare_strategies(subject, progress.part(subject)):
+                part["rows"].append({"strategy": name, "figures": figures.of_run(found)})
+                _unless_broken_off(found)
+        sizes = wish.batch_sizes or ((1, 2, 5, 10, 20) if wish.fit else ())
+        if sizes:
+            _sizes(subject, sizes, wish, document, progress)
+        if wish.jumps:
+            jumps = Jumps()
+            try:
+                jump_about(subject, wish.jumps, jumps, progress.part(subject))
+            finally:
+                document["interrupt"] = {**where, **{kind: _times(took) for kind, took in asdict(jumps).items()}}
+
+
+def _headline(subject: Subject, wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+    """From a cold start, then `repeat` times over with a warm engine."""
+    cold: list[float] = []
+    runs: list[Run] = []
+    listening = Listening()
+    for number in range(wish.repeat if subject.simulated is None else 0):
+        progress(f"{subject.name}: cold start {number + 1} of {wish.repeat}")
+        cold.append(measure.cold_start(subject))
+    progress(f"{subject.name}: warming up")
+    measure.warm_up(subject)
+    try:
+        for number in range(wish.repeat):
+            told = progress.run(subject, f"run {number + 1} of {wish.repeat}")
+            with _takes(wish) as takes:
+                keep = listening if wish.quality and not number else lambda _: None
+                runs.append(measure.run(subject, play=wish.play, takes=takes, keep=keep, told=told))
+            _unless_broken_off(runs[-1])
+    finally:
+        if runs:
+            document["texts"].append(figures.of_text(subject, runs, cold))
+    if wish.quality:
+        found = judge(listening.takes(subject), lambda what: progress(f"{subject.name}: {what}"))
+        if found is not None:
+            where = {"name": subject.name, "engine": subject.spec}
+            document["quality"] = [*(document["quality"] or ()), {**where, **asdict(found)}]
+
+
+def _sizes(subject: Subject, sizes: Sequence[int], wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+    found: list[tuple[int, Run]] = []
+    part: dict[str, Any] = {"name": subject.name, "engine": subject.spec, "rows": [], "best": None, "kept": None}
+    if wish.batch_sizes:
+        document["batch_sizes"] = part
+    for size, run in compare_sizes(subject, sizes, progress.part(subject)):
+        found.append((size, run))
+        part["rows"].append({"size": size, "figures": figures.of_run(run)})
+        part["best"] = best_size(found)
+        _unless_broken_off(run)
+    if part["best"] is not None and wish.batch_sizes and subject.simulated is None:
+        part["kept"] = str(keep_batch_size(subject.engine.fingerprint, part["best"]))
+    if wish.fit:
+        costs = fit([batch for _, run in found for batch in run.batches])
+        if costs is None:
+            raise InputError(f"{subject.name} with {subject.spec} makes too few batches to tell what one costs.")
+        document["fit"] = {**asdict(costs), "spec": costs.spec}
+
+
+@contextmanager
+def _takes(wish: Wish) -> Iterator[Memory | Store]:
+    if wish.store is None:
+        yield Memory(measure.PHRASES)
+    else:
+        with Store(wish.store) as store:
+            yield store
+
+
+def _times(seconds: Sequence[float]) -> dict[str, Any]:
+    if not seconds:
+        return {"seconds": []}
+    return {
+        "seconds": [round(took, 6) for took in seconds],
+        "mean": fmean(seconds),
+        "median": median(seconds),
+        "deviation": stdev(seconds) if len(seconds) > 1 else 0.0,
+        "least": min(seconds),
+        "most": max(seconds),
+    }
+
+
+def _unless_broken_off(run: Run) -> None:
+    if not run.complete:
+        raise KeyboardInterrupt
+
+
+class _Progress:
+    """One line on a terminal that is written over; elsewhere a line now and then."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live = stream.isatty()
+        self._every = 0.2 if self._live else 30.0
+        self._next = 0.0
+        self._started = time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        self._next = time.monotonic() + self._every
+        line = f"{clock(time.monotonic() - self._started)} {what}"
+        print(
+            f"\r\x1b[K{line[:79]}" if self._live else line,
+            end="" if self._live else "\n",
+            file=self._stream,
+            flush=True,
+        )
+
+    def run(self, subject: Subject, what: str) -> Any:
+        """For a run that tells its seconds of sound."""
+        return lambda sound: self._now_and_then(f"{subject.name}: {what}, {clock(sound)} of sound")
+
+    def part(self, subject: Subject) -> Any:
+        """For several runs that say what they are."""
+        return lambda what, sound: self._now_and_then(f"{subject.name}: {what}, {clock(sound)} of sound")
+
+    def _now_and_then(self, what: str) -> None:
+        if time.monotonic() >= self._next:
+            self(what)
+
+    def clear(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=self._stream, flush=True)

@@ -1,0 +1,111 @@
+"""From a command to the first sample of the new place: what a listener waits for who jumps about in a book."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from narrate.bench.listener import Paced
+from narrate.bench.measure import Noting, Subject, Watched
+from narrate.book import open_book
+from narrate.clip import Clip
+from narrate.job import Memory
+from narrate.pipeline import Beside, Growing
+from narrate.player import Player
+from narrate.text.document import Chunk
+
+AT_HAND = 64 << 20  # bytes of takes, as for a listener
+FAR = 60  # chunks beyond all that is made
+GLANCE = 0.001  # seconds between two looks whether the new place sounds
+PATIENCE = 120.0  # seconds
+
+
+@dataclass(slots=True)
+class Jumps:
+    """Seconds from each command to the sound, for places that were made already, and for others."""
+
+    buffered: list[float] = field(default_factory=list)
+    unbuffered: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Ears:
+    """Notes when the first sound of the place that is waited for comes to the sink."""
+
+    place: int | None = None
+    heard: float | None = None
+
+    def __call__(self, clip: Clip) -> None:
+        if clip.index == self.place and self.heard is None:
+            self.heard = time.perf_counter()
+
+
+def jump_about(subject: Subject, times: int, jumps: Jumps, told: Callable[[str, float], object]) -> None:
+    """Play at a loudspeaker's pace and jump `times` to either kind of place; `jumps` fills as it goes.
+
+    The text is read over and over, every time with takes of its own, so that there are always places not made yet.
+    """
+    ears, made = _Ears(), set[int]()
+    narrator = Watched(
+        subject.engine,
+        subject.voice,
+        Memory(AT_HAND),
+        subject.key(),
+        Noting(subject.batch_size),
+        ready=lambda clip: made.add(clip.index) if clip.final else None,
+    )
+    script = Growing(_over_and_over(subject))
+    with Paced(time.perf_counter, time.sleep, ears) as sink:
+        player = Player(script, narrator, [sink], listening=True)
+        playing = Beside(player.play, "narrate-playing")
+        try:
+            dice = random.Random(1)
+            for number in range(times):
+                for kind, seconds in (("buffered", jumps.buffered), ("unbuffered", jumps.unbuffered)):
+                    told(f"jump {number + 1} of {times}, {kind}", player.written_seconds)
+                    seconds.append(_jump(player, ears, made, dice, playing, far=kind == "unbuffered"))
+        finally:
+            player.wishes.stop()
+            narrator.interrupt()
+            playing.wait(10.0)
+
+
+def _over_and_over(subject: Subject) -> Iterator[Chunk]:
+    index = 0
+    for take in count():
+        book = open_book(subject.source, subject.text)
+        for chunk in subject.script(book, subject.recorder()).since(0):
+            if chunk is not None:
+                yield replace(chunk, index=index, take=take)
+                index += 1
+
+
+def _jump(
+    player: Player, ears: _Ears, made: set[int], dice: random.Random, playing: Beside[None], *, far: bool
+) -> float:
+    """Wait until there is somewhere to go, and a moment that has nothing to do with blocks of sound; then go there."""
+    _wait(lambda: player.chunk is not None and len(made - {player.place}) >= 2, playing)
+    time.sleep(dice.uniform(0.3, 0.6))
+    if far:
+        place = max(made) + FAR + dice.randrange(FAR)
+        player.script.get(place)
+    else:
+        place = dice.choice(sorted(made - {player.place})[-40:])
+    ears.heard, ears.place = None, place
+    start = time.perf_counter()
+    player.wishes.jump(place)
+    _wait(lambda: ears.heard is not None, playing)
+    assert ears.heard is not None
+    return ears.heard - start
+
+
+def _wait(until: Callable[[], bool], playing: Beside[None]) -> None:
+    deadline = time.perf_counter() + PATIENCE
+    while not until():
+        if playing.wait(GLANCE):
+            playing.result()
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"nothing was heard for {PATIENCE:.0f} s")

@@ -1,0 +1,305 @@
+"""One pass over a text, measured: the same narrator and player as for a listener, with a recorder and another sink."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from narrate.bench import machine
+from narrate.bench.listener import Basket, Gap, Listener, Paced
+from narrate.book import Book, TextOptions, open_book
+from narrate.clip import Clip
+from narrate.clock import Recorder, Simulated
+from narrate.engines import BatchEngine, Engine, choose_engine, load_engine
+from narrate.errors import EngineError, InputError
+from narrate.feed import Takes
+from narrate.job import Memory, take_key
+from narrate.narrator import Narrator
+from narrate.pipeline import Growing
+from narrate.planner import Planner
+from narrate.player import Player
+from narrate.reading import BATCH, engine_lengths
+from narrate.sinks.wav import HEADER
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+
+PHRASES = 8 << 20  # bytes of takes at hand for sentences that come again, as while writing a file
+WARMING = 600.0  # seconds of sound before growth of memory is taken for a leak
+SETTLING = 0.2  # of a run: caches fill, memory grows, and that is as it should be
+
+
+@dataclass(slots=True)
+class Subject:
+    """A text and the engine that reads it, loaded once and kept between runs."""
+
+    source: str
+    engine: Engine | BatchEngine
+    spec: str
+    voice: Voice
+    text: TextOptions
+    simulated: Simulated | None = None
+
+    @property
+    def name(self) -> str:
+        return Path(self.source).name
+
+    @property
+    def batch_size(self) -> int:
+        return int(getattr(self.engine, "batch_size", BATCH))
+
+    @property
+    def streams(self) -> bool:
+        """True for an engine that plans for itself."""
+        return hasattr(self.engine, "synthesize")
+
+    def recorder(self) -> Recorder:
+        return Recorder(self.simulated.now if self.simulated else time.perf_counter)
+
+    def script(self, book: Book, recorder: Recorder) -> Growing[Chunk]:
+        """The chunks of the book as this engine gets them."""
+        return Growing(recorder.each("chunk", book.script(engine_lengths(self.engine.name)).since(0)))
+
+    def key(self) -> Callable[[Chunk], str]:
+        return partial(take_key, self.engine.fingerprint, self.voice)
+
+
+def open_subject(source: str, spec: str, text: TextOptions, *, simulate: bool = False, **options: object) -> Subject:
+    """Raises `InputError` for a text or an engine that cannot be measured."""
+    if source == "-":
+        raise InputError("A benchmark reads its text again and again: name a file, not standard input.")
+    book = open_book(source, text)
+    if spec == "auto":
+        spec, _ = choose_engine(book.language)
+    simulated = Simulated() if simulate else None
+    if simulated is not None:
+        if not spec.startswith("tone"):
+            raise InputError(f"Only the tone engine's time can be simulated, not that of {spec}: add -e tone:rtf=0.4")
+        options["sleep"] = simulated.sleep
+    engine = load_engine(spec, **options)
+    voice = Voice(language=book.language)
+    engine.check(voice)
+    return Subject(source, engine, spec, voice, text, simulated)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an engine did at once: the seconds of sound of each row, and the wall seconds it took."""
+
+    rows: tuple[float, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one pass. Seconds are of wall time unless they are of `speech` (what was made, without pauses) or
+    `sound` (what is heard, with them). `complete` is False if it was broken off."""
+
+    complete: bool
+    wall: float
+    speech: float
+    sound: float
+    first: float | None
+    gaps: tuple[Gap, ...]
+    played_gaps: tuple[float, ...] | None
+    made: int
+    reused: int
+    retaken: int
+    failed: int
+    memory: tuple[tuple[float, int], ...]  # seconds of sound so far, bytes
+    gpu_megabytes: float | None
+    gpu_busy: float | None
+    stages: Mapping[str, Sequence[float]]
+    levels: tuple[tuple[float, float], ...]
+    batches: tuple[Batch, ...]
+
+    @property
+    def rtf(self) -> float | None:
+        """Wall seconds per second of speech."""
+        return self.wall / self.speech if self.speech else None
+
+    @property
+    def silence(self) -> float:
+        return sum(gap.seconds for gap in self.gaps)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        return max((used for _, used in self.memory), default=None)
+
+    @property
+    def growth(self) -> float | None:
+        """Bytes per hour of sound, by the line that fits best once things have settled; None for short runs."""
+        import numpy as np
+
+        settled = [(at, used) for at, used in self.memory if at >= SETTLING * self.sound]
+        if self.sound < WARMING or len(settled) < 3:
+            return None
+        seconds, used = np.array(settled, dtype=float).T
+        return float(np.polyfit(seconds / 3600, used, 1)[0])
+
+    @property
+    def padding(self) -> float | None:
+        """The share of all rows' time that was spent waiting for the longest row of the batch; None if unknown."""
+        whole = sum(len(batch.rows) * max(batch.rows) for batch in self.batches)
+        return 1 - sum(sum(batch.rows) for batch in self.batches) / whole if whole else None
+
+
+@dataclass(slots=True)
+class Noting(Planner):
+    """The planner, with a list of what was made at once: chunk indexes, and seconds."""
+
+    seen: list[tuple[list[int], float]] = field(default_factory=list)
+
+    def learn(self, batch: list[Chunk], seconds: float) -> None:
+        self.seen.append(([chunk.index for chunk in batch], seconds))
+        Planner.learn(self, batch, seconds)
+
+
+@dataclass(slots=True)
+class Watched(Narrator):
+    """The narrator, telling of every clip when it is ready to be heard."""
+
+    ready: Callable[[Clip], object] = lambda _: None
+
+    def clips(self, chunks: Any, first: int = 0) -> Iterator[Clip]:
+        return self._told(Narrator.clips(self, chunks, first))
+
+    def _told(self, clips: Iterator[Clip]) -> Iterator[Clip]:
+        for clip in clips:
+            self.ready(clip)
+            with self.clock.stage("room wait"):
+                yield clip
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is noted about every clip that is ready."""
+
+    listener: Listener
+    told: Callable[[float], object]
+    keep: Callable[[Clip], object]
+    sound: float = 0.0
+    last: float = 0.0
+    seconds: dict[int, float] = field(default_factory=dict)  # of sound, by chunk
+    memory: list[tuple[float, int]] = field(default_factory=list)
+
+    def __call__(self, clip: Clip) -> None:
+        self.listener.hear(clip)
+        self.keep(clip)
+        self.last = self.listener.now()
+        self.sound += clip.seconds + (self.listener.pause(clip.index) if clip.final else 0.0)
+        self.seconds[clip.index] = self.seconds.get(clip.index, 0.0) + clip.seconds
+        if (used := machine.memory_bytes()) is not None:
+            self.memory.append((self.sound, used))
+        self.told(self.sound)
+
+
+def run(
+    subject: Subject,
+    planner: Noting | None = None,
+    *,
+    play: bool = False,
+    buffer: Callable[[], float] | None = None,
+    takes: Takes | None = None,
+    keep: Callable[[Clip], object] = lambda _: None,
+    told: Callable[[float], object] = lambda _: None,
+) -> Run:
+    """Read the whole text once; Ctrl-C breaks it off.
+
+    `play`: at the pace of a loudspeaker, else as fast as it goes, for a listener who is imagined (or `buffer`, see
+    `Player`). `keep` gets every clip as it is ready, `told` the seconds of sound so far.
+    """
+    recorder = subject.recorder()
+    script = subject.script(open_book(subject.source, subject.text, recorder), recorder)
+    planner = planner or Noting(subject.batch_size)
+    listener = Listener(recorder.now, lambda index: getattr(script.get(index), "pause", 0.0))
+    watch = _Watch(listener, told, keep)
+    takes = Memory(PHRASES) if takes is None else takes
+    narrator = Watched(subject.engine, subject.voice, takes, subject.key(), planner, clock=recorder, ready=watch)
+    sink = Paced(recorder.now, time.sleep) if play else Basket()
+    player = Player(script, narrator, [sink], listening=play)
+    if not play:
+        player.buffer = buffer or (lambda: min(listener.buffered(), player.ahead_seconds))
+    complete = True
+    with machine.Gpu() as gpu:
+        listener.started = recorder.now()
+        try:
+            if subject.simulated is None:
+                player.play()
+            else:
+                _play_here(player)
+        except KeyboardInterrupt:
+            complete = False
+    waited = sum(recorder.stages.get("room wait", ()))
+    batches = [Batch(tuple(watch.seconds.get(at, 0.0) for at in indexes), took) for indexes, took in planner.seen]
+    return Run(
+        complete=complete,
+        wall=max(0.0, watch.last - listener.started - waited),
+        speech=narrator.tally.made_seconds,
+        sound=watch.sound,
+        first=listener.first,
+        gaps=tuple(listener.gaps),
+        played_gaps=tuple(sink.gaps) if isinstance(sink, Paced) else None,
+        made=narrator.tally.made,
+        reused=narrator.tally.reused,
+        retaken=narrator.tally.retaken,
+        failed=len(narrator.tally.failed),
+        memory=tuple(watch.memory),
+        gpu_megabytes=max(gpu.megabytes, default=None),
+        gpu_busy=sum(gpu.busy) / len(gpu.busy) if gpu.busy else None,
+        stages=recorder.stages,
+        levels=tuple(listener.levels),
+        batches=tuple(batch for batch in batches if sum(batch.rows)),
+    )
+
+
+def _play_here(player: Player) -> None:
+    """Without a thread: only one may turn the hands of a simulated clock."""
+    player.narrator.planner.buffered = player.buffer or player.narrator.planner.buffered
+    for clip in player.narrator.clips(player.script.since(0)):
+        for sink in player.sinks:
+            sink.write(clip)
+
+
+def warm_up(subject: Subject) -> float:
+    """Let the engine say the first chunk, as it is never so slow again; the seconds that takes."""
+    recorder = subject.recorder()
+    script = subject.script(open_book(subject.source, subject.text), recorder)
+    chunk = script.get(0)
+    if chunk is None:
+        raise InputError(f"{subject.source} has nothing to say.")
+    start = recorder.now()
+    narrator = Narrator(subject.engine, subject.voice, Memory(PHRASES), subject.key())
+    for _ in narrator.clips([replace(chunk, index=0)]):
+        pass
+    return recorder.now() - start
+
+
+def cold_start(subject: Subject) -> float:
+    """Seconds from the start of a fresh `narrate` to the first sample it sends to a program that listens to it."""
+    with TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "narrate", subject.source, "-e", subject.spec, "-o", "-", "--no-store", "-q"]
+        if subject.text.language:
+            command += ["--lang", subject.text.language]
+        if subject.text.chapters:
+            command += ["--chapters", subject.text.chapters]
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "NARRATE_HOME": home})
+        assert child.stdout is not None
+        try:
+            heard = len(child.stdout.read(HEADER + 2)) == HEADER + 2
+            seconds = time.perf_counter() - start
+        finally:
+            child.kill()
+            child.wait()
+            child.stdout.close()
+        if not heard:
+            raise EngineError(f"`{' '.join(command[1:])}` made no sound.")
+        return seconds
