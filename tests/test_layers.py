@@ -31,8 +31,9 @@ LEVELS = [
     {"feed", "book", "start", "tuning"},
     {"narrator"},
     {"player"},
+    {"listening"},
     {"reading"},
-    {"bench", "doctor", "server"},
+    {"bench", "doctor", "listing", "server"},
     {"cli"},
 ]
 # Packages whose members build on one another; elsewhere siblings stay apart.
