@@ -23,6 +23,8 @@ TRANSLATOR = re.compile("(?:訳|譯|編|校訂|註|注)$")
 HEADING_AT = re.compile("「(.+)」は(?:同行|窓)?(大|中|小)見出し")
 HEADING_FROM = re.compile("(?:ここから)?(?:同行|窓)?(大|中|小)?見出し")
 HEADING_TO = re.compile("(?:ここで)?(?:同行|窓)?(大|中|小)?見出し終わり")
+# Title, author and translators take no more characters than this.
+LONGEST_HEAD = 1500
 # A heading that is not closed ends here.
 LONGEST_HEADING = 200
 LEVELS = {"大": 1, "中": 2, "小": 3, None: 2}
@@ -48,7 +50,8 @@ def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory:
     frame = find_frame(source)
     excluded = list(frame.excluded)
     strict = not frame.excluded and not NOTE.search(source)
-    blocks = list(_blocks(source, frame, Notation(source, ruby, strict), excluded))
+    found = _blocks(source, frame, Notation(source, ruby, strict), excluded)
+    blocks = [block for block in found if block.paragraph.pieces]
     if ruby == "reading" and ruby_memory:
         paragraphs = remember(block.paragraph for block in blocks)
         blocks = [Block(paragraph, block.level) for paragraph, block in zip(paragraphs, blocks, strict=True)]
@@ -69,7 +72,7 @@ def find_frame(source: str) -> Frame:
     lines = list(LINE.finditer(head))
     start = 0
     title = author = ""
-    if lines and len(lines) <= 8 and all(len(line[0]) < 60 and not line[0].endswith("。") for line in lines):
+    if lines and (legend or _are_titles(lines)):
         title, author = _names(lines)
         start = lines[-1].end()
         excluded.append(Excluded("header", lines[0].start(), start))
@@ -77,6 +80,10 @@ def find_frame(source: str) -> Frame:
         start = legend.end()
         excluded.append(Excluded("legend", legend.start(), start))
     return Frame(start, max(start, end), title, author, tuple(excluded))
+
+
+def _are_titles(lines: list[re.Match[str]]) -> bool:
+    return len(lines) <= 8 and all(len(line[0]) < 60 and not line[0].endswith("。") for line in lines)
 
 
 def _names(lines: list[re.Match[str]]) -> tuple[str, str]:
@@ -87,8 +94,9 @@ def _names(lines: list[re.Match[str]]) -> tuple[str, str]:
 
 
 def _legend(source: str) -> re.Match[str] | None:
+    """The legend, if one stands near the beginning."""
     match = LEGEND.search(source, 0, 12_000)
-    return match if match and LEGEND_SIGNS.search(match[0]) else None
+    return match if match and match.start() < LONGEST_HEAD and LEGEND_SIGNS.search(match[0]) else None
 
 
 def _colophon(source: str) -> int:
@@ -104,6 +112,8 @@ def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Exclud
     for line in LINE.finditer(source, frame.start, frame.end):
         pieces, notes = notation.line(line.start(), line.end())
         excluded.extend(Excluded("note", note.start, note.end) for note in notes)
+        if not pieces and not notes:
+            continue
         if not notes and not level:
             if last:
                 yield last
