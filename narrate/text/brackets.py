@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 _PAIRS = '「」 『』 （） 【】 〔〕 ［］ ｛｝ 〈〉 《》 〖〗 ｢｣ 〝〟 〝〞 “” ‘’ „“ „” ‚‘ ‚’ «» »« "" ＂＂ () []'.split()
 
@@ -12,7 +11,7 @@ CLOSING = frozenset(pair[1] for pair in _PAIRS)
 QUOTES = frozenset('「『〝“‘„‚«»"＂｢')
 
 _CLOSED_BY = {mark: {pair[1] for pair in _PAIRS if pair[0] == mark} for mark in OPENING}
-MARKS = re.compile("[" + re.escape("".join(sorted(OPENING | CLOSING))) + "]")
+MARKS = re.compile(rf"[{re.escape(''.join(sorted((OPENING | CLOSING) - {'’'})))}]|(?<!\w)’|’(?!\w)")  # or an apostrophe
 
 
 def enclosed(text: str) -> list[tuple[int, int]]:
@@ -28,16 +27,15 @@ def is_quoting(text: str) -> bool:
 def _matched(text: str) -> tuple[list[tuple[int, int]], list[str]]:
     """What is enclosed, and the marks that are still open."""
     stack: list[tuple[str, int]] = []
-    awaited: Counter[str] = Counter()  # what would close something in the stack: spares a search through it
+    awaited = dict.fromkeys(CLOSING, 0)  # what would close something in the stack: spares a search through it
     spans: list[tuple[int, int]] = []
     for match in MARKS.finditer(text):
         mark, at = match[0], match.start()
-        if mark == "’" and text[at - 1 : at].isalnum() and text[at + 1 : at + 2].isalnum():
-            continue  # an apostrophe
-        if awaited[mark]:
+        if awaited.get(mark):
             while True:
                 opening, start = stack.pop()
-                awaited.subtract(_CLOSED_BY[opening])
+                for closing in _CLOSED_BY[opening]:
+                    awaited[closing] -= 1
                 if mark in _CLOSED_BY[opening]:
                     break
             while spans and spans[-1][0] > start:
@@ -45,5 +43,6 @@ def _matched(text: str) -> tuple[list[tuple[int, int]], list[str]]:
             spans.append((start, at + 1))
         elif mark in OPENING:
             stack.append((mark, at))
-            awaited.update(_CLOSED_BY[mark])
+            for closing in _CLOSED_BY[mark]:
+                awaited[closing] += 1
     return spans, [mark for mark, _ in stack]

@@ -130,20 +130,22 @@ def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Stri
     alone, waiting = manner.opening, manner.opening == OPENING
     for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
         room = lengths.room(block.text)
-        strip = Strip(block.pieces, lengths.least if manner.mixed else room.limit)
+        limit = lengths.least if manner.mixed else room.limit
+        strip = Strip(block.pieces, limit)
         parts: list[Part] = []
         if block.kind == "heading":
             alone = manner.opening
             parts += _divide(strip, 0, [Break(len(strip), Rank.SENTENCE)], room, manner.language)
         else:
             for begin, breaks, language in _stretches(block, strip, manner, alone):
-                room = lengths.room(strip.line[begin : breaks[-1].at])
+                if manner.mixed:
+                    room = lengths.room(strip.line[begin : breaks[-1].at])
                 # The listener waits for the first sentence of all: it is the one that is not spared a cut.
                 parts += _divide(strip, begin, breaks, Room(room.target, room.target) if waiting else room, language)
                 waiting = False
                 alone -= 1
         waiting = False
-        yield block, strip, _gathered(strip, parts, lengths.room(block.text).limit)
+        yield block, strip, _gathered(strip, parts, limit)
 
 
 def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Iterator[tuple[int, list[Break], str]]:

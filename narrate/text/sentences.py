@@ -167,11 +167,11 @@ def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int
 
 def _segmented(text: str, language: str) -> list[int]:
     """Ends by sentencex. With U+3000 it can panic (which is no Exception), at line ends it guesses: it gets neither."""
-    from sentencex import segment
+    import sentencex
 
     blank = _ODD_SPACE.sub(" ", text)
     try:
-        parts: list[str] = segment(language, blank)
+        parts: list[str] = sentencex.segment(language, blank)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:

@@ -11,6 +11,7 @@ from narrate.text.document import Piece
 from narrate.text.phrases import places
 
 NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
+_GLANCE = 24  # characters that nearly always tell whether there is something to say
 _ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
 _LETTER = re.compile(r"[^\W_]")
 _BROKEN = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]|  ")
@@ -29,7 +30,9 @@ class Strip:
         self._face = "".join(faces)
         self._starts = [0, *accumulate(map(len, faces))]
         self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
-        self._sounds = [0, *accumulate(len(piece.sound) for piece in self._pieces)]
+        self._whole = [piece.whole for piece in self._pieces]
+        self._said = [piece.sound for piece in self._pieces]
+        self._sounds = [0, *accumulate(map(len, self._said))]
         self._even = self._starts == self._sounds  # sound and text have the same length everywhere
         self._plain = all(piece.spoken is None and piece.text for piece in self._pieces)
         if all(piece.spoken is None or _LETTER.search(piece.spoken) for piece in self._pieces):
@@ -70,7 +73,7 @@ class Strip:
     def before(self, at: int) -> int:
         """The last place up to `at` that is not within a whole piece."""
         index = self._index(at)
-        return self._starts[index] if index < len(self._pieces) and self._pieces[index].whole else at
+        return self._starts[index] if index < len(self._pieces) and self._whole[index] else at
 
     def after(self, at: int) -> int:
         """The first place from `at` on that is not within a whole piece."""
@@ -89,19 +92,20 @@ class Strip:
     def _sound(self, begin: int, end: int) -> str:
         if self._plain:
             return self._face[begin:end]
-        said = []
-        for index in range(self._index(begin), self._index(end - 1) + 1):
-            piece, start = self._pieces[index], self._starts[index]
-            whole = piece.whole or (begin <= start and self._starts[index + 1] <= end)
-            said.append(piece.sound if whole else piece.text[max(0, begin - start) : end - start])
+        first, last = self._index(begin), self._index(end - 1)
+        said = self._said[first : last + 1]
+        if not self._whole[last]:
+            said[-1] = said[-1][: end - self._starts[last]]
+        if not self._whole[first]:
+            said[0] = said[0][begin - self._starts[first] :]
         return "".join(said)
 
     def source(self, begin: int, end: int) -> tuple[int, int]:
         """Where the source of it begins and ends."""
         first, last = self._index(begin), self._index(end - 1)
         head, tail = self._pieces[first], self._pieces[last]
-        start = head.start if head.whole else head.start + begin - self._starts[first]
-        return start, tail.end if tail.whole else tail.start + end - self._starts[last]
+        start = head.start if self._whole[first] else head.start + begin - self._starts[first]
+        return start, tail.end if self._whole[last] else tail.start + end - self._starts[last]
 
     def trimmed(self, begin: int, end: int) -> tuple[int, int]:
         """The same without white space at both ends."""
@@ -121,7 +125,9 @@ class Strip:
 
     def is_crumb(self, begin: int, end: int) -> bool:
         """True if there is too little for a voice to say."""
-        return begin >= end or not _ENOUGH.search(self._sound(begin, min(end, begin + 200)))
+        if begin < end <= begin + _GLANCE:
+            return not says_enough(self._sound(begin, end))
+        return not (says_enough(self._sound(begin, begin + _GLANCE)) or says_enough(self._sound(begin, end)))
 
     def _index(self, at: int) -> int:
         return bisect_right(self._starts, at) - 1
@@ -130,7 +136,7 @@ class Strip:
         index = self._index(at)
         if index == len(self._pieces) or at == self._starts[index]:
             return self._sounds[index]
-        return self._sounds[index + 1] if self._pieces[index].whole else self._sounds[index] + at - self._starts[index]
+        return self._sounds[index + 1] if self._whole[index] else self._sounds[index] + at - self._starts[index]
 
 
 def says_enough(sound: str) -> bool:
