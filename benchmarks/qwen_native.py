@@ -252,6 +252,8 @@ def report(given: argparse.Namespace, model: str, name: str, device: str, dtype:
         what, lines = "batches", batch_table(runtime, given, Clock(device))
     machine = ran_on(device, dtype)
     text = [f"{name}, stock runtime, on " + ", ".join(f"{key} {value}" for key, value in machine.items()), ""]
+    if not device.startswith("cuda"):
+        text += ["No GPU was at hand: the tables of the full-size models need one (`--size 0.6b`, `--size 1.7b`).", ""]
     print("\n".join(text))
     rows = []
     for line, row in lines:
