@@ -98,6 +98,15 @@ def test_what_editors_put_in_is_left_out() -> None:
     assert any("A note with" in text for text in texts(gutenberg.read(NEW_HEAD + body + NEW_FOOT, footnotes="end")))
 
 
+@pytest.mark.parametrize("label", ["Transcriber's Note:", "TRANSCRIBER’S NOTES", "Anmerkungen zur Transkription"])
+def test_transcribers_notes_of_several_paragraphs_are_left_out(label: str) -> None:
+    note = f"\n\n\n{label}\n\nThese errors were corrected:\n\nPage 12: teh to the\n\nFootnotes\n\n[1] None.\n"
+    chapters = "".join(f"\n\n\n\nCHAPTER {n}\n\n{PROSE * 3}" for n in ("I", "II"))
+    document = gutenberg.read(NEW_HEAD + note + chapters + note + NEW_FOOT)
+    assert texts(document)[0] == "CHAPTER I"
+    assert texts(document)[-1].endswith("in the village knew.")
+
+
 HEADED = {
     "I. A SCANDAL\n\n\nI.\n\n{}\n\nII.\n\n{}\n\n\nII. THE LEAGUE\n\n{}\n\n\nIII. A CASE\n\n{}": (
         "I.  A Scandal\nII.  The League\nIII.  A Case",

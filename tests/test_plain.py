@@ -45,6 +45,14 @@ def test_verse_is_kept_by_lines() -> None:
     assert texts(document)[3] == "Improve his shining tail,"
 
 
+def test_a_book_of_verse_alone_is_verse() -> None:
+    poem = "    Grey on the grey of the water,\n      Still as a stone,\n    Watching the shore\n\n"
+    kinds = [p.kind for c in plain.read("THE HERON\n\n" + poem * 8).chapters for p in c.paragraphs]
+    assert kinds == ["prose"] + ["verse"] * 24
+    talk = "“Where are you going?” he asked.\n“To the mill.”\n“At this hour?”\n\n"
+    assert {p.kind for c in plain.read(talk * 8).chapters for p in c.paragraphs} == {"prose"}
+
+
 def test_one_line_is_one_paragraph_where_lines_are_not_broken() -> None:
     lines = ["「どこへ行くのですか。」", "私はそう尋ねた。すると先生は、少し考えてから、こう答えた。", "「さあ。」"] * 4
     assert texts(plain.read("\n".join("　" + line for line in lines))) == lines
@@ -117,6 +125,13 @@ def test_titles_that_only_the_contents_name() -> None:
     names = ["The Golden Bird", "Hans in Luck", "The Travelling Musicians"]
     source = "CONTENTS\n\n" + "\n".join(names) + "\n\n\n\n" + "\n\n\n".join(f"{n.upper()}\n\n{PROSE}" for n in names)
     assert titles(plain.read(source)) == list(enumerate((name.upper() for name in names), 1))
+
+
+def test_numbers_in_a_table_of_contents_name_no_chapter() -> None:
+    document = plain.read(
+        "".join(f"{n}\n\n{PROSE}" for n in ("I", "II", "III")) + "FIN\n\nTABLE\n\nINDICE\n\nI\nII\nIII\n"
+    )
+    assert titles(document) == [(1, "I"), (2, "II"), (3, "III")]
 
 
 def test_title_and_author_of_a_chinese_novel() -> None:

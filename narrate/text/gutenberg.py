@@ -9,6 +9,7 @@ from typing import Literal
 
 from narrate.text import plain
 from narrate.text.document import Document, Excluded
+from narrate.text.headings import heading_level
 
 NAME = re.compile("Project Gutenberg", re.IGNORECASE)
 START = re.compile(
@@ -27,6 +28,14 @@ OLD_TITLE = re.compile(r"Project Gutenberg(?:['’]s)? E(?:text|book)s?(?: of|,)
 LANGUAGES = {"english": "en", "french": "fr", "german": "de", "spanish": "es", "italian": "it", "portuguese": "pt"}
 LANGUAGES |= {"russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko"}
 HEAD, FOOT = 5000, 3000
+# Transcribers tell what they changed after the book, or before it; there a gap ends what they say.
+TRANSCRIBER = re.compile(
+    r"(?<=\n\n)[ \t_*=]*(?:transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
+    r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription)[ \t:._*=]*\n",
+    re.IGNORECASE,
+)
+LONGEST_ERRATA = 40_000
+GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
 
 PRODUCER = re.compile(
     r"(?<=\n\n)[ \t_\[(*]*(?:(?:this |the )?(?:e-?text|e-?book|digital edition|text file|file) (?:was |is )?(?:first )?"
@@ -48,7 +57,7 @@ SIMPLE = {
     "page": re.compile(r"\[(?:Pg|Page|p\.)\s*[\dxvilc]+\]|\{(?:Page |p\. ?)?[\dxvilc]+\}", re.IGNORECASE),
     "reference": re.compile(r"\[(?:(?<=[^\s\[]\[)|(?<=[^\s\[] \[))(?:\d{1,4}|[A-Z]|\*{1,3}|[†‡])\](?!\()"),
     "footnote": re.compile(
-        r"\n\n[ \t]*\[(?:\d{1,4}|[A-Z]|\*)\][ \t]\S[\s\S]*?(?=\n[ \t]*\n|\Z)|^[ \t]*FOOTNOTES?:?[ \t]*$", re.M
+        r"\n\n[ \t]*\[(?:\d{1,4}|[A-Z]|\*)\][ \t]\S[\s\S]*?(?=\n[ \t]*\n|\Z)|^[ \t]*(?i:footnotes?):?[ \t]*$", re.M
     ),
 }
 BOLD = re.compile(r"=(?:(?<![\w=]=)(?=[^\s=])|(?<=[^\s=]=)(?![\w=]))")
@@ -93,11 +102,20 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (
             Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
         )
+    for match in TRANSCRIBER.finditer(source, start, end):
+        if gap := GAP.search(source, match.end(), start + HEAD):
+            yield Excluded("producer", match.start(), gap.start())
+        elif end - match.start() < LONGEST_ERRATA and not _has_chapters(source[match.end() : end]):
+            yield Excluded("producer", match.start(), end)
     for match in NOTE.finditer(source, start, end):
         if close := _closing(source, match.start(), end):
             yield Excluded(KINDS.get(match[1].lower(), "note"), match.start(), close)
     for kind, pattern in SIMPLE.items():
         yield from (Excluded(kind, match.start(), match.end()) for match in pattern.finditer(source, start, end))
+
+
+def _has_chapters(text: str) -> bool:
+    return any(0 < heading_level(line.strip()) < 3 for line in text.split("\n"))
 
 
 def _closing(source: str, start: int, end: int) -> int:

@@ -126,7 +126,7 @@ def _contents(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
         end = _contents_end(lines, i)
         found.update(range(i, end))
         listed.update(_name(lines[j].text) for j in range(i + 1, end))
-    return found, {name for name in listed if len(name) > 2}
+    return found, {name for name in listed if len(name) > 2 and not BARE.fullmatch(name.upper())}
 
 
 def _contents_end(lines: Sequence[Line], i: int) -> int:

@@ -18,11 +18,12 @@ ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
 TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
 AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
 UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
-ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】―—~～♪*]$")
-SENTENCE = re.compile("[.!?。！？][”’」』）)\"']*$")
+ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】―—~～♪*]$")
+SENTENCE = re.compile("[.!?。！？][”’“«»」』）)\"']*$")
 INNER_MARK = re.compile("[，。；、：！？]")
 HYPHEN = re.compile(r"([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+LONGEST_VERSE = 64
 # Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
 SHORT_LINE = 0.75
 
@@ -103,16 +104,19 @@ def width(text: str) -> int:
 def wrap_width(rows: Sequence[Line]) -> int:
     """The column at which the lines of a text were broken, 0 if every line is a paragraph.
 
-    In broken prose most lines do not end a sentence, and the next word would not have fitted on them.
+    In broken prose most lines do not end a sentence, and the next word would not have fitted on them. In verse nearly
+    every line begins with a capital.
     """
     pairs = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
     if not pairs:
         return 0
     widths = sorted(a.indent + width(a.text) for a, _ in pairs)
     column = widths[int(0.95 * (len(widths) - 1))]
-    open_ended = sum(not ENDED.search(a.text) for a, _ in pairs)
+    following = [b.text for a, b in pairs if not ENDED.search(a.text)]
+    if sum(text[0].isupper() for text in following) > 0.8 * len(following):
+        return 0
     forced = sum(_forced(a, b, column) for a, b in pairs)
-    wrapped = 30 <= column <= 160 and open_ended > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
+    wrapped = 30 <= column <= 160 and len(following) > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
     return column if wrapped else 0
 
 
@@ -142,7 +146,7 @@ def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block
 def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
     """Whether a line belongs to the block before it."""
     before = block[-1]
-    if not line.gap and column:
+    if not line.gap and (column or _may_be_verse(before, line)):
         return True
     if ENDED.search(before.text):
         return False
@@ -157,9 +161,20 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
     return near and all(INNER_MARK.search(row.text) for row in (before, line))
 
 
+def _may_be_verse(line: Line, following: Line) -> bool:
+    """Two short lines, one right below the other, in a script that has spaces."""
+    rows = (line.text, following.text)
+    return not following.gap and max(map(width, rows)) <= LONGEST_VERSE and not any(map(UNSPACED.search, rows))
+
+
 def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
     """A block of lines as one paragraph, several by their indents, or verse."""
     if not block:
+        return
+    if not column and any(_may_be_verse(a, b) for a, b in zip(block, block[1:], strict=False)):
+        loose = sum(not ENDED.search(line.text) for line in block[:-1])
+        for line in block:
+            yield _paragraph(masked, [line], "verse" if 3 * loose >= len(block) - 1 else "prose")
         return
     if not column or len(block) == 1:
         yield _paragraph(masked, block, "prose")
