@@ -209,6 +209,53 @@ def forced_predictor(predictor: Any, frame_cache: Any, layers_of: Any, hidden: A
     return torch.stack([head(layers.last_norm(state)) for head, state in heads], dim=1)
 
 
+def test_in_bfloat16_it_is_no_further_from_the_truth_than_the_package(
+    checkpoint: Callable[[Kind], Path], package: Any
+) -> None:
+    """Rounded where the package rounds: elsewhere, joined operations have cost audible quality."""
+    import torch
+    from transformers import DynamicCache
+
+    from narrate.engines.qwen.cache import SlotCache
+    from narrate.engines.qwen.loading import load
+    from narrate.engines.qwen.transformer import Layers
+
+    rounded = load(checkpoint("custom_voice"), "cpu", "bfloat16").model.talker
+    exact = package.model.talker
+    torch.manual_seed(0)
+    prompt, frames = 40, 40
+    ours, theirs = [], []
+    with torch.inference_mode():
+        heard = torch.randn(prompt + frames, 64) * 1.5
+        truth = exact.codec_head(exact.model(inputs_embeds=heard[None]).last_hidden_state[0])[prompt:]
+        heard = heard.bfloat16()
+        layers, memory = Layers(rounded.model), DynamicCache()
+        cache, turns = SlotCache(layers, 1, 128, rounded.codec_head.weight), layers.turns(128)
+        layers(heard[:prompt], turns[:prompt], cache.prompts(torch.tensor([0]), prompt))
+        rounded.model(inputs_embeds=heard[None, :prompt], past_key_values=memory, use_cache=True)
+        for place in range(prompt, prompt + frames):
+            step, position = heard[place : place + 1], torch.tensor([place])
+            ours.append(layers.last_norm(layers(step, turns[position], cache.step(position, 128))))
+            whole = rounded.model(inputs_embeds=step[None], past_key_values=memory, use_cache=True)
+            theirs.append(whole.last_hidden_state[0])
+        errors = [(rounded.codec_head(torch.cat(states)).float() - truth).square().mean() for states in (ours, theirs)]
+    assert errors[0] < 1.2 * errors[1]
+
+
+def test_nothing_is_asked_of_the_device_within_a_frame(prompts: Any) -> None:
+    """Tensors without content go through it: to look at one, as no CUDA graph can, would raise."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from narrate.engines.qwen.runner import Runner
+
+    runner = Runner(prompts.package, options(prompts.package, Sampling(top_p=0.9)), 3)
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        runner._read(runner._page(2, 128))
+        runner._frame(3, 128)
+        runner._vocode(3)
+
+
 @pytest.mark.parametrize("kind", ["custom_voice", "base", "voice_design"])
 def test_takes_are_those_of_the_stock_runtime(checkpoint: Callable[[Kind], Path], tmp_path: Path, kind: Kind) -> None:
     """Named, cloned and described voices, from text to sound."""

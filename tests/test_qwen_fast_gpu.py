@@ -1,0 +1,67 @@
+"""The fast runtime on a CUDA device, where frames are recorded as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from narrate.clip import join
+from narrate.engines.qwen import Qwen
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+from tests.qwen_checkpoint import Kind
+from tests.speech import a_chunk
+
+pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.gpu
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cuda() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+
+
+def script(count: int) -> list[Chunk]:
+    return [a_chunk(index, "The rain fell in torrents, all day long. " * (1 + index % 4)) for index in range(count)]
+
+
+def takes(engine: Qwen, count: int) -> dict[int, Any]:
+    sounds: dict[int, list[Any]] = {}
+    for clip in engine.synthesize(script(count), Voice()):
+        assert clip.failure is None
+        sounds.setdefault(clip.index, []).append(clip.samples)
+    return {index: join(parts) for index, parts in sounds.items()}
+
+
+def test_graphs_make_the_same_takes_as_no_graphs(checkpoint: Callable[[Kind], Path]) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", dtype="float32", slots=8)
+    engine.prepare(Voice())
+    recorded = takes(engine, 30)
+    runtime: Any = engine._runtime
+    runtime._runner._graphs.enabled = False
+    written = takes(engine, 30)
+    assert recorded.keys() == written.keys()
+    for index, samples in recorded.items():
+        np.testing.assert_allclose(samples, written[index], atol=1e-3)
+
+
+def test_slots_that_grow_are_recorded_anew(checkpoint: Callable[[Kind], Path]) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", dtype="float32", slots=4)
+    before = takes(engine, 6)
+    long = [a_chunk(0, "The rain fell in torrents, all day long. " * 20), *script(6)[1:]]
+    assert len(list(engine.synthesize(long, Voice()))) >= 6
+    after = takes(engine, 6)
+    for index, samples in before.items():
+        np.testing.assert_allclose(samples, after[index], atol=1e-3)
+
+
+def test_in_bfloat16_with_all_the_slots_there_is_room_for(checkpoint: Callable[[Kind], Path]) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda")
+    assert len(takes(engine, 80)) == 80
+    assert engine.batch_size > 1
