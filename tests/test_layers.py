@@ -33,7 +33,7 @@ LEVELS = [
     {"player"},
     {"listening"},
     {"reading"},
-    {"bench", "doctor", "listing", "server"},
+    {"arguments", "bench", "doctor", "listing", "server"},
     {"cli"},
 ]
 # Packages whose members build on one another; elsewhere siblings stay apart.

@@ -93,21 +93,21 @@ def of_run(run: Run) -> dict[str, float]:
 
 
 def _stages(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
-    """Count, percentiles and the greatest of the seconds of every stage, and its share of the wall."""
-    wall = sum(run.wall for run in runs) or 1.0
+    """Count, percentiles and the greatest of the seconds of every stage, and its share of the whole."""
+    elapsed = sum(run.elapsed for run in runs) or 1.0
     found: dict[str, list[float]] = {}
     for run in runs:
         for name, seconds in run.stages.items():
             found.setdefault(name, []).extend(seconds)
     known = [name for name in STAGES if name in found] + sorted(found.keys() - set(STAGES))
-    return {name: _spread(found[name], wall) for name in known}
+    return {name: _spread(found[name], elapsed) for name in known}
 
 
-def _spread(seconds: Sequence[float], wall: float) -> dict[str, float]:
+def _spread(seconds: Sequence[float], elapsed: float) -> dict[str, float]:
     import numpy as np
 
     p50, p90, p95, p99, most = np.percentile(seconds, [50, 90, 95, 99, 100])
-    parts = {"p50": p50, "p90": p90, "p95": p95, "p99": p99, "max": most, "share": sum(seconds) / wall}
+    parts = {"p50": p50, "p90": p90, "p95": p95, "p99": p99, "max": most, "share": sum(seconds) / elapsed}
     return {"count": len(seconds), **{name: round(float(value), 9) for name, value in parts.items()}}
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,7 +33,7 @@ from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 PHRASES = 8 << 20  # bytes of takes at hand for sentences that come again, as while writing a file
-WARMING = 600.0  # seconds of sound before growth of memory is taken for a leak
+WARMING = 3600.0  # seconds of sound before growth of memory is taken for a leak
 SETTLING = 0.2  # of a run: caches fill, memory grows, and that is as it should be
 
 
@@ -100,9 +101,11 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What came of one pass. Seconds are of wall time unless they are of `speech` (what was made, without pauses) or
-    `sound` (what is heard, with them). `complete` is False if it was broken off."""
+    `sound` (what is heard, with them). `elapsed` is the time until the last clip was ready, `wall` that less the
+    waiting for room. `complete` is False if it was broken off."""
 
     complete: bool
+    elapsed: float
     wall: float
     speech: float
     sound: float
@@ -226,7 +229,7 @@ def run(
     sink = Paced(recorder.now, time.sleep) if play else Basket()
     player = Player(script, narrator, [sink], listening=play)
     if not play:
-        player.buffer = buffer or (lambda: min(listener.buffered(), player.ahead_seconds))
+        player.buffer = buffer or listener.buffered
     complete = True
     with machine.Gpu() as gpu:
         listener.started = recorder.now()
@@ -234,13 +237,14 @@ def run(
             if subject.simulated is None:
                 player.play()
             else:
-                _play_here(player)
+                _play_here(player, subject.simulated)
         except KeyboardInterrupt:
             complete = False
-    waited = sum(recorder.stages.get("room wait", ()))
+    waited = sum(recorder.stages.get("room wait", [])[:-1])  # the last wait is after the last clip
     batches = [Batch(tuple(watch.seconds.get(at, 0.0) for at in indexes), took) for indexes, took in planner.seen]
     return Run(
         complete=complete,
+        elapsed=max(0.0, watch.last - listener.started),
         wall=max(0.0, watch.last - listener.started - waited),
         speech=narrator.tally.made_seconds,
         sound=watch.sound,
@@ -260,12 +264,14 @@ def run(
     )
 
 
-def _play_here(player: Player) -> None:
-    """Without a thread: only one may turn the hands of a simulated clock."""
-    player.narrator.planner.buffered = player.buffer or player.narrator.planner.buffered
+def _play_here(player: Player, simulated: Simulated) -> None:
+    """As `player.play()`, without its thread: only one may turn the hands of a simulated clock."""
+    buffered = player.buffer or (lambda: 0.0)
+    player.narrator.planner.buffered = buffered
     for clip in player.narrator.clips(player.script.since(0)):
         for sink in player.sinks:
             sink.write(clip)
+        simulated.sleep(max(0.0, buffered() - player.ahead_seconds) if buffered() < inf else 0.0)
 
 
 def warm_up(subject: Subject) -> float:

@@ -80,10 +80,12 @@ def _stages(text: Mapping[str, Any], console: Console) -> None:
     most = max((stage["share"] for stage in stages.values()), default=1.0) or 1.0
     rows = []
     for name, stage in stages.items():
+        if text["simulated"] and not stage["share"]:
+            continue
         times = [_seconds(stage[part]) for part in ("p50", "p90", "p95", "p99", "max")]
         bar = "█" * round(BAR * stage["share"] / most)
         rows.append([name, f"{stage['count']:.0f}", *times, f"{stage['share']:.1%}", bar])
-    title = f"Where the time goes: {text['name']}"
+    title = f"Where the time goes: {text['name']}" + " (simulated: only in the engine)" * text["simulated"]
     _table(console, title, ["stage", "n", "P50", "P90", "P95", "P99", "max", "of wall", ""], rows)
 
 
@@ -157,7 +159,7 @@ def _interrupt(part: Mapping[str, Any], console: Console) -> None:
         if times["seconds"]:
             names = ("mean", "median", "deviation", "least", "most")
             rows.append([f"{kind} places", str(len(times["seconds"])), *(_seconds(times[name]) for name in names)])
-    title = f"From a jump to the first sample of the new place at the sink: {part['name']}, {part['engine']}"
+    title = f"From a jump to the first new sample at the sink: {part['name']}, {part['engine']}"
     _table(console, title, ["", "n", "mean", "median", "std. dev.", "least", "most"], rows)
 
 
@@ -187,7 +189,7 @@ def _quality(parts: Sequence[Mapping[str, Any]], console: Console) -> None:
             rows.append([f"DNSMOS {name}", f"{mark:.2f} of 5"])
         for name, share in (part["errors"] or {}).items():
             rows.append([name.upper(), f"{share:.1%}"])
-        _table(console, f"Quality: {part['name']}, {part['engine']}", ["", ""], rows)
+        _table(console, f"Quality: {part['name']}, {part['engine']}", ["", " "], rows)
         for what, text in part["odd"][:5]:
             console.print(f"  odd: {what}: “{text[:50]}”", markup=False, highlight=False)
         if len(part["odd"]) > 5:
