@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -16,6 +17,7 @@ from narrate.book import Book, TextOptions, open_book
 from narrate.bookmark import Bookmarks, place_of
 from narrate.display import Display, Progress, clock, open_display
 from narrate.engines import BatchEngine, Engine, choose_engine, find_engine, load_engine
+from narrate.errors import InputError
 from narrate.feed import Takes
 from narrate.job import Memory, Store, home, take_key
 from narrate.keys import Keys
@@ -79,11 +81,28 @@ def read(request: Request, stderr: TextIO = sys.stderr) -> int:
     if request.output is not None:
         check_target(request.output, force=request.force)
     book = open_book(request.source, request.text)
-    with open_display(stderr, quiet=request.quiet) as display:
+    with open_display(stderr, quiet=request.quiet) as display, _overheard(display):
         with ExitStack() as stack:
             reading = _begin(request, book, display, stack)
             reading.attend(stack.enter_context(Keys()) if request.output is None else None)
         return reading.conclude()
+
+
+@contextmanager
+def _overheard(display: Display) -> Iterator[None]:
+    """What modules below have to report, such as a voice that was started again, is said on the display."""
+
+    class Saying(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            display.note(record.getMessage())
+
+    handler = Saying(logging.WARNING)
+    logger = logging.getLogger("narrate")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _begin(request: Request, book: Book, display: Display, stack: ExitStack) -> _Reading:
@@ -137,7 +156,10 @@ def _mixed(engine: Engine | BatchEngine) -> Engine | BatchEngine:
     from narrate.engines.mixed import Mixed
 
     foreign = "en" if "en" not in engine.languages else "ja"
-    second = load_engine(choose_engine(foreign)[0])
+    try:
+        second = load_engine(choose_engine(foreign)[0])
+    except InputError:  # no such engine here: what is quoted in that language, if anything is, fails by name
+        return engine
     return Mixed(engine, second)  # type: ignore[arg-type]
 
 
@@ -169,7 +191,8 @@ class _Reading:
     speaker: Speaker | None = None
     bookmarks: Bookmarks | None = None
     _started: float = field(default_factory=time.monotonic)
-    _done: float = 0.0
+    _done: float = 0.0  # share of the book that was played, jumps apart
+    _took: float = 0.0  # wall seconds until the last chunk began
     _failures: int = 0
     _kept: tuple[Chunk | None, bool] = (None, False)  # the chunk at the ear, and if it paused there
 
@@ -291,14 +314,14 @@ class _Reading:
 
     def _left(self, share: float | None) -> float | None:
         """Wall seconds until the end, if the rest of the book takes as long in proportion as what is done."""
-        if share is None or self._done < 0.002:
+        if share is None or self._done < 0.005:
             return None
-        took = self.player.written_seconds if self.request.listening else time.monotonic() - self._started
-        return took / self._done * (1 - share)
+        return (self.player.written_seconds if self.request.listening else self._took) / self._done * (1 - share)
 
     def _on_chunk(self, chunk: Chunk) -> None:
         first, last = self.book.extent
         self._done += (chunk.end - chunk.start) / max(1, last - first)
+        self._took = time.monotonic() - self._started
 
     def _keep_place(self, *, at_end: bool = False, finished: bool = False) -> None:
         """Note where the ear is, at every sentence; for good (see `Bookmarks.save`) where it may stay for a while."""
