@@ -240,7 +240,7 @@ def main() -> None:
 
 
 def report(given: argparse.Namespace, model: str, name: str, device: str, dtype: str) -> None:
-    engine = Qwen(model=model, device=device, dtype=dtype)
+    engine = Qwen(model=model, device=device, dtype=dtype, runtime="stock")
     if given.cancel:
         what, lines = "cancel", cancelling(engine, given.cancel)
     elif given.memory:
