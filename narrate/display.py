@@ -111,7 +111,7 @@ class _Lines:
             return
         if progress.chunk.title != self._title:
             self._title = progress.chunk.title
-            self.note(f"Chapter {progress.chunk.chapter}: {self._title}" if self._title else "")
+            self.note(f"{progress.chunk.chapter} · {self._title}" if self._title else "")
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + PLAIN_EVERY
             share = "" if progress.share is None else f"{progress.share:.0%} · "
