@@ -1,0 +1,188 @@
+"""What this machine can do, and what would make it do more: versions, GPU, models, and a speed check of every voice."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from narrate.engines import ENGINES, EngineEntry, choose_engine, load_engine
+from narrate.errors import NarrateError
+from narrate.text.document import Chunk
+from narrate.text.language import LANGUAGES
+from narrate.voice import Voice
+
+_SENTENCES = {
+    "ja": "雨が一日じゅう降っていたので、灯台の明かりは昼のうちから点いていた。",
+    "zh": "那天下了一整天的雨，灯塔的光从中午就亮了。",
+}
+_ENGLISH = "It had rained all day, and so the lamp in the lighthouse was lit before noon."
+_PACKAGES = ("torch", "qwen-tts", "transformers", "numpy", "soundfile", "sounddevice", "av")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `remedy` says what to do about it, if there is something."""
+
+    what: str
+    answer: str
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        line = f"{self.what:<16} {self.answer}"
+        return f"{line}\n{'':<16} → {self.remedy}" if self.remedy else line
+
+
+def report(seconds: float = 5.0) -> Iterator[Finding]:
+    """Findings one after the other, the speed of the voices last, for which it takes `seconds` in all."""
+    yield Finding("narrate", f"{_version('narrate-aloud')}, Python {platform.python_version()}, {platform.platform()}")
+    yield Finding("processor", f"{_processor()}, {os.cpu_count()} threads")
+    yield _gpu()
+    yield Finding("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
+    yield _loudspeaker()
+    yield from _qwen()
+    for language in ("en", "ja", "zh"):
+        yield _chosen(language)
+    able = [entry for entry in ENGINES if entry.auto and _quick_to_load(entry)]
+    for entry in able:
+        yield _speed(entry, seconds / len(able))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _gpu() -> Finding:
+    query = "name,driver_version,memory.total,memory.free,compute_cap"
+    if tool := shutil.which("nvidia-smi"):
+        if rows := _ask([tool, f"--query-gpu={query}", "--format=csv,noheader"]):
+            return Finding("GPU", "; ".join(rows.splitlines()))
+        return Finding("GPU", "nvidia-smi finds none", "Look whether the driver is loaded: nvidia-smi says why not.")
+    if tool := shutil.which("rocm-smi"):
+        return Finding("GPU", _ask([tool, "--showproductname", "--csv"]).replace("\n", " ") or "rocm-smi finds none")
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return Finding("GPU", "Apple")
+    return Finding("GPU", "none found", "The neural voice is slow without one; the embedded voices do not need it.")
+
+
+def _ask(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _loudspeaker() -> Finding:
+    try:
+        import sounddevice
+
+        return Finding("loudspeaker", str(sounddevice.query_devices(kind="output")["name"]))
+    except Exception as error:  # PortAudio raises what it likes, and a missing library is an OSError
+        return Finding("loudspeaker", f"none ({error})", "Write a file instead: narrate book.txt -o book.wav")
+
+
+def _qwen() -> Iterator[Finding]:
+    """What the neural voice would run on, and whether a model for it is here. Loads nothing."""
+    entry = next(entry for entry in ENGINES if entry.name == "qwen")
+    if (missing := entry.missing()) is not None:
+        yield Finding("qwen", "absent", missing)
+        return
+    from narrate.engines.qwen import hardware, models
+
+    device = hardware.choose_device(None)
+    runtime = hardware.choose_runtime("auto", device)
+    free = hardware.free_bytes(device)
+    memory = f"{free / 2**30:.1f} GB free" if free is not None else "free memory unknown"
+    yield Finding("qwen", f"on {device} ({memory}), {hardware.choose_dtype(device, None)}")
+    why = {
+        "fast": "narrate's own: refilled slots, sound from the first frames"
+        + ", CUDA graphs" * device.startswith("cuda"),
+        "stock": "the package's, in batches: narrate's own has not been tried on Apple's GPUs (--runtime fast does)",
+    }
+    yield Finding("runtime", f"{runtime}: {why[runtime]}")
+    here = [name for name in models.RELEASED if _is_here(name)]
+    yield (
+        Finding("models", ", ".join(here))
+        if here
+        else Finding(
+            "models", "none on this machine yet", "narrate fetches the one that fits when it is first used (2 to 4 GB)."
+        )
+    )
+
+
+def _is_here(model: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)
+
+
+def _chosen(language: str) -> Finding:
+    try:
+        _, why = choose_engine(language)
+    except NarrateError as error:
+        return Finding(LANGUAGES[language], "nobody can read it", str(error))
+    return Finding(LANGUAGES[language], why)
+
+
+def _quick_to_load(entry: EngineEntry) -> bool:
+    """Installed; and for the neural voice, which loads for half a minute, with a GPU and a model here."""
+    if entry.missing() is not None:
+        return False
+    if not entry.wants_gpu:
+        return True
+    from narrate.engines.qwen import hardware, models
+
+    return hardware.choose_device(None) != "cpu" and any(map(_is_here, models.RELEASED[:2]))
+
+
+def _speed(entry: EngineEntry, seconds: float) -> Finding:
+    """Seconds of sound per second, once the voice is loaded and has said one sentence."""
+    language = entry.languages[0]
+    try:
+        with closing(load_engine(entry.name)) as engine:
+            start = time.perf_counter()
+            _speak(engine, language, lambda: False)
+            first = time.perf_counter() - start
+            start = time.perf_counter()
+            sound = _speak(engine, language, lambda: time.perf_counter() - start < seconds)
+            spent = time.perf_counter() - start
+    except Exception as error:  # a report says what is wrong and goes on
+        return Finding(f"{entry.name} speed", f"fails: {type(error).__name__}: {error}")
+    return Finding(
+        f"{entry.name} speed", f"{sound / spent:.1f} times as fast as speech; first sentence in {first:.1f} s"
+    )
+
+
+def _speak(engine: Any, language: str, more: Callable[[], bool]) -> float:
+    """Seconds of sound made from one sentence and, while there is time for `more`, further ones."""
+    voice = Voice(language=language)
+    sentence = _SENTENCES.get(language, _ENGLISH)
+
+    def chunks() -> Iterator[Chunk]:
+        number = 0
+        while number == 0 or more():
+            text = f"{number}. {sentence}"
+            yield Chunk(number, 0, "", text, text, language, 0.0, 0, 0)
+            number += 1
+
+    if hasattr(engine, "synthesize"):
+        return sum(float(clip.seconds) for clip in engine.synthesize(chunks(), voice))
+    return sum(float(clip.seconds) for chunk in chunks() for clip in engine.synthesize_batch([chunk], voice))
