@@ -166,7 +166,8 @@ def _panel(progress: Progress, width: int) -> RenderableType:
     share = "" if progress.share is None else f"{progress.share:.1%}"
     head.add_row(Text(progress.title, style="bold"), Text(progress.engine, style="dim"))
     head.add_row(Text(chapter), Text(share))
-    bar = ProgressBar(total=1.0, completed=progress.share or 0.0, pulse=False)
+    bar = Table.grid(expand=True)  # a bar by itself does not end its line
+    bar.add_row(ProgressBar(total=1.0, completed=progress.share or 0.0, pulse=False))
     sentence = Text(" ".join(chunk.text.split()) if chunk else "…", style="cyan", overflow="fold")
     lines = sentence.wrap(_console(width), width)[:4]
     foot = Table.grid(expand=True, padding=(0, 1))
