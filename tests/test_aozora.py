@@ -180,3 +180,42 @@ def test_first_two_hundred_rubies_of_wagahai(books: Path) -> None:
     for ruby in rubies:
         piece = pieces[body + ruby.end()]
         assert (piece.text, piece.spoken) == (ruby[1] or ruby[2], ruby[3])
+
+
+POEM = """京都の夜
+作者名
+
+ま、綺麗やおへんかどうえ
+このたそがれの明るさや暗さや
+どうどつしやろ紫の空のいろ
+
+虹の様に五色に霞んでる
+
+
+
+"""
+
+
+def test_a_file_without_any_notation_is_known_by_its_colophon() -> None:
+    source = POEM + FOOT.lstrip()
+    assert aozora.is_aozora(source)
+    document = aozora.read(source)
+    assert (document.title, document.author) == ("京都の夜", "作者名")
+    assert spoken(document).split("\n")[0] == "ま、綺麗やおへんかどうえ"
+    assert spoken(document).split("\n")[-1] == "虹の様に五色に霞んでる"
+    assert [paragraph.kind for paragraph in document.chapters[0].paragraphs] == ["verse", "verse", "verse", "prose"]
+
+
+def test_the_old_narrow_notes() -> None:
+    assert spoken(aozora.read("本文[#「本文」に傍点]と※[#「火＋（麈－鹿）」、第3水準1-87-40]。")) == "本文と炷。"
+
+
+def test_a_heading_note_may_quote_its_ruby() -> None:
+    document = aozora.read("一、巽《たつみ》の方［＃「一、巽《たつみ》の方」は中見出し］\n本文。\n")
+    assert document.chapters[0].title == "一、巽の方"
+
+
+def test_a_file_without_heading_notes_has_the_headings_its_lines_tell() -> None:
+    story = "　彼は静かに《しずか》に歩いた。それから、長い間、川を見ていた。\n" * 20
+    document = aozora.read(f"題\n作者\n\n{LEGEND}\n　　　　一\n\n{story}\n\n　　　　二\n\n{story}\n{FOOT}")
+    assert [chapter.title for chapter in document.chapters] == ["一", "二"]

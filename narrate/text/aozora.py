@@ -11,11 +11,14 @@ from narrate.text.document import Document, Excluded, Paragraph, Piece
 from narrate.text.notation import Notation, Note
 from narrate.text.outline import with_headings
 from narrate.text.ruby import remember
+from narrate.text.verse import with_verse
 
 LEGEND = re.compile(r"^-{20,}\n(?:.*\n){0,120}?-{20,}[ \t]*$", re.M)
 LEGEND_SIGNS = re.compile("【テキスト中に現れる記号について】|《》：|［＃］：|（例）")
 COLOPHON = re.compile(r"^[ 　]*(?:底本の?(?:親本)?[0-9０-９]*[：:]|入力[：:].*\n(?:.*\n){0,3}?[ 　]*校正[：:])", re.M)
+VOLUNTEERS = re.compile("^[ 　]*(?:入力|校正|青空文庫作成ファイル|テキスト入力)[：:]", re.M)
 NOTE = re.compile("［＃[^］\n]*］")
+OLD_NOTE = re.compile(r"\[#([^\[\]\n]*[ぁ-ヺ一-鿿][^\[\]\n]*)\]")
 RUBY = re.compile("[一-鿿々〆ヶ]《[ぁ-ヺー・]+》|[｜|][^｜|《》\n]{1,20}《[^《》\n]{1,30}》")
 LINE = re.compile(r"[^\s](?:.*[^\s])?")
 TRANSLATOR = re.compile("(?:訳|譯|編|校訂|註|注)$")
@@ -25,6 +28,7 @@ HEADING_FROM = re.compile("(?:ここから)?(?:同行|窓)?(大|中|小)?見出�
 HEADING_TO = re.compile("(?:ここで)?(?:同行|窓)?(大|中|小)?見出し終わり")
 # Title, author and translators take no more characters than this.
 LONGEST_HEAD = 1500
+LONGEST_COLOPHON = 20_000
 # A heading that is not closed ends here.
 LONGEST_HEADING = 200
 LEVELS = {"大": 1, "中": 2, "小": 3, None: 2}
@@ -41,12 +45,15 @@ class Frame(NamedTuple):
 
 
 def is_aozora(source: str) -> bool:
-    """True for a text with Aozora's legend, notes or ruby: Japanese novels elsewhere use the ruby as well."""
-    return bool(NOTE.search(source) or RUBY.search(source) or _legend(source))
+    """True for a text with Aozora's legend, notes, colophon or ruby: Japanese novels elsewhere use the ruby as well."""
+    return bool(
+        NOTE.search(source) or OLD_NOTE.search(source) or RUBY.search(source) or _legend(source) or _colophon(source)
+    )
 
 
 def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory: bool = True) -> Document:
     """Read a decoded text in Aozora notation."""
+    source = OLD_NOTE.sub(r"［＃\1］", source)
     frame = find_frame(source)
     excluded = list(frame.excluded)
     strict = not frame.excluded and not NOTE.search(source)
@@ -57,6 +64,7 @@ def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory:
         blocks = [Block(paragraph, block.level) for paragraph, block in zip(paragraphs, blocks, strict=True)]
     if not any(block.level for block in blocks):
         blocks = with_headings(source, blocks)
+    blocks = with_verse(source, blocks)
     chapters = bind(blocks, opening_level(blocks))
     return Document(frame.title, frame.author, "ja", chapters, source, tuple(sorted(excluded, key=lambda e: e.start)))
 
@@ -101,8 +109,9 @@ def _legend(source: str) -> re.Match[str] | None:
 
 def _colophon(source: str) -> int:
     """Where the colophon begins, 0 if there is none. It is short and at the end; 底本 earlier belongs to the book."""
-    starts = [match.start() for match in COLOPHON.finditer(source, len(source) // 3)]
-    return next((start for start in starts if len(source) - start < 20_000), starts[-1] if starts else 0)
+    tail = max(0, len(source) - LONGEST_COLOPHON)
+    match = COLOPHON.search(source, tail)
+    return match.start() if match and VOLUNTEERS.search(source, match.start()) else 0
 
 
 def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Excluded]) -> Iterator[Block]:
@@ -161,7 +170,7 @@ def _rows(pieces: list[Piece], notes: list[Note], level: int, before: str) -> tu
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"※?［＃[^］]*］|[\s※〓]", "", text)
+    return re.sub(r"※?［＃[^］]*］|《[^》]*》|[\s※〓｜]", "", text)
 
 
 def _block(pieces: list[Piece], level: int) -> Block:
