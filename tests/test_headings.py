@@ -53,6 +53,12 @@ Vorwort
 序章
 番外三 旧事
 后记
+上
+その三
+下巻
+番外之冬天
+第五章 完。
+Chapter 3 大水
 プロローグ
 エピローグ：春
 프롤로그
@@ -89,6 +95,9 @@ La parte prima di tutto questo
 序列号是多少
 引人入胜
 三章では足りない
+その一つを取った
+下に人がいる
+第一章 他走了很远很远很远很远的路才到了山下的村庄里。
 제1장은 길었다.
 Prologues are dull
 He said: Chapter 1

@@ -94,6 +94,19 @@ def test_a_row_of_bare_numbers_makes_chapters() -> None:
     assert titles(document) == [(1, "I."), (2, "II."), (3, "III.")]
 
 
+def test_numbers_in_words_make_chapters() -> None:
+    for words in (("ONE", "TWO", "THREE"), ("Eins", "Zwei", "Drei"), ("Twenty", "One", "Two")):
+        document = plain.read("\n\n\n".join(f"{word}\n\n{PROSE}" for word in words))
+        assert [title for _, title in titles(document) if title] == [word for word in words if word != "Twenty"]
+
+
+def test_a_title_of_several_lines_is_one_heading() -> None:
+    source = "CHAPTER I\nIn which the old man comes down the road and\nfinds the house empty\n\n"
+    document = plain.read((source + PROSE) * 3)
+    assert titles(document)[0] == (1, "CHAPTER I – In which the old man comes down the road and finds the house empty")
+    assert [p.kind for p in document.chapters[0].paragraphs][:3] == ["heading", "heading", "prose"]
+
+
 def test_bare_numbers_below_chapters_are_headings_that_open_none() -> None:
     document = plain.read("\n\n".join(f"Chapter {n}\n\n1\n\n{PROSE}\n\n2\n\n{PROSE}" for n in (1, 2)))
     assert [title for _, title in titles(document)] == ["Chapter 1", "Chapter 2"]

@@ -73,9 +73,11 @@ HAN_LABELLED = re.compile(
     rf"|卷[之第]?(?P<scroll>{HAN_NUMBER}))(?P<title>.*)"
 )
 HAN_NAMED = re.compile(
-    "(?:序|跋|引|(?:序章|序言|序幕|前言|自序|代序|楔子|引子|引言|开篇|開篇|尾声|尾聲|终章|終章|最终章|最終章|最終話|后记|後記"
-    "|附录|附錄|番外[篇编編]?|外传|外傳|完本感言|プロローグ|エピローグ|あとがき|まえがき|はじめに|おわりに|幕間|間章|閑話"
-    f"|프롤로그|에필로그|서장|종장|서문|머리말|작가의 말|외전)(?:\\s*{HAN_NUMBER})?(?:[\\s:：、.．・—―-].{{0,40}})?)"
+    f"(?:[序跋引上中下]|[上中下前後后][編篇编巻卷]|番外之.{{1,20}}|(?:その|其の|其){HAN_NUMBER}|(?:序章|序言|序幕|前言|自序|代序"
+    "|楔子|引子|引言|开篇|開篇|尾声|尾聲|终章|終章|最终章|最終章|最終話|后记|後記|附录|附錄|番外[篇编編]?|外传|外傳|完本感言"
+    "|プロローグ|エピローグ|あとがき|まえがき|はじめに|おわりに|幕間|間章|閑話|프롤로그|에필로그|서장|종장"
+    "|서문|머리말|작가의 말|외전)"
+    f"(?:\\s*{HAN_NUMBER})?(?:[\\s:：、.．・—―-].{{0,40}})?)"
 )
 HANGUL = re.compile(
     rf"(?:제\s*(?:\d{{1,4}}|{HAN_NUMBER})\s*(?P<label>[장화부편권막회])|\d{{1,4}}(?P<short>[장화부권]))(?P<title>[\s.:：].*)?"
@@ -140,7 +142,7 @@ def _is_title(rest: str) -> bool:
     if not title:
         return True
     unmarked = rest.strip().startswith(title)
-    if unmarked and not (title[0].isupper() or title[0].isdigit() or title[0] in "\"“‘'«(¿¡"):
+    if unmarked and not (title[0].isupper() or title[0].isdigit() or title[0] in "\"“‘'«(¿¡" or title[0] > "\u2e80"):
         return False
     return not title.endswith((",", ";"))
 
@@ -151,7 +153,7 @@ def _east_asian(text: str) -> int:
         joined = title and not title[0].isspace() and title[0] not in ":：、.．・—―-（(【「《"
         if joined and (len(title) > 24 or re.search("[，。,、；]", title)):
             return 0
-        if title.endswith(("。", "，", "；", "：")) or len(text) > 60:
+        if title.endswith(("，", "；", "：")) or len(text) > 60 or (title.endswith("。") and len(title) > 20):
             return 0
         return HAN_LEVELS[match["label"] or "卷"]
     return _hangul(text) or (2 if HAN_NAMED.fullmatch(text) and not text.endswith("。") else 0)

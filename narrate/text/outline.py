@@ -39,9 +39,22 @@ CONTENTS = re.compile(
     re.IGNORECASE,
 )
 COUNTERS = rf"(?P<roman>{ROMAN})|(?P<digits>\d{{1,3}})|(?P<wide>[０-９]{{1,3}})|(?P<han>[一二三四五六七八九十百]+)"
-BARE = re.compile(rf"[(（]?(?:{COUNTERS})[)）]?[.、．]?")
+COUNT_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty",
+    "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+    "un deux trois quatre cinq six sept huit neuf dix onze douze",
+    "uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
+    "uno due tre quattro cinque sei sette otto nove dieci undici dodici",
+    "um dois três quatro cinco seis sete oito nove dez onze doze",
+    "один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать",
+)
+WORD_VALUES = {word: value for words in COUNT_WORDS for value, word in enumerate(words.split(), 1)}
+WORD_VALUES |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
+WORD = "|".join(sorted(WORD_VALUES, key=len, reverse=True))
+BARE = re.compile(rf"[(（]?(?:{COUNTERS}|(?P<word>(?i:(?:{WORD})(?:[- ](?:{WORD}))?)))[)）]?[.、．]?")
 COUNTED = re.compile(rf"(?:{COUNTERS})(?:[.、．:：]\s*|[ 　]+)(?P<title>\S.{{0,70}})")
-STYLES = ("roman", "digits", "wide", "han")
+STYLES = ("roman", "digits", "wide", "han", "word")
 LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
 SENTENCE_END = re.compile("[.!?。！？…‥”’」』）)\"'》>】:：;；—―-]$")
 HAN_TITLE = re.compile("[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\\s]{1,15}")
@@ -204,7 +217,8 @@ def _counting(
         match = pattern.fullmatch(line.text.strip(DECORATION))
         title = match.groupdict().get("title") or "A" if match else ""
         if match and not title[0].islower() and not title.endswith((",", ";", "。", "，", "、")):
-            style = next(name for name in STYLES if match[name])
+            groups = match.groupdict()
+            style = next(name for name in STYLES if groups.get(name))
             found.setdefault(style, []).append((i, _value(style, match[style])))
     return found
 
@@ -227,6 +241,8 @@ def _distance(lines: Sequence[Line], chain: Sequence[int]) -> int:
 
 
 def _value(style: str, text: str) -> int:
+    if style == "word":
+        return sum(WORD_VALUES[word] for word in re.split("[- ]", text.lower()))
     return roman_value(text) if style == "roman" else han_value(text) if style == "han" else int(text)
 
 
@@ -252,7 +268,11 @@ def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[in
     extended = dict(levels)
     for i, level in levels.items():
         j = i + 1
-        while j < min(len(lines), i + 4) and lines[i].gap and not lines[j].gap and is_title(lines[j].text):
+        opens = i == 0 or lines[i].gap > 0
+        last = _rest_of_title(lines, i) if opens else i
+        while j < min(len(lines), i + 4) and opens and not lines[j].gap:
+            if j > last and not is_title(lines[j].text):
+                break
             extended.setdefault(j, level)
             j += 1
         if j != i + 1 or j == len(lines) or j in levels or j in contents or lines[j].gap > 4 or not _alone(lines, j):
@@ -261,6 +281,13 @@ def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[in
         if (without_title(text) or BARE.fullmatch(text)) and is_title(lines[j].text):
             extended[j] = level
     return extended
+
+
+def _rest_of_title(lines: Sequence[Line], i: int) -> int:
+    """The last line of a heading of several that stands alone and says no sentence; `i` if it is none."""
+    last = next((j for j in range(i, min(len(lines), i + 4) - 1) if lines[j + 1].gap), i)
+    size = sum(len(line.text) for line in lines[i : last + 1])
+    return i if size > 2 * LONGEST or SENTENCE_END.search(lines[last].text) else last
 
 
 def is_title(text: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from narrate.text.chapters import Block, bind, opening_level, place, without_repeats
 from narrate.text.document import Document, Excluded, Paragraph, Piece
 from narrate.text.outline import Line, Outline, outline
+from narrate.text.verse import with_verse
 
 # Source that is left out is overwritten with this sign, which no decoded text holds; all places stay the same.
 HOLE = "\x00"
@@ -24,6 +25,8 @@ INNER_MARK = re.compile("[，。；、：！？]")
 HYPHEN = re.compile(r"([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 LONGEST_VERSE = 64
+# A title so long may have been broken at its end.
+FULL_TITLE = 40
 # Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
 SHORT_LINE = 0.75
 
@@ -49,7 +52,7 @@ def build(
     found = outline(rows, listed)
     for kind, numbers in (("contents", found.contents), ("page", found.pages)):
         excluded += (Excluded(kind, rows[i].start, rows[i].end) for i in sorted(numbers))
-    blocks = list(_blocks(masked, rows, found))
+    blocks = with_verse(source, list(_blocks(masked, rows, found)))
     chapters, repeats = without_repeats(bind(blocks, opening_level(blocks)))
     for chapter in repeats:
         excluded += (Excluded("repeat", *place(paragraph)) for paragraph in chapter.paragraphs)
@@ -129,18 +132,34 @@ def _forced(line: Line, following: Line, column: int) -> bool:
 def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block]:
     column = wrap_width(rows)
     block: list[Line] = []
+    level = 0
     for i, line in enumerate(rows):
-        if i in found.levels or i in found.contents or i in found.pages:
-            yield from _paragraphs(masked, block, column)
+        left_out = i in found.contents or i in found.pages
+        here = found.levels.get(i, 0)
+        following = rows[i + 1] if i + 1 < len(rows) else None
+        if block and (
+            left_out
+            or here != level
+            or not (_same_title(block[-1], line) if here else _continues(block, line, following, column))
+        ):
+            yield from _finished(masked, block, column, level)
             block = []
-            if i in found.levels:
-                yield Block(Paragraph(tuple(pieces(masked, [line])), "heading"), found.levels[i])
-            continue
-        if block and not _continues(block, line, rows[i + 1] if i + 1 < len(rows) else None, column):
-            yield from _paragraphs(masked, block, column)
-            block = []
-        block.append(line)
-    yield from _paragraphs(masked, block, column)
+        level = here
+        if not left_out:
+            block.append(line)
+    yield from _finished(masked, block, column, level)
+
+
+def _finished(masked: str, block: list[Line], column: int, level: int) -> Iterator[Block]:
+    if block and level:
+        yield Block(Paragraph(tuple(pieces(masked, block)), "heading"), level)
+    else:
+        yield from _paragraphs(masked, block, column)
+
+
+def _same_title(line: Line, following: Line) -> bool:
+    """Whether a title goes on in its next line."""
+    return not following.gap and (following.text[0].islower() or line.text.endswith(",") or len(line.text) > FULL_TITLE)
 
 
 def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
