@@ -297,3 +297,36 @@ def test_the_other_real_books(books: Path) -> None:
     assert stories.chapters[4].title == "192 THE REAL PRINCESS"
     guide = read_file(books / "epub" / f"{BOOKS[2]}.epub", ReadOptions(footnotes="end"))
     assert [chapter.title for chapter in guide.chapters][:2] == ["Preface", "1. Introduction"]
+
+
+def test_a_japanese_book_whose_contents_list_cover_and_imprint() -> None:
+    pages = {
+        "p-cover.xhtml": page('<p><img src="c.jpg" alt=""/></p>'),
+        "p-title.xhtml": page("<p>題名</p><p>作者</p>"),
+        "p-toc.xhtml": page("<p>目次</p><p>第一章</p>"),
+        "p-001.xhtml": page("<p>　</p><p class='midashi'>第一章　始</p><p>　本文です。</p><p>「はい」</p>"),
+        "p-002.xhtml": page('<p><img src="i.jpg" alt=""/></p>'),
+        "p-003.xhtml": page("<p class='midashi'>第二章</p><p>　本文です。</p>"),
+        "p-colophon.xhtml": page("<p>発行者　甲</p>"),
+    }
+    labels = ["表紙", "扉", "目次", "第一章　始", "口絵", "第二章", "奥付"]
+    entries = "".join(item(name, label) for name, label in zip(pages, labels, strict=True))
+    document = epub.read(make_epub(pages, {"nav.xhtml": nav(entries)}))
+    assert titles(document) == [(1, "第一章 始"), (2, "第二章")]
+    assert texts(document) == ["第一章　始", "本文です。", "「はい」", "第二章", "本文です。"]
+
+
+def test_pictures_that_point_to_notes() -> None:
+    body = (
+        '<p>他走了<a class="duokan-footnote" href="#n1"><img src="note.png" alt=""/></a>。</p>'
+        '<ol class="duokan-footnote-content"><li class="duokan-footnote-item" id="n1">注释。</li></ol>'
+    )
+    assert texts(read_page(body)) == ["他走了。"]
+
+
+@pytest.mark.parametrize(
+    ("code", "language"), [("en-GB", "en"), ("jpn", "ja"), ("deu", "de"), ("fra", "fr"), ("zh_TW", "zh")]
+)
+def test_codes_of_languages(code: str, language: str) -> None:
+    metadata = f"<dc:title>B</dc:title><dc:language>{code}</dc:language>"
+    assert epub.read(make_epub(CHAPTERS, metadata=metadata)).language == language

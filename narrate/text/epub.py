@@ -12,6 +12,7 @@ from narrate.text.archive import Archive, resolve
 from narrate.text.chapters import Block, chapter_depth, place
 from narrate.text.document import Chapter, Document, Paragraph
 from narrate.text.footnotes import notes_of
+from narrate.text.headings import heading_level
 from narrate.text.markup import TYPES, hidden_by, parse, tag_of, text_of
 from narrate.text.package import Entry, Package, read_package
 from narrate.text.pages import headed, without_licence
@@ -24,6 +25,18 @@ COPYRIGHT = re.compile(
     r"|все права защищены",
     re.IGNORECASE,
 )
+# What tables of contents call the pages that are no part of the text.
+FURNITURE = {
+    "cover": re.compile(
+        "(?:front |book )?cover|title ?page|half ?title|表紙|カバー|[本中]?扉|封面|书封|書封|표지", re.IGNORECASE
+    ),
+    "contents": re.compile(
+        "(?:table of )?contents|目次|目[录錄]|차례|목차|inhalt|sommaire|índice|indice", re.IGNORECASE
+    ),
+    "colophon": re.compile(
+        "copyright(?: page| notice)?|colophon|imprint|奥付|版[权權](?:页|頁|信息)?|impressum", re.IGNORECASE
+    ),
+}
 # A page longer than this is never taken for a cover or an imprint.
 SHORT_PAGE = 6000
 
@@ -76,11 +89,14 @@ def _kind(path: str, tree: Any, package: Package) -> str | None:
     if path == package.navigation:
         return "contents"
     text = text_of(tree)
+    labels = [entry.label for entry in package.entries if entry.path == path]
+    for kind, names in FURNITURE.items():
+        if len(text) < SHORT_PAGE and any(map(names.fullmatch, labels)):
+            return kind
     for word in package.kinds.get(path, set()) & TYPES.keys():
         if len(text) < SHORT_PAGE and word != "titlepage":
             return TYPES[word]
-    listed = any(entry.path == path for entry in package.entries)
-    if not listed and len(text) < SHORT_PAGE and COPYRIGHT.search(text):
+    if not labels and len(text) < SHORT_PAGE and COPYRIGHT.search(text):
         return "colophon"
     links = [text_of(a) for a in tree.iter() if tag_of(a) == "a" and resolve(path, a.get("href") or "")[0] != path]
     return "contents" if len(links) >= 4 and sum(map(len, links)) > 0.6 * len(text) else None
@@ -112,13 +128,18 @@ def _chapters(
 
 def _openings(blocks: list[Block], entries: tuple[Entry, ...], marks: dict[str, int]) -> dict[int, list[str]]:
     """The numbers of the blocks that open chapters, with the titles the table of contents gives them."""
+    entries = tuple(entry for entry in entries if entry.path in marks)
     depth = chapter_depth((entry.label, entry.level) for entry in entries)
     starts = [place(block.paragraph)[0] for block in blocks]
+    pages = sorted((at, name) for name, at in marks.items() if "#" not in name)
+    ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=True)}
     openings: dict[int, list[str]] = {}
     for entry in entries:
         page = marks.get(entry.path)
         at = marks.get(f"{entry.path}#{entry.fragment}", page) if entry.fragment else page
-        if at is not None and entry.level <= depth and (i := bisect_left(starts, at)) < len(starts):
+        i = len(starts) if at is None else bisect_left(starts, at)
+        empty = i == len(starts) or starts[i] >= ends.get(entry.path, 0)
+        if entry.level <= depth and i < len(starts) and (not empty or heading_level(entry.label) == 1):
             openings.setdefault(i, []).append(entry.label)
     return dict(sorted(openings.items()))
 

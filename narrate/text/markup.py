@@ -142,9 +142,9 @@ def is_reference(link: Any) -> bool:
     if types_of(link) & {"noteref", "annoref"}:
         return True
     text = text_of(link)
+    named = bool(NOTE_CLASS.search(f"{link.get('class') or ''} {link.get('id') or ''}"))
     if not NOTE_NUMBER.fullmatch(text):
-        return False
+        return named and not text  # a picture of a number
     parent = link.getparent()
     raised = "sup" in (tag_of(parent) if parent is not None else "", *(tag_of(child) for child in link))
-    named = NOTE_CLASS.search(f"{link.get('class') or ''} {link.get('id') or ''}")
-    return raised or not text.isalnum() or bool(named)
+    return raised or named or not text.isalnum()

@@ -18,6 +18,7 @@ LOCKS = {
     "META-INF/license.lcpl": "Readium LCP",
     "license.lcpl": "Readium LCP",
 }
+LONG_CODES = {"jpn": "ja", "chi": "zh", "zho": "zh", "ger": "de", "deu": "de", "spa": "es", "por": "pt", "kor": "ko"}
 PAGES = re.compile(r"html|xml$")
 
 
@@ -75,7 +76,7 @@ def read_package(archive: Archive) -> Package:
         ", ".join(
             dict.fromkeys(text_of(creator) for creator in found.get("creator", ()) if _is_author(creator, found))
         ),
-        _words(found, "language")[:2].lower(),
+        _language(_words(found, "language")),
         parts,
         entries or _ncx(archive, ncx),
         nav,
@@ -117,6 +118,12 @@ def _tree(archive: Archive, path: str) -> Any:
 
 def _words(found: dict[str, list[Any]], name: str) -> str:
     return next((text for element in found.get(name, ()) if (text := text_of(element))), "")
+
+
+def _language(code: str) -> str:
+    """A code of two letters for "en-GB", "jpn" and the like."""
+    first = re.split("[-_]", code.lower())[0]
+    return LONG_CODES.get(first, first[:2])
 
 
 def _is_author(creator: Any, found: dict[str, list[Any]]) -> bool:

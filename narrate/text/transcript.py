@@ -100,7 +100,7 @@ class Transcript:
     def end_paragraph(self, kind: str = "prose", level: int = 0) -> None:
         """Finish the paragraph. Lines that were broken become paragraphs, those of a heading stay together."""
         self.end_line()
-        lines = [line for line in self._lines if line]
+        lines = [line for line in map(_trimmed, self._lines) if line]
         self._lines = [[]]
         if not lines:
             return
@@ -140,3 +140,18 @@ def _gap(gap: re.Match[str], text: str) -> str:
         return " "
     before, after = text[gap.start() - 1], text[gap.end()]
     return "" if WIDE.match(before) and WIDE.match(after) else " "
+
+
+def _trimmed(line: list[Piece]) -> list[Piece]:
+    """A line without the wide spaces that indent it."""
+    while line and not line[0].whole and not line[0].text.strip():
+        line = line[1:]
+    while line and not line[-1].whole and not line[-1].text.strip():
+        line = line[:-1]
+    if line and not line[0].whole:
+        text = line[0].text.lstrip()
+        line = [Piece(text, line[0].end - len(text), line[0].end), *line[1:]]
+    if line and not line[-1].whole:
+        text = line[-1].text.rstrip()
+        line = [*line[:-1], Piece(text, line[-1].start, line[-1].start + len(text))]
+    return line
