@@ -224,6 +224,7 @@ class _Progress:
 
     def run(self, subject: Subject, what: str) -> Any:
         """For a run that tells its seconds of sound."""
+        self._next = 0.0
         return lambda sound: self._now_and_then(f"{subject.name}: {what}, {clock(sound)} of sound")
 
     def part(self, subject: Subject) -> Any:

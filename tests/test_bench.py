@@ -1,0 +1,411 @@
+"""`narrate bench` tells the truth: known engines give the numbers known beforehand, in simulated time."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from narrate.bench import Wish, bench
+from narrate.bench.compare import verdict
+from narrate.bench.figures import FIGURES, of_run
+from narrate.bench.interrupt import Jumps, jump_about
+from narrate.bench.listener import DEVICE_SECONDS, Listener, Paced
+from narrate.bench.measure import Batch, Noting, Run, open_subject, run
+from narrate.bench.quality import Take, judge
+from narrate.bench.report import PLOT_HEIGHT, plot
+from narrate.bench.strategies import InOrder, best_size, fit
+from narrate.book import TextOptions, open_book
+from narrate.clip import Clip
+from narrate.clock import Simulated
+from narrate.errors import InputError
+from narrate.planner import chunk_seconds
+from narrate.tuning import best_batch_size, keep_batch_size
+from tests.speech import a_chunk, speech_like
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+STORY = str(SAMPLES / "lighthouse.en.txt")
+NUMBER = (int, float)
+
+# The shape of the JSON. A list of one is a list of such; None beside a shape: may be absent; str: number: any names.
+FIGURE_LISTS = {str: [NUMBER]}
+STAGE = dict.fromkeys(("count", "p50", "p90", "p95", "p99", "max", "share"), NUMBER)
+WHERE = {"name": str, "engine": str}
+TIMES = {"seconds": [NUMBER], **dict.fromkeys(("mean", "median", "deviation", "least", "most"), (NUMBER, None))}
+SCHEMA = {
+    "schema": int,
+    "narrate": str,
+    "commit": (str, None),
+    "when": str,
+    "command": [str],
+    "machine": {
+        "system": str, "processor": str, "cores": (int, None), "memory_gb": (NUMBER, None), "gpu": (str, None),
+        "python": str, "packages": {str: str},
+    },
+    "complete": bool,
+    "texts": [
+        {
+            **WHERE, "language": str, "simulated": bool, "complete": bool, "runs": int, "figures": FIGURE_LISTS,
+            "stages": {str: STAGE}, "gaps": [{"chunk": int, "at": NUMBER, "seconds": NUMBER}], "buffered": [[NUMBER]],
+        }
+    ],
+    "batch_sizes": (
+        {**WHERE, "best": (int, None), "kept": (str, None), "rows": [{"size": int, "figures": {str: NUMBER}}]}, None,
+    ),
+    "strategies": ({**WHERE, "rows": [{"strategy": str, "figures": {str: NUMBER}}]}, None),
+    "fit": ({"a": NUMBER, "b": NUMBER, "c": NUMBER, "error": NUMBER, "batches": int, "spec": str}, None),
+    "interrupt": ({**WHERE, "buffered": TIMES, "unbuffered": TIMES}, None),
+    "quality": (
+        [
+            {
+                **WHERE, "takes": int, "seconds": NUMBER, "silence": NUMBER, "clipping": NUMBER, "pace": [NUMBER],
+                "loudness": [NUMBER], "odd": [[str]], "mos": ({str: NUMBER}, None), "errors": ({str: NUMBER}, None),
+                "missing": [str],
+            }
+        ],
+        None,
+    ),
+    "against": (
+        {
+            "file": str, "commit": (str, None), "when": str,
+            "rows": [
+                {
+                    "name": str, "key": str, "label": str, "before": NUMBER, "now": NUMBER, "ratio": (NUMBER, None),
+                    "verdict": str,
+                }
+            ],
+        },
+        None,
+    ),
+}  # fmt: skip
+
+
+def check(value: Any, shape: Any, at: str = "") -> None:
+    if isinstance(shape, tuple) and None in shape:
+        if value is not None:
+            check(value, shape[0], at)
+    elif isinstance(shape, list):
+        assert isinstance(value, list | tuple), at
+        for number, item in enumerate(value):
+            check(item, shape[0], f"{at}[{number}]")
+    elif isinstance(shape, dict) and list(shape) == [str]:
+        assert isinstance(value, dict), at
+        for name, item in value.items():
+            check(item, shape[str], f"{at}.{name}")
+    elif isinstance(shape, dict):
+        assert isinstance(value, dict), at
+        optional = {name for name, part in shape.items() if isinstance(part, tuple) and None in part}
+        assert value.keys() <= shape.keys(), f"{at}: {value.keys() - shape.keys()}"
+        assert shape.keys() - optional <= value.keys(), f"{at}: {shape.keys() - value.keys()}"
+        for name, item in value.items():
+            check(item, shape[name], f"{at}.{name}")
+    else:
+        assert isinstance(value, shape), f"{at}: {value!r}"
+        assert value not in (inf, -inf), at
+
+
+def benched(**wish: Any) -> tuple[str, dict[str, Any]]:
+    """What a benchmark prints for people, and its line of JSON."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    assert bench(Wish(**wish), stdout, stderr) == 0
+    tables, line = stdout.getvalue().rstrip("\n").rsplit("\n", 1)
+    return tables, json.loads(line)
+
+
+def simulated(text: str | Path, spec: str, planner: Noting | None = None, **options: Any) -> Run:
+    return run(open_subject(str(text), spec, TextOptions(**options), simulate=True), planner)
+
+
+# What is known beforehand
+
+
+@pytest.mark.parametrize("sample", ["lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt"])
+def test_an_engine_of_known_speed_has_that_speed(sample: str) -> None:
+    found = simulated(SAMPLES / sample, "tone:rtf=0.4")
+    assert found.rtf == pytest.approx(0.40, rel=0.02)
+    assert not found.gaps
+    assert found.complete
+    assert found.failed == found.retaken == 0
+
+
+@pytest.fixture
+def four_chunks(tmp_path: Path) -> Path:
+    """Paragraphs that last 2.01, 1.92, 0.32 and 0.32 s, and 0.6 s of pause after each but the last."""
+    text = tmp_path / "text.txt"
+    text.write_text("Abcdefghi jklmnopqr stuvwxyz.\n\nAbcd efgh ijkl mnop qrst uvwx.\n\nWord.\n\nWord!\n")
+    return text
+
+
+def test_gaps_are_those_computed_by_hand(four_chunks: Path) -> None:
+    """Every chunk takes 3 s. Heard from 3.00 to 5.61 is the first; the second is ready at 6, 0.39 s late; until 8.52
+    it sounds, 0.48 s before the third at 9; from 9.92 on nothing, until the last at 12."""
+    subject = open_subject(str(four_chunks), "tone:c=3", TextOptions(language="en"), simulate=True)
+    script = subject.script(open_book(str(four_chunks), subject.text), subject.recorder())
+    chunks = [chunk for chunk in script.since(0) if chunk is not None]
+    assert [round(chunk_seconds(chunk), 2) for chunk in chunks] == [2.01, 1.92, 0.32, 0.32]
+    found = run(subject, InOrder(1))
+    assert found.first == pytest.approx(3.0)
+    assert [gap.chunk for gap in found.gaps] == [1, 2, 3]
+    assert [gap.seconds for gap in found.gaps] == pytest.approx([0.39, 0.48, 2.08], abs=0.001)
+    assert [gap.at for gap in found.gaps] == pytest.approx([5.61, 8.52, 9.92], abs=0.001)
+    assert found.wall == pytest.approx(12.0)
+
+
+def test_a_known_delay_is_the_time_to_the_first_sound(four_chunks: Path) -> None:
+    found = simulated(four_chunks, "tone:delay=7.5,a=0.25", language="en")
+    assert found.first == pytest.approx(7.75)
+
+
+@pytest.mark.parametrize(("rate", "rows"), [(0.5, 1), (1.0, 4)])
+def test_stages_add_up_to_the_whole(rate: float, rows: int) -> None:
+    found = simulated(STORY, f"tone:a={rate}", InOrder(rows))
+    assert sum(found.stages["speak"]) == pytest.approx(found.wall)
+    assert len(found.stages["speak"]) * rate == pytest.approx(found.wall)
+    assert len(found.stages["judge"]) == found.made
+    assert found.stages.keys() >= {"load", "normalise", "chunk", "plan", "speak", "judge", "store"}
+
+
+def test_bad_takes_are_counted() -> None:
+    found = simulated(STORY, "tone:rtf=0.1,silent=2+5,fail=7")
+    assert (found.retaken, found.failed) == (2 + 8, 1)  # one that always fails: twice again, then thrice in halves
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0.1, 9)), min_size=1, max_size=20))
+def test_every_second_of_a_listener_is_sound_or_silence(ready: list[tuple[float, float]]) -> None:
+    time = Simulated()
+    listener = Listener(time.now, lambda _: 0.5)
+    for index, (wait, seconds) in enumerate(ready):
+        time.sleep(wait)
+        listener.hear(Clip(index, np.zeros(round(seconds * 1000), np.float32), 1000))
+    assert listener.first == ready[0][0]
+    sound = sum(round(seconds * 1000) / 1000 + 0.5 for _, seconds in ready)
+    silence = sum(gap.seconds for gap in listener.gaps)
+    assert listener.first + sound + silence == pytest.approx(time.now() + listener.buffered())
+
+
+def test_a_paced_sink_takes_sound_as_a_loudspeaker_does() -> None:
+    time = Simulated()
+    sink = Paced(time.now, time.sleep)
+    sink.write(Clip(0, np.zeros(1000, np.float32), 1000))
+    assert time.now() == pytest.approx(1.0 - DEVICE_SECONDS)
+    time.sleep(DEVICE_SECONDS + 0.5)
+    sink.write(Clip(1, np.zeros(1000, np.float32), 1000))
+    assert sink.gaps == pytest.approx([0.5])
+
+
+# Strategies
+
+
+def test_the_planner_is_sooner_and_as_quick_and_leaves_no_gap_that_could_be_spared(books: Path) -> None:
+    """Against full batches in order, on the first chapter of a novel, with an engine that is quick enough."""
+    spec = "tone:a=0.05,b=0.35,c=0.02"
+    novel = books / "wagahai.sjis.txt"
+    planned, fixed = (simulated(novel, spec, planner, chapters="1") for planner in (Noting(10), InOrder(10)))
+    assert planned.first is not None
+    assert fixed.first is not None
+    assert planned.rtf is not None
+    assert fixed.rtf is not None
+    assert 5 * planned.first <= fixed.first
+    assert not planned.gaps
+    assert planned.rtf <= 1.05 * fixed.rtf
+    assert planned.padding is not None
+    assert fixed.padding is not None
+    assert planned.padding < fixed.padding
+
+
+def test_fixed_batches_are_in_order() -> None:
+    chunks = [a_chunk(index) for index in range(7)]
+    assert [len(batch) for batch in InOrder(3).batches(chunks)] == [3, 3, 1]
+    assert [chunk for batch in InOrder(3).batches([*chunks[:2], None, *chunks[2:]]) for chunk in batch] == chunks
+
+
+def test_the_smallest_size_about_as_quick_as_the_quickest_is_best() -> None:
+    runs = [(size, simulated(STORY, "tone:a=1,rtf=0.2", InOrder(size))) for size in (1, 4, 12, 14)]
+    assert best_size(runs) == 12  # two batches, as with 14
+
+
+@given(st.tuples(st.floats(0, 2), st.floats(0.05, 2), st.floats(0, 1)))
+def test_costs_are_found_again(costs: tuple[float, float, float]) -> None:
+    a, b, c = costs
+    rows = [tuple(1.0 + (7 * batch + 3 * row) % 11 for row in range(1 + batch % 6)) for batch in range(30)]
+    found = fit([Batch(each, a + b * max(each) + c * len(each)) for each in rows])
+    assert found is not None
+    assert (found.a, found.b, found.c) == pytest.approx(costs, abs=1e-6)
+    assert found.error < 1e-6
+
+
+def test_too_few_batches_tell_nothing() -> None:
+    assert fit([Batch((1.0,), 2.0)] * 5) is None
+
+
+# What is printed
+
+
+def test_tables_fit_eighty_columns_and_the_last_line_is_json_of_the_schema(tmp_path: Path, home: Path) -> None:
+    kept = tmp_path / "result.json"
+    tables, found = benched(
+        source=STORY, engine="tone:rtf=0.4,rate=8000", repeat=2, simulate=True, strategies=True, batch_sizes=(1, 4),
+        fit=True, quality=True, json=kept,
+    )  # fmt: skip
+    check(found, SCHEMA)
+    assert json.loads(kept.read_text()) == found
+    assert found["complete"]
+    assert max(map(len, tables.splitlines())) <= 80
+    assert found["texts"][0]["figures"]["rtf"] == pytest.approx([0.4, 0.4], rel=0.02)
+    assert [row["strategy"] for row in found["strategies"]["rows"]] == [
+        "one chunk at a time",
+        "batches of 10 in order",
+        "this planner",
+    ]
+    assert found["quality"][0]["takes"] == found["texts"][0]["figures"]["takes"][0]
+    assert not list(home.glob("*"))  # simulated time says nothing about this machine
+
+
+def test_samples_in_three_languages_are_measured_cold_and_warm() -> None:
+    tables, found = benched(engine="tone:rtf=0.001")
+    check(found, SCHEMA)
+    assert [text["language"] for text in found["texts"]] == ["en", "ja", "zh"]
+    assert max(map(len, tables.splitlines())) <= 80
+    for text in found["texts"]:
+        cold, warm = (text["figures"][f"first_sound_{kind}"][0] for kind in ("cold", "warm"))
+        assert 0 < warm < cold
+
+
+def test_against_an_earlier_result(tmp_path: Path) -> None:
+    old = tmp_path / "old.json"
+    benched(source=STORY, engine="tone:rtf=0.4", repeat=2, simulate=True, json=old)
+    tables, found = benched(source=STORY, engine="tone:rtf=0.4", repeat=2, simulate=True, against=old)
+    check(found, SCHEMA)
+    rows = {row["key"]: row for row in found["against"]["rows"]}
+    assert rows["rtf"]["ratio"] == pytest.approx(1.0)
+    assert rows["rtf"]["verdict"] == "same"
+    assert "Against" in tables
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "better", "said"),
+    [
+        ([1.0], [1.0], -1, "same"),
+        ([1.0], [2.0], -1, "?"),
+        ([1.0, 1.1], [1.05, 1.2], -1, "within the spread"),
+        ([1.0, 1.1], [2.0, 2.1], -1, "worse"),
+        ([1.0, 1.1], [2.0, 2.1], +1, "better"),
+        ([1.0, 1.1], [2.0, 2.1], 0, "differs"),
+        ([2.0, 2.1], [1.0, 1.1], -1, "better"),
+        ([1.0, 2.0], [2.1, 2.2], -1, "within the spread"),
+    ],
+)
+def test_a_difference_counts_if_it_is_more_than_the_spread(
+    before: list[float], now: list[float], better: int, said: str
+) -> None:
+    assert verdict(before, now, better) == said
+
+
+def test_the_plot_shows_where_nothing_was_left_to_hear() -> None:
+    lines = plot([(0.0, 10.0), (20.0, 10.0), (30.0, 10.0)])
+    assert len(lines) == PLOT_HEIGHT + 1
+    ground = re.sub(r".*┤", "", lines[-2])
+    dry = range(round(len(ground) * 0.36), round(len(ground) * 0.6))  # from 10 s to 20 s
+    assert all(ground[at] == " " for at in dry)
+    assert ground[0] == ground[-1] == "█"
+
+
+def test_ctrl_c_prints_what_is_known_so_far() -> None:
+    command = [sys.executable, "-m", "narrate", "bench", STORY, "-e", "tone:rtf=0.5"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    while "run 1 of 1" not in child.stderr.readline():
+        assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    stdout, stderr = child.communicate(timeout=60)
+    assert child.returncode == 130, stderr
+    found = json.loads(stdout.rstrip("\n").rsplit("\n", 1)[1])
+    check(found, SCHEMA)
+    assert not found["complete"]
+    assert found["texts"][0]["figures"]["first_sound_warm"][0] > 0
+
+
+# Jumps, quality, batch sizes, errors
+
+
+def test_jumps_are_timed_for_places_that_are_made_and_for_others() -> None:
+    jumps = Jumps()
+    jump_about(open_subject(STORY, "tone:rtf=0.02", TextOptions()), 1, jumps, lambda what, sound: None)
+    assert len(jumps.buffered) == len(jumps.unbuffered) == 1
+    assert jumps.buffered[0] > 0
+    assert jumps.unbuffered[0] > 0
+
+
+def test_quality_names_what_is_odd() -> None:
+    chunks = [a_chunk(index, f"A sentence of an ordinary length, the {index}th of them.") for index in range(12)]
+    takes = [Take(chunk, speech_like(chunk), 24_000) for chunk in chunks]
+    takes[3] = Take(chunks[3], speech_like(chunks[3], factor=3.0), 24_000)
+    takes[5] = Take(chunks[5], speech_like(chunks[5]) * np.float32(0.1), 24_000)
+    takes[7] = Take(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
+    found = judge(takes)
+    assert found is not None
+    assert [("0.3 × as quick" in what, "dB" in what) for what, _ in found.odd][:2] == [(True, False), (False, True)]
+    assert "3th" in found.odd[0][1]
+    assert found.clipping == pytest.approx(2_400 / sum(len(take.samples) for take in takes))
+    assert found.pace[1] == pytest.approx(1.0, rel=0.01)
+
+
+def test_the_best_batch_size_is_kept_where_auto_looks(home: Path) -> None:
+    _, found = benched(source=str(SAMPLES / "well.zh.txt"), engine="tone:a=0.01", batch_sizes=(1, 20))
+    subject = open_subject(STORY, "tone:a=0.01", TextOptions())
+    assert found["batch_sizes"]["best"] == 20
+    assert best_batch_size(subject.engine.fingerprint) == 20
+    assert best_batch_size({"engine": "another"}) is None
+
+
+def test_a_damaged_note_of_batch_sizes_is_no_note(home: Path) -> None:
+    path = keep_batch_size({"engine": "a"}, 7)
+    keep_batch_size({"engine": "b"}, 8)
+    assert (best_batch_size({"engine": "a"}), best_batch_size({"engine": "b"})) == (7, 8)
+    path.write_text('["no", "note"')
+    assert best_batch_size({"engine": "a"}) is None
+    keep_batch_size({"engine": "a"}, 9)
+    assert best_batch_size({"engine": "a"}) == 9
+
+
+def test_every_figure_has_a_name_of_its_own() -> None:
+    found = of_run(simulated(STORY, "tone:rtf=0.1"))
+    assert len({figure.key for figure in FIGURES}) == len(FIGURES)
+    assert found.keys() <= {figure.key for figure in FIGURES}
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"source": "-"}, "name a file"),
+        ({"source": "nowhere.txt"}, "nowhere.txt"),
+        ({"source": STORY, "engine": "espeak", "simulate": True}, "Only the tone engine"),
+        ({"source": STORY, "simulate": True, "engine": "tone", "jumps": 3}, "cannot be heard"),
+        ({"source": STORY, "against": Path(STORY)}, "no result"),
+        ({"source": STORY, "engine": "tone-stream", "simulate": True, "strategies": True}, "refills its slots"),
+    ],
+    ids=lambda case: str(case)[:30],
+)
+def test_what_cannot_be_measured_is_said_in_a_line(wish: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        bench(Wish(**wish), io.StringIO(), io.StringIO())
+
+
+@pytest.mark.parametrize("sizes", ["", "1,", "ten", "0,5"])
+def test_no_list_of_sizes(sizes: str) -> None:
+    command = [sys.executable, "-m", "narrate", "bench", STORY, "--batch-sizes", sizes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no list of sizes" in done.stderr
+    assert not done.stdout
