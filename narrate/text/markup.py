@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.entities
 import re
+from functools import lru_cache
 from typing import Any
 
 from narrate.text.encoding import decode
@@ -100,8 +101,12 @@ def hidden_by(styles: str) -> set[str]:
 
 def tag_of(element: Any) -> str:
     """The name of an element without its namespace."""
-    tag = element.tag
-    return str(re.split("[}:]", tag)[-1].lower()) if isinstance(tag, str) else ""
+    return _local_name(element.tag) if isinstance(element.tag, str) else ""
+
+
+@lru_cache(maxsize=1000)
+def _local_name(tag: str) -> str:
+    return re.split("[}:]", tag)[-1].lower()
 
 
 def types_of(element: Any) -> set[str]:
