@@ -135,9 +135,9 @@ _ODD_SPACE = re.compile(r"[^\S ]")
 
 
 def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
-    spans = enclosed(text)
-    turn = begin = 0
     places = [_SPACE.match(text, at).end() for at in _segmented(text, language)]  # type: ignore[union-attr]
+    spans = enclosed(text) if len(places) > 1 else []
+    turn = begin = 0
     for number, at in enumerate(places):
         if at - begin > _LONG:
             yield from (Break(each, Rank.INNER) for each in _quoted_ends(text, begin, at, language))
