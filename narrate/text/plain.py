@@ -24,7 +24,6 @@ SENTENCE = re.compile("[.!?。！？][”’“«»」』）)\"']*$")
 INNER_MARK = re.compile("[，。；、：！？]")
 HYPHEN = re.compile(r"([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-LONGEST_VERSE = 64
 # A title so long may have been broken at its end.
 FULL_TITLE = 40
 # Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
@@ -165,7 +164,7 @@ def _same_title(line: Line, following: Line) -> bool:
 def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
     """Whether a line belongs to the block before it."""
     before = block[-1]
-    if not line.gap and (column or _may_be_verse(before, line)):
+    if not line.gap and column:
         return True
     if ENDED.search(before.text):
         return False
@@ -180,20 +179,9 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
     return near and all(INNER_MARK.search(row.text) for row in (before, line))
 
 
-def _may_be_verse(line: Line, following: Line) -> bool:
-    """Two short lines, one right below the other, in a script that has spaces."""
-    rows = (line.text, following.text)
-    return not following.gap and max(map(width, rows)) <= LONGEST_VERSE and not any(map(UNSPACED.search, rows))
-
-
 def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
     """A block of lines as one paragraph, several by their indents, or verse."""
     if not block:
-        return
-    if not column and any(_may_be_verse(a, b) for a, b in zip(block, block[1:], strict=False)):
-        loose = sum(not ENDED.search(line.text) for line in block[:-1])
-        for line in block:
-            yield _paragraph(masked, [line], "verse" if 3 * loose >= len(block) - 1 else "prose")
         return
     if not column or len(block) == 1:
         yield _paragraph(masked, block, "prose")

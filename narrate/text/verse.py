@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from narrate.text.chapters import Block, place
 
-ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】]$")
+ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】]$")
 LONGEST_LINE = 60
 
 
 def with_verse(source: str, blocks: list[Block]) -> list[Block]:
-    """Mark the lines of poems: two or more without space between them, most of which end no sentence."""
+    """Mark the lines of poems: two or more without space between them, many of which end no sentence."""
     return [
         Block(replace(block.paragraph, kind="verse")) if poem else block
         for stanza in _stanzas(source, blocks)
@@ -40,5 +40,5 @@ def _is_poem(stanza: list[Block]) -> bool:
     if len(stanza) < 2 or any(block.level or block.paragraph.kind != "prose" for block in stanza):
         return False
     lines = [block.paragraph.text for block in stanza]
-    open_ended = sum(not ENDED.search(line) for line in lines)
-    return all(len(line) <= LONGEST_LINE for line in lines) and open_ended > 0.6 * len(lines)
+    open_ended = sum(not ENDED.search(line) for line in lines[:-1])
+    return all(len(line) <= LONGEST_LINE for line in lines) and 3 * open_ended >= len(lines) - 1
