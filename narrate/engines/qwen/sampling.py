@@ -104,8 +104,9 @@ class Rules:
         until the end is pushed for, frames of silence in a row.
         """
         if self._penalty != 1.0:
-            lowered = torch.where(scores < 0, scores * self._penalty, scores / self._penalty)
-            scores = torch.where(said, lowered, scores)
+            # A score below zero is multiplied, another divided: which of both is the lower one, or the higher.
+            either = (scores * self._penalty, scores / self._penalty)
+            scores = torch.where(said, torch.minimum(*either) if self._penalty > 1 else torch.maximum(*either), scores)
         scores = scores + self._suppressed
         push = (frame - patience).clamp_(min=0) * LATE_PUSH + (quiet - LONGEST_QUIET).clamp_(min=0) * QUIET_PUSH
         scores[:, self.end] = torch.where(frame < _LEAST_FRAMES, _NEVER, scores[:, self.end] + push)
