@@ -1,0 +1,266 @@
+"""Keys: what they are called, a terminal that goes away, and a hand on them while narrate reads."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from narrate.book import TextOptions, open_book
+from narrate.bookmark import Bookmarks
+from narrate.clip import Samples, join, silence
+from narrate.engines.tone import Tone
+from narrate.job import Memory, take_key
+from narrate.narrator import Narrator
+from narrate.reading import engine_lengths
+from narrate.voice import Voice
+from tests.killed import novel
+from tests.recorded import Recorder, alsa_recorder
+from tests.terminal import Terminal, terminal, wait_until
+
+RATE = 24_000
+BLOCK = 1200  # samples that the player writes between two looks at the keys
+KEYS = ["left", "right", "up", "down", "[", "]"]
+OPTIONS = ("-e", "tone", "--max-chars", "60")
+
+# What keys are called
+
+READER = """
+import fcntl, os, signal, termios, time
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from narrate.keys import Keys
+with Keys() as keys:
+    print("ready", flush=True)
+    while keys.present:
+        key = keys.wait(60)
+        if key:
+            print(key, flush=True)
+    begin = time.monotonic()
+    print(keys.wait(0.2), time.monotonic() - begin >= 0.2, flush=True)
+"""
+
+
+@contextmanager
+def reader() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A program that prints the names of keys, and the hand's side of its terminal."""
+    pty = pytest.importorskip("pty")
+    hand, keyboard = pty.openpty()
+    program = [sys.executable, "-c", READER]
+    with subprocess.Popen(program, stdin=keyboard, stdout=subprocess.PIPE, text=True) as running:
+        os.close(keyboard)
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        try:
+            yield hand, running
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        (b" +-=b?q[]", ["space", "+", "-", "=", "b", "?", "q", "[", "]"]),
+        (b"\x1b[A\x1b[B\x1b[C\x1b[D", ["up", "down", "right", "left"]),
+        (b"\x1bOA\x1bOB\x1bOC\x1bOD", ["up", "down", "right", "left"]),
+        (b"\x1b[1;5C\x1b[5~\x1bOP\x1b[15~\x1bqb", ["b"]),  # Ctrl-right, page up, F1, F5, Alt-q
+        ("é".encode(), ["Ã", "©"]),
+    ],
+    ids=["plain", "arrows", "application arrows", "others", "beyond ASCII"],
+)
+def test_names_of_keys(typed: bytes, names: list[str]) -> None:
+    with reader() as (hand, running):
+        assert running.stdout is not None
+        os.write(hand, typed)
+        assert [running.stdout.readline().strip() for _ in names] == names
+        os.close(hand)
+
+
+def test_a_terminal_that_goes_away_is_left_in_peace() -> None:
+    """No error, no endless reading: from now on `wait` only waits."""
+    with reader() as (hand, running):
+        assert running.stdout is not None
+        os.close(hand)
+        assert running.stdout.read() == "None True\n"
+        assert running.wait() == 0
+
+
+# A hand on the keys
+
+
+class Heard(NamedTuple):
+    """A chunk as it sounded: to its end, or broken off."""
+
+    number: int
+    whole: bool
+
+
+class Novel:
+    """What is read, and how it must sound."""
+
+    def __init__(self, folder: Path, sentences: int) -> None:
+        self.path = folder / "novel.txt"
+        self.path.write_text(novel(sentences))
+        book = open_book(str(self.path), TextOptions(max_chars=60))
+        script = book.script(engine_lengths("tone")).since(0)
+        self.chunks = [chunk for chunk in script if chunk is not None]
+        engine, voice = Tone(), Voice(language="en")
+        narrator = Narrator(engine, voice, Memory(0), lambda chunk: take_key(engine.fingerprint, voice, chunk))
+        self.sounds = [
+            join([clip.samples, silence(self.chunks[clip.index].pause, RATE)]) for clip in narrator.clips(self.chunks)
+        ]
+
+    def goal(self, key: str, place: int) -> int:
+        """Where the key leads from there."""
+        if key in ("left", "right"):
+            return min(max(0, place + (1 if key == "right" else -1)), len(self.chunks) - 1)
+        part = attrgetter("paragraph" if key in ("up", "down") else "chapter")
+        starts = [
+            chunk.index for chunk in self.chunks if not chunk.index or part(chunk) != part(self.chunks[chunk.index - 1])
+        ]
+        if key in ("down", "]"):
+            return min((start for start in starts if start > place), default=place)
+        return max((start for start in starts if start < place), default=0)
+
+    def heard(self, recorded: Samples) -> list[Heard]:
+        """Which chunks are recorded, sample by sample."""
+        found, place = [], 0
+        while recorded[place:].any():
+            rest = recorded[place:]
+            lengths = [_common(sound, rest) for sound in self.sounds]
+            index = int(np.argmax(lengths))
+            whole = lengths[index] == len(self.sounds[index])
+            to_end = whole or lengths[index] == len(rest)
+            length = lengths[index] if to_end else lengths[index] // BLOCK * BLOCK
+            assert length, f"sound that is in no chunk, {place / RATE:.2f} s after the beginning"
+            found.append(Heard(index, whole))
+            place += length
+        return found
+
+    def assert_led_by(self, keys: list[str], heard: list[Heard]) -> None:
+        """Every chunk is the one after that before it, or the one to which the next key leads from there."""
+        possible = {0}  # how many of the keys may have been followed
+        for before, after in zip(heard, heard[1:], strict=False):
+            places = (before.number, before.number + 1) if before.whole else (before.number,)
+            then = possible.copy() if before.whole and after.number == before.number + 1 else set()
+            for done in possible:
+                if done < len(keys) and any(
+                    self.goal(keys[done], place) == after.number for place in places if place < len(self.chunks)
+                ):
+                    then.add(done + 1)
+            assert then, f"{before} was followed by {after}, in {heard}, led by {keys} from key {possible}"
+            possible = then
+        assert len(keys) in possible, f"not every key was followed: {possible} of {len(keys)} in {heard}"
+
+
+def _common(sound: Samples, rest: Samples) -> int:
+    """How many samples agree from the start."""
+    length = min(len(sound), len(rest))
+    if not np.array_equal(sound[: min(BLOCK, length)], rest[: min(BLOCK, length)]):
+        return 0
+    different = np.flatnonzero(sound[:length] != rest[:length])
+    return int(different[0]) if len(different) else length
+
+
+@contextmanager
+def reading(novel: Novel, recorder: Recorder, *options: object) -> Iterator[Terminal]:
+    command = [sys.executable, "-m", "narrate", str(novel.path), *OPTIONS, *map(str, options)]
+    with terminal(command, {**os.environ, **recorder.env}) as window:
+        yield window
+
+
+def let_sound(recorder: Recorder, seconds: float) -> None:
+    """Wait until so much more has been recorded."""
+    due = size(recorder) + 4 * round(seconds * RATE)
+    wait_until(lambda: size(recorder) >= due, "sound")
+
+
+def size(recorder: Recorder) -> int:
+    return recorder.raw.stat().st_size if recorder.raw.exists() else 0
+
+
+def test_every_jump_lands_on_the_right_sentence(tmp_path: Path, home: Path) -> None:
+    book, recorder = Novel(tmp_path, sentences=90), alsa_recorder(tmp_path, paced=True)
+    chance = random.Random(8)
+    keys = ["right", "down", "]", "left", "up", "[", *chance.choices(KEYS, k=5)]
+    with reading(book, recorder) as window:
+        let_sound(recorder, 0.5)
+        for key in keys:
+            window.press(key if key in "[]" else key.capitalize())
+            let_sound(recorder, 1.3)  # of which up to 0.9 s were under way to the tape
+        window.press("q")
+        assert window.exit_code() == 0
+    heard = book.heard(recorder.read())
+    book.assert_led_by(keys, heard)
+
+    (place,) = [reading.place for reading in Bookmarks(home / "places").books()]
+    last = heard[-1].number + heard[-1].whole
+    assert place is not None
+    assert place.start in (book.chunks[last].start, book.chunks[heard[-1].number].start)
+    assert not list((home / "places").glob("*.now.json")), "the place is kept for good"
+
+
+def test_pausing_marking_and_the_list_of_keys(tmp_path: Path, home: Path) -> None:
+    book, recorder = Novel(tmp_path, sentences=20), alsa_recorder(tmp_path, paced=True)
+    with reading(book, recorder) as window:
+        let_sound(recorder, 1.0)
+        window.press("Space")
+        wait_until(lambda: "paused" in window.screen(), "the pause")
+        before = -1
+        while before != size(recorder):  # what was under way
+            before = size(recorder)
+            time.sleep(0.3)
+        window.press("?")
+        wait_until(lambda: "a chapter back or forward" in window.screen(), "the list")
+        window.press("b")
+        wait_until(lambda: "Marked" in window.screen(), "the mark")
+        assert size(recorder) == before
+        window.press("Space")
+        let_sound(recorder, 2.0)
+        window.press("q")
+        assert window.exit_code() == 0
+        assert "the place is kept" in " ".join(window.screen().split())
+    heard = book.heard(recorder.read())
+    book.assert_led_by([], heard)
+    (known,) = Bookmarks(home / "places").books()
+    assert [mark.place.start for mark in known.marks][0] in [chunk.start for chunk in book.chunks[:3]]
+
+
+def test_faster_and_slower(tmp_path: Path) -> None:
+    book, recorder = Novel(tmp_path, sentences=2), alsa_recorder(tmp_path, paced=True)
+    due = len(np.trim_zeros(join(book.sounds), "b"))
+    with reading(book, recorder) as window:
+        let_sound(recorder, 0.0)
+        window.press(*"+++++++-")
+        wait_until(lambda: "speed 1.6" in window.screen(), "the speed")
+        assert window.exit_code() == 0
+        assert "gaps" not in window.screen()
+    heard = len(np.trim_zeros(recorder.read(), "b"))
+    assert due / 1.7 < heard < 0.9 * due, "1.7 times as fast at most, and nothing lost"
+
+
+def test_a_closed_window_ends_the_reading_and_keeps_the_place(tmp_path: Path, home: Path) -> None:
+    book, recorder = Novel(tmp_path, sentences=60), alsa_recorder(tmp_path, paced=True)
+    with reading(book, recorder) as window:
+        let_sound(recorder, 0.5)
+        window.press("]")
+        let_sound(recorder, 1.5)
+        window.close()
+        wait_until(lambda: not list((home / "store" / "open").iterdir()), "the program's end")
+    heard = book.heard(np.fromfile(recorder.raw, dtype="<f4"))  # the tape was in the window too, and has no end
+    book.assert_led_by(["]"], heard)
+    (known,) = Bookmarks(home / "places").books()
+    assert known.place is not None
+    assert known.place.start in (book.chunks[heard[-1].number].start, book.chunks[heard[-1].number + 1].start)
+    assert not list((home / "places").glob("*.now.json"))
