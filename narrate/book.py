@@ -37,7 +37,10 @@ class TextOptions:
 
 @dataclass(frozen=True)
 class Book:
-    """`document` is None for a text that is still being written; its chunks come as its sentences do."""
+    """`document` is None for a text that is still being written; its chunks come as its sentences do.
+
+    `rules_used` counts how often each rule of the listener's dictionary was followed.
+    """
 
     name: str
     language: str
@@ -45,6 +48,7 @@ class Book:
     document: Document | None
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
+    rules_used: Counter[normalize.Rule] = field(default_factory=Counter)
 
     @property
     def title(self) -> str:
@@ -103,17 +107,18 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
     if options.language is not None and options.language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise InputError(f"narrate does not know the language '{options.language}'. Known are: {known}.")
+    used: Counter[normalize.Rule] = Counter()
     if where != "-":
         path = Path(where)
         with clock.stage("load"):
             document = readers.read_file(path, _read_options(options))
         with clock.stage("normalise"):
-            document = _sayable(document, options)
-        return Book(path.name, document.language, options, document, path.resolve())
+            document = _sayable(document, options, used)
+        return Book(path.name, document.language, options, document, path.resolve(), rules_used=used)
     content, finished = arrivals.gather(sys.stdin.fileno())
     if finished:
-        document = _sayable(readers.read_bytes(content, "standard input", _read_options(options)), options)
-        return Book("standard input", document.language, options, document)
+        document = _sayable(readers.read_bytes(content, "standard input", _read_options(options)), options, used)
+        return Book("standard input", document.language, options, document, rules_used=used)
     language = options.language or detect_language(content.decode("utf-8", "replace"))
     return Book("standard input", language, options, None, content=content)
 
@@ -140,8 +145,8 @@ def _read_options(options: TextOptions) -> readers.ReadOptions:
     )
 
 
-def _sayable(document: Document, options: TextOptions) -> Document:
+def _sayable(document: Document, options: TextOptions, used: Counter[normalize.Rule] | None = None) -> Document:
     if options.chapters is not None:
         document = chapters.select(document, chapters.parse_chapters(options.chapters))
     rules = normalize.load_dictionary(options.dictionary) if options.dictionary else ()
-    return normalize.normalize(document, normalize.SayOptions(rules, options.spell_out))
+    return normalize.normalize(document, normalize.SayOptions(rules, options.spell_out), used)

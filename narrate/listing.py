@@ -27,6 +27,8 @@ def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, s
     _warn(book)
     name = choose_engine(book.language)[0] if engine == "auto" else engine.partition(":")[0]
     chunks = (chunk for chunk in book.script(engine_lengths(name)).since(0) if chunk is not None)
+    for rule, times in book.rules_used.most_common():
+        print(f"dictionary: {rule.word} → {rule.reading}, {times} times", file=sys.stderr)
     if stats:
         _print_stats(chunks)
         return

@@ -221,3 +221,13 @@ def test_a_book_through_standard_input_is_read_like_a_file(tmp_path: Path) -> No
             [sys.executable, "-m", "narrate", "chunks", "-", "--json"], stdin=story, capture_output=True, check=True
         )
     assert piped.stdout.decode() == narrate("chunks", STORY, "--json").stdout
+
+
+def test_chunks_reports_the_dictionary_rules_it_followed(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.txt"
+    rules.write_text("Abernathy = Aber Nathy\n/\\bcats?\\b/ = kitty\nzebra = horse\n", encoding="utf-8")
+    done = narrate("chunks", STORY, "--dict", rules, "--json")
+    spoken = " ".join(json.loads(line)["spoken"] for line in done.stdout.splitlines())
+    assert spoken.count("Aber Nathy") == STORY.read_text(encoding="utf-8").count("Abernathy")
+    assert "dictionary: Abernathy → Aber Nathy" in done.stderr
+    assert "zebra" not in done.stderr
