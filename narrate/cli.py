@@ -229,12 +229,15 @@ def devices(debug: Debug = False) -> None:
 
 
 @commands.command()
-def books(debug: Debug = False) -> None:
-    """List what was read, how far, and how much of it is stored."""
+def books(
+    folder: StoreFolder = None,
+    debug: Debug = False,
+) -> None:
+    """List what was read, how far, how much of it is stored, and the places that were marked."""
     del debug
     from narrate.listing import list_books
 
-    list_books(_store_folder(None))
+    list_books(_store_folder(folder))
 
 
 @commands.command()
@@ -248,6 +251,8 @@ def store(
     del debug
     from narrate.listing import show_store
 
+    if clear and sys.stdin.isatty() and sys.stderr.isatty():
+        typer.confirm("Remove all takes? They have to be made again.", err=True, abort=True)
     show_store(_store_folder(folder), clear=clear, verify=verify)
 
 

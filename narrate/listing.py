@@ -13,7 +13,7 @@ from narrate.book import Book, TextOptions, open_book
 from narrate.bookmark import Bookmarks
 from narrate.engines import ENGINES, choose_engine, find_engine
 from narrate.errors import STOPPED_READING, ClosedPipe, InputError
-from narrate.job import Store, home
+from narrate.job import LIMIT, Store, home
 from narrate.reading import engine_lengths
 from narrate.text import chunks as chunking
 from narrate.text.document import Chunk
@@ -96,24 +96,25 @@ def list_devices() -> None:
 
 
 def list_books(store: Path) -> None:
-    """Print what was read, the latest first."""
-    rows = []
+    """Print what was read, the latest first: how far, how much of it is stored, and the marked places."""
     with Store(store) as takes:
         stored = takes.books()
-    for reading in Bookmarks(home() / "places").books():
-        kept = stored.get(reading.book.content)
-        rows.append(
-            (
-                f"{reading.place.fraction:4.0%}" if reading.place else "   -",
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when)),
-                f"{kept.bytes / 1e6:.1f} MB" if kept else "-",
-                reading.book.title,
-                reading.book.path or "(standard input)",
-            )
-        )
-    if not rows:
+    readings = Bookmarks(home() / "places").books()
+    if not readings:
         print("Nothing was read yet.", file=sys.stderr)
-    _table(rows)
+        return
+    _print(f"{'READ':>5}  {'LAST':16}  {'STORED':>9}  BOOK")
+    for reading in readings:
+        place, kept = reading.place, stored.get(reading.book.content)
+        read = f"{place.fraction:.0%}" if place else "–"
+        last = time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when))
+        _print(f"{read:>5}  {last:16}  {_megabytes(kept.bytes) if kept else '–':>9}  {reading.book.title}")
+        below = [_from_here(reading.book.path) if reading.book.path else "(standard input)"]
+        if place and place.title:
+            below.insert(0, f"in “{place.title}”")
+        below += [f"marked at {mark.place.fraction:.0%}: “{mark.name}”" for mark in reading.marks]
+        for line in below:
+            _print(f"{'':34}  {line}")
 
 
 def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
@@ -121,19 +122,31 @@ def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
     with Store(folder) as takes:
         if verify:
             health = takes.verify()
-            _print(f"{health.whole.takes} takes are whole, {len(health.damaged)} were damaged and are removed")
+            damaged = len(health.damaged)
+            _print(
+                f"{health.whole.takes} takes are whole" + f", {damaged} were damaged and are removed" * bool(damaged)
+            )
         if clear:
             gone = takes.clear()
-            _print(f"removed {gone.takes} takes, {gone.bytes / 1e6:.1f} MB")
-        size = takes.size()
-        _print(f"{folder}: {size.takes} takes, {size.bytes / 1e6:.1f} MB")
-        titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
-        _table(
-            [
-                (f"{kept.takes}", f"{kept.bytes / 1e6:.1f} MB", titles.get(book, book[:15] or "(no book)"))
-                for book, kept in sorted(takes.books().items(), key=lambda item: -item[1].bytes)
-            ]
-        )
+            _print(f"{gone.takes} takes are removed, {_megabytes(gone.bytes)}")
+        size, books = takes.size(), takes.books()
+    _print(f"{size.takes} takes, {_megabytes(size.bytes)} of at most {_megabytes(LIMIT)}, in {_from_here(str(folder))}")
+    titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
+    if books:
+        _print(f"{'TAKES':>7}  {'SIZE':>9}  BOOK")
+    for book, kept in sorted(books.items(), key=lambda item: -item[1].bytes):
+        title = titles.get(book) or ("a book that is forgotten" if book else "(no book)")
+        _print(f"{kept.takes:7}  {_megabytes(kept.bytes):>9}  {title}")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _from_here(path: str) -> str:
+    """The path with ~ for the listener's own folder, as a shell writes it."""
+    own = str(Path.home())
+    return f"~{path.removeprefix(own)}" if path.startswith(f"{own}/") else path
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> None:
