@@ -85,7 +85,7 @@ class Layers:
             hidden = torch.addmm(hidden, attended, layer.attention_out)
             normed = self._norm(hidden) * layer.before_forward
             gate, up = F.linear(normed, layer.gate_up).chunk(2, dim=-1)
-            hidden = torch.addmm(hidden, F.silu(gate) * up, layer.down)
+            hidden.addmm_(F.silu(gate) * up, layer.down)
         return hidden
 
     def last_norm(self, hidden: Tensor) -> Tensor:
