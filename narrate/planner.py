@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations
 from math import inf
 
 import numpy as np
@@ -22,6 +23,9 @@ AHEAD = 24  # chunks over which silence is weighed: two batches and a bit; beyon
 GROWTH = 3  # a batch has at most so many times the rows of the largest one before: what it costs is not known yet
 MARGIN = 1.15  # batches take up to so much longer than foreseen
 FORGET = 0.9  # of what an older batch counts for, per newer one: voices warm up, machines get busy
+
+
+_CHOICES = [list(kept) for count in (1, 2, 3) for kept in combinations(range(3), count)]
 
 
 def chunk_seconds(chunk: Chunk) -> float:
@@ -73,17 +77,17 @@ class Cost:
         self.known = True
 
     def _fit(self) -> None:
-        """Leave out what would be negative, until nothing is."""
+        """Of all choices of weights that may be above zero, the one that explains most with none below."""
         squares = self._squares + 1e-9 * np.diag(np.diag(self._squares))  # batches may all be alike
-        kept = [0, 1, 2]
-        while True:
+        most = 0.0
+        for kept in _CHOICES:
             found = np.linalg.solve(squares[np.ix_(kept, kept)], self._products[kept])
-            if len(kept) == 1 or (found >= 0).all():
-                break
-            kept = [which for which, weight in zip(kept, found, strict=True) if weight >= 0]
-        self._weights = [0.0, 0.0, 0.0]
-        for which, weight in zip(kept, found, strict=True):
-            self._weights[which] = max(0.0, float(weight))
+            explained = float(found @ self._products[kept])
+            if (found >= 0).all() and explained > most:
+                most = explained
+                self._weights = [0.0, 0.0, 0.0]
+                for which, weight in zip(kept, found, strict=True):
+                    self._weights[which] = float(weight)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ from narrate.bench.measure import Batch, Noting, Run, open_subject, run
 from narrate.bench.quality import Take, judge
 from narrate.bench.report import PLOT_HEIGHT, plot
 from narrate.bench.strategies import InOrder, best_size, fit
-from narrate.book import TextOptions, open_book
-from narrate.clip import Clip
+from narrate.book import TextOptions
+from narrate.clip import Clip, Samples
 from narrate.clock import Simulated
+from narrate.engines.tone import Tone, melody
 from narrate.errors import InputError
-from narrate.planner import chunk_seconds
+from narrate.text.document import Chunk
 from narrate.tuning import best_batch_size, keep_batch_size
+from narrate.voice import Voice
 from tests.speech import a_chunk, speech_like
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -139,31 +142,40 @@ def test_an_engine_of_known_speed_has_that_speed(sample: str) -> None:
     assert found.failed == found.retaken == 0
 
 
+@dataclass(kw_only=True, eq=False)
+class Measured(Tone):
+    """The test signal in takes of these seconds, whatever the text."""
+
+    seconds: tuple[float, ...]
+
+    def _take(self, chunk: Chunk, voice: Voice) -> Samples:
+        return melody(self.seconds[chunk.index], self.rate, chunk.spoken)
+
+
 @pytest.fixture
-def four_chunks(tmp_path: Path) -> Path:
-    """Paragraphs that last 2.01, 1.92, 0.32 and 0.32 s, and 0.6 s of pause after each but the last."""
+def four_paragraphs(tmp_path: Path) -> Path:
     text = tmp_path / "text.txt"
     text.write_text("Abcdefghi jklmnopqr stuvwxyz.\n\nAbcd efgh ijkl mnop qrst uvwx.\n\nWord.\n\nWord!\n")
     return text
 
 
-def test_gaps_are_those_computed_by_hand(four_chunks: Path) -> None:
-    """Every chunk takes 3 s. Heard from 3.00 to 5.61 is the first; the second is ready at 6, 0.39 s late; until 8.52
-    it sounds, 0.48 s before the third at 9; from 9.92 on nothing, until the last at 12."""
-    subject = open_subject(str(four_chunks), "tone:c=3", TextOptions(language="en"), simulate=True)
-    script = subject.script(open_book(str(four_chunks), subject.text), subject.recorder())
-    chunks = [chunk for chunk in script.since(0) if chunk is not None]
-    assert [round(chunk_seconds(chunk), 2) for chunk in chunks] == [2.01, 1.92, 0.32, 0.32]
+def test_gaps_are_those_computed_by_hand(four_paragraphs: Path) -> None:
+    """Every chunk takes 3 s. The first, of 2 s and 0.6 s of pause, is heard from 3.0 to 5.6; the second is ready at 6,
+    0.4 s late, and lasts until 8.5; the third at 9, 0.5 s late, until 12.1; the last, ready at 12, leaves no gap."""
+    subject = open_subject(str(four_paragraphs), "tone", TextOptions(language="en"), simulate=True)
+    assert subject.simulated is not None
+    subject.engine = Measured(c=3, seconds=(2.0, 1.9, 2.5, 1.0), sleep=subject.simulated.sleep)
     found = run(subject, InOrder(1))
     assert found.first == pytest.approx(3.0)
-    assert [gap.chunk for gap in found.gaps] == [1, 2, 3]
-    assert [gap.seconds for gap in found.gaps] == pytest.approx([0.39, 0.48, 2.08], abs=0.001)
-    assert [gap.at for gap in found.gaps] == pytest.approx([5.61, 8.52, 9.92], abs=0.001)
+    assert [gap.chunk for gap in found.gaps] == [1, 2]
+    assert [gap.seconds for gap in found.gaps] == pytest.approx([0.4, 0.5])
+    assert [gap.at for gap in found.gaps] == pytest.approx([5.6, 8.5])
     assert found.wall == pytest.approx(12.0)
+    assert found.rtf == pytest.approx(12.0 / 7.4)
 
 
-def test_a_known_delay_is_the_time_to_the_first_sound(four_chunks: Path) -> None:
-    found = simulated(four_chunks, "tone:delay=7.5,a=0.25", language="en")
+def test_a_known_delay_is_the_time_to_the_first_sound(four_paragraphs: Path) -> None:
+    found = simulated(four_paragraphs, "tone:delay=7.5,a=0.25", language="en")
     assert found.first == pytest.approx(7.75)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import inf
 
 from narrate.bench.measure import Batch, Noting, Run, Subject, open_subject, run
@@ -98,7 +99,7 @@ class Fit:
 def fit(batches: Sequence[Batch]) -> Fit | None:
     """The costs that explain the batches best, none below zero; None if there are too few to tell.
 
-    Least squares of the error relative to each batch's seconds, leaving out what would be negative.
+    Least squares of the error relative to each batch's seconds.
     """
     import numpy as np
 
@@ -106,13 +107,13 @@ def fit(batches: Sequence[Batch]) -> Fit | None:
         return None
     seconds = np.array([batch.seconds for batch in batches])
     facts = np.array([[1.0, max(batch.rows), len(batch.rows)] for batch in batches]) / seconds[:, None]
-    kept = [0, 1, 2]
-    while True:
-        found, *_ = np.linalg.lstsq(facts[:, kept], np.ones(len(batches)), rcond=None)
-        if len(kept) == 1 or (found >= 0).all():
-            break
-        kept = [which for which, weight in zip(kept, found, strict=True) if weight >= 0]
     weights = np.zeros(3)
-    weights[kept] = np.maximum(found, 0.0)
+    least = np.inf
+    for kept in (list(some) for count in (1, 2, 3) for some in combinations(range(3), count)):
+        found, *_ = np.linalg.lstsq(facts[:, kept], np.ones(len(batches)), rcond=None)
+        off = float(np.sum(np.square(facts[:, kept] @ found - 1)))
+        if (found >= 0).all() and off < least:
+            least, weights = off, np.zeros(3)
+            weights[kept] = found
     error = float(np.mean(np.abs(facts @ weights - 1)))
     return Fit(float(weights[0]), float(weights[1]), float(weights[2]), error, len(batches))
