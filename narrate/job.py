@@ -201,10 +201,10 @@ class Store:
             except OSError as error:
                 self._not_kept(error)
                 return
-            self._shelf.sync()
             self._bytes += len(data)
             if self._bytes > self._full:
                 self._make_room()
+        self._shelf.sync()  # meanwhile others may ask: the ear does not wait for the disk
 
     def _write(self, key: str, data: bytes) -> None:
         """Into its place, then into the ledger: who gets our claim must find the take. A kill in between leaves a file

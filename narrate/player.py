@@ -98,6 +98,7 @@ class Player:
         if wish is not None:
             self.place, self._pieces = max(0, wish), 0
             self._stretch = None
+            self.rest()  # what is there to hear next may have to be made first
 
     def _play_again(self) -> bool:
         """Play a chunk that went by before, from the store; False if it has to be made anew."""

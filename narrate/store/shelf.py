@@ -69,8 +69,9 @@ class Shelf:
             begin = time.monotonic()
             if begin >= until and self._waited > SYNC_SHARE * (begin - self._opened):
                 return
-            path = self._not_synced.pop()
-            with suppress(OSError):  # removed meanwhile, or a system that cannot: the seal will tell
+            # Removed meanwhile, or a system that cannot: the seal will tell. Or another thread took the last of them.
+            with suppress(OSError, IndexError):
+                path = self._not_synced.pop()
                 _to_disk(path)
                 _to_disk(path.parent)
             self._waited += time.monotonic() - begin
