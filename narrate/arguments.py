@@ -50,7 +50,7 @@ VoiceName = Annotated[str | None, _option("-v", "--voice", help="See `narrate vo
 Speed = Annotated[float, _option("-s", "--speed", min=0.5, max=2.0, help="0.5 to 2.0; the pitch stays.")]
 Seed = Annotated[int, _option("--seed", help="Another seed, another take.")]
 Start = Annotated[
-    str | None, _option("--from", metavar="PLACE", help="Begin at a chapter (number, title) or time (12:30).")
+    str | None, _option("--from", metavar="PLACE", help="Begin at a chapter (number, title), mark or time (12:30).")
 ]
 FromStart = Annotated[bool, _option("--from-start", help="Begin anew, not where the ear stopped.")]
 ListChapters = Annotated[bool, _option("--list-chapters", help="Say what chapters there are, and end.")]

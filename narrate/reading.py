@@ -207,15 +207,20 @@ class _Reading:
         """Go to the chunk to begin with: where the listener says, or where the ear stopped."""
         script, start = self.player.script, self.request.start
         if start:
+            marks = self.bookmarks.marks(self.book.identity, self._source) if self.bookmarks else ()
             speed = self.request.voice.speed
-            self.player.place = find_start(script, start, known=self._seconds_of, speed=speed)
-        elif self.request.listening and self.bookmarks is not None and self.book.document is not None:
-            place = self.bookmarks.load(self.book.identity, self.book.document.source)
+            self.player.place = find_start(script, start, marks=marks, known=self._seconds_of, speed=speed)
+        elif self.request.listening and self.bookmarks is not None:
+            place = self.bookmarks.load(self.book.identity, self._source)
             if start is None and place is not None and place.fraction < 1.0:
                 self.player.place = chunk_at(script, place.start)
                 if self.player.place:
                     where = f"in “{place.title}”, " if place.title else ""
                     self.display.note(f"Going on {where}{place.fraction:.0%} into the book (--from-start begins anew).")
+
+    @property
+    def _source(self) -> str:
+        return self.book.document.source if self.book.document else ""
 
     def _seconds_of(self, chunk: Chunk) -> float | None:
         """How long the chunk's take is, if it is stored."""

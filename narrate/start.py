@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from narrate.bookmark import Mark
 from narrate.display import clock
 from narrate.errors import InputError
 from narrate.pipeline import Growing
@@ -12,12 +13,17 @@ from narrate.text.document import Chunk
 
 
 def find_start(
-    script: Growing[Chunk], start: str, *, known: Callable[[Chunk], float | None] = lambda _: None, speed: float = 1.0
+    script: Growing[Chunk],
+    start: str,
+    *,
+    marks: Iterable[Mark] = (),
+    known: Callable[[Chunk], float | None] = lambda _: None,
+    speed: float = 1.0,
 ) -> int:
-    """The chunk where a chapter (number or part of its title) or a time ("12:30", "1:02:03" of sound) begins.
+    """The chunk where a chapter (number or part of its title), a marked sentence (part of it) or a time begins.
 
-    A time is exact as far as the lengths of takes are `known`, and about right beyond. Raises InputError naming what
-    there is.
+    A time ("12:30", "1:02:03" of sound) is exact as far as the lengths of takes are `known`, and about right beyond.
+    Raises InputError naming what there is.
     """
     if ":" in start and all(part.isdecimal() for part in start.split(":")):
         wanted = 0
@@ -31,7 +37,12 @@ def find_start(
             if start == str(chapter) or (not start.isdecimal() and start.casefold() in chunk.title.casefold()):
                 return position
         position += 1
-    raise InputError(f"There is no chapter '{start}' in this book; narrate --list-chapters shows those there are.")
+    for mark in marks:
+        if start.casefold() in mark.name.casefold():
+            return chunk_at(script, mark.place.start)
+    raise InputError(
+        f"There is no chapter '{start}' in this book, and no mark; see narrate --list-chapters and narrate books."
+    )
 
 
 def _at_time(script: Growing[Chunk], wanted: float, known: Callable[[Chunk], float | None], speed: float) -> int:
