@@ -26,7 +26,8 @@ CASES = [
     ("zh", "玄德曰：“甚好。/可也。”|遂行。|《三国》很好！|他走了……第二天。"),
     ("zh", "他大喊“加油！”的时候摔倒了。|第一句。|Second one. |第三句。"),
     ("zh", "「你好嗎？」/他問。|「很好。」"),
-    # English
+    # English, in a Japanese book too
+    ("ja", "Mr. Smith came at 5 p.m. with Dr. No. |He left."),
     ("en", "Mr. and Mrs. Smith paid $3.14 at 5 p.m. to Dr. J. R. No of the U.S. Navy. |Then they left."),
     ("en", "“Who are you?” said the Caterpillar. |“What!” /Alice cried. |“I see,” she said. |He went."),
     ("en", 'He said, "Go away!" |Then he left. |"Who?" she asked. |So did I. |He left.'),

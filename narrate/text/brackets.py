@@ -11,7 +11,8 @@ CLOSING = frozenset(pair[1] for pair in _PAIRS)
 QUOTES = frozenset('「『〝“‘„‚«»"＂｢')
 
 _CLOSED_BY = {mark: {pair[1] for pair in _PAIRS if pair[0] == mark} for mark in OPENING}
-MARKS = re.compile(rf"[{re.escape(''.join(sorted((OPENING | CLOSING) - {'’'})))}]|(?<!\w)’|’(?!\w)")  # or an apostrophe
+# Any of the marks, save a ’ that is an apostrophe.
+MARKS = re.compile(rf"[{re.escape(''.join(sorted(OPENING | CLOSING)))}](?:(?<!\w’)|(?!\w))")
 
 
 def enclosed(text: str) -> list[tuple[int, int]]:

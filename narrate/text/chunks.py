@@ -108,7 +108,7 @@ def cut(
                 begin, end = strip.trimmed(part.begin, part.end)
                 pause = PAUSES[part.rank] if number < len(parts) else _pause_after(block)
                 held = Chunk(
-                    index, chapter.number, chapter.title, strip.text(begin, end), strip.spoken(begin, end),
+                    index, chapter.number, chapter.title, *strip.text_and_sound(begin, end),
                     part.language, pause, *strip.source(begin, end), paragraphs + block.number,
                 )  # fmt: skip
                 index += 1

@@ -44,8 +44,10 @@ def sentence_breaks(text: str, language: str) -> list[Break]:
     if not _MAY_END.search(text.rstrip(_TAIL)):
         return [end]  # half of a novel's dialogue
     letters = len(text) - len(HAN_OR_KANA.sub("", text))
-    wide = 8 * letters > len(text) or "。" in text
-    find = _wide_breaks(text) if wide else _narrow_breaks(text, language)
+    if 8 * letters > len(text) or "。" in text:
+        find = _wide_breaks(text)
+    else:
+        find = _narrow_breaks(text, "en" if language in ("ja", "zh") else language)
     return [*(each for each in find if splits_nothing(text, each.at)), end]
 
 
@@ -158,7 +160,7 @@ def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int
     plain = MARKS.sub(" ", text[begin:end])
     for place in _segmented(plain, language)[:-1] if plain != text[begin:end] else ():
         at = begin + place
-        while text[at - 1] in OPENING and text[at - 2].isspace():
+        while at > begin + 1 and text[at - 1] in OPENING and text[at - 2].isspace():
             at -= 1
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
         if begin < at < end and not _runs_on(text, at, language):

@@ -26,18 +26,17 @@ class Strip:
 
     def __init__(self, pieces: Iterable[Piece], longest: int) -> None:
         self._pieces = [part for piece in pieces for part in _fitting(piece, longest)]
-        faces = [piece.text or NOTHING for piece in self._pieces]
-        self._face = "".join(faces)
-        self._starts = [0, *accumulate(map(len, faces))]
-        self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
         self._whole = [piece.whole for piece in self._pieces]
         self._said = [piece.sound for piece in self._pieces]
+        faces = [piece.text or NOTHING for piece in self._pieces]
+        self._face = self.line = "".join(faces)
+        self._starts = [0, *accumulate(map(len, faces))]
         self._sounds = [0, *accumulate(map(len, self._said))]
         self._even = self._starts == self._sounds  # sound and text have the same length everywhere
-        self._plain = all(piece.spoken is None and piece.text for piece in self._pieces)
-        if all(piece.spoken is None or _LETTER.search(piece.spoken) for piece in self._pieces):
-            self.line = self._face
-        else:
+        self._plain = self._said == faces
+        self._gaps: set[int] = set()
+        if not self._plain:
+            self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
             self.line = "".join(map(_heard, self._pieces, faces))
 
     @property
@@ -79,15 +78,13 @@ class Strip:
         """The first place from `at` on that is not within a whole piece."""
         return at if self.may_cut(at) else self._starts[self._index(at) + 1]
 
-    def text(self, begin: int, end: int) -> str:
-        """What the eye sees, on one line."""
-        if not self._gaps:
-            return _on_one_line(self._face[begin:end])
-        return _on_one_line("".join(self._face[at] for at in range(begin, end) if at not in self._gaps))
-
-    def spoken(self, begin: int, end: int) -> str:
-        """What is said, on one line."""
-        return _on_one_line(self._sound(begin, end))
+    def text_and_sound(self, begin: int, end: int) -> tuple[str, str]:
+        """What the eye sees and what is said, each on one line."""
+        text = self._face[begin:end]
+        if self._gaps:
+            text = "".join(self._face[at] for at in range(begin, end) if at not in self._gaps)
+        text = _on_one_line(text)
+        return text, text if self._plain else _on_one_line(self._sound(begin, end))
 
     def _sound(self, begin: int, end: int) -> str:
         if self._plain:
@@ -155,10 +152,13 @@ def _on_one_line(text: str) -> str:
     return (_SPACES.sub(" ", text) if _BROKEN.search(text) else text).strip()
 
 
-def _fitting(piece: Piece, longest: int) -> Iterator[Piece]:
-    if not piece.whole or max(len(piece.text), len(piece.sound)) <= longest:
-        yield piece
-        return
+def _fitting(piece: Piece, longest: int) -> Iterable[Piece]:
+    if max(len(piece.text), len(piece.sound)) <= longest or not piece.whole:
+        return (piece,)
+    return _sliced(piece, longest)
+
+
+def _sliced(piece: Piece, longest: int) -> Iterator[Piece]:
     sounds = list(_slices(piece.sound, longest))
     count = max(len(sounds), -(-len(piece.text) // longest))
     sounds += [""] * (count - len(sounds))
