@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# Tests press Ctrl-C and hang up on programs they start. A shell that starts the tests in the background, or `nohup`, has
-# them ignore both, and every program they start would too.
+# Tests press Ctrl-C and hang up on programs they start. A shell that starts the tests in the background, or `nohup`,
+# has them ignore both, and every program they start would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
