@@ -60,11 +60,10 @@ def terminal(command: list[str], env: Mapping[str, str]) -> Iterator[Terminal]:
     with tempfile.TemporaryDirectory(prefix="tmux-") as name:  # a socket's path must be short
         folder = Path(name)
         window = Terminal(folder / "socket", folder / "ended")
-        settings = [f"{key}={env[key]}" for key in ("ALSA_CONFIG_PATH", "NARRATE_HOME", "PATH") if key in env]
         part = f"{window.ended}.part"
-        line = f"{shlex.join(['env', *settings, *command])}; echo $? > {part}; mv {part} {window.ended}; cat"
+        line = f"{shlex.join(command)}; echo $? > {part}; mv {part} {window.ended}; cat"
         start = ["tmux", "-S", str(window.socket), "-f", "/dev/null", "new-session", "-d", "-s", "reader"]
-        subprocess.run([*start, "-x", "80", "-y", "24", line], check=True)
+        subprocess.run([*start, "-x", "80", "-y", "24", line], env=dict(env), check=True)
         try:
             yield window
         finally:
