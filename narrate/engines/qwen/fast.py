@@ -60,14 +60,15 @@ class FastRuntime:
         table = _Table(self.slots, self.work)
         while not table.scheduler.done and not self._cancelled():
             try:
-                clips = self._step(table, source, voice)
+                fitted = self._step(table, source, voice)
             except Cancelled:
                 return
-            if clips is None:
+            yield from table.done
+            table.done.clear()
+            if not fitted:
                 source.back.extend(table.chunks())
                 self._shrink()
                 table = _Table(self.slots, self.work, table.heard)
-            yield from clips or ()
 
     @property
     def largest_batch(self) -> int:
@@ -93,21 +94,21 @@ class FastRuntime:
                 pass
         self.work = Work()
 
-    def _step(self, table: _Table, source: _Source, voice: Voice) -> list[Clip] | None:
-        """Seat who can be seated and compute one block; None when memory ran out."""
+    def _step(self, table: _Table, source: _Source, voice: Voice) -> bool:
+        """Seat who can be seated and compute one block; False when memory ran out."""
         try:
             runner = self._ready(fresh=not table.scheduler.rows)
-            clips = self._seat(table, table.scheduler.admit(source), voice, runner)
+            if rows := table.scheduler.admit(source):
+                self._seat(table, rows, voice, runner)
             if table.scheduler.rows:
-                progress = runner.advance(table.scheduler.width, table.longest(), self._cancelled)
-                clips += table.hear(progress, runner)
-            return clips
+                table.hear(runner.advance(table.scheduler.width, table.longest(), self._cancelled), runner)
+            return True
         except Cancelled:
             raise
         except Exception as error:
             self._runner = None  # what it holds is in no known state
-            if isinstance(error, RuntimeError) and is_out_of_memory(error):
-                return None
+            if _no_memory(error):
+                return False
             raise
 
     def _ready(self, *, fresh: bool) -> Runner:
@@ -119,26 +120,26 @@ class FastRuntime:
             self._runner.clear()
         return self._runner
 
-    def _seat(self, table: _Table, rows: list[Row[Chunk]], voice: Voice, runner: Runner) -> list[Clip]:
-        """Begin the rows. Clips of those that cannot be begun."""
-        if not rows:
-            return []
+    def _seat(self, table: _Table, rows: list[Row[Chunk]], voice: Voice, runner: Runner) -> None:
+        """Begin the rows; those that cannot be begun are done with."""
         try:
             prompts = self._embedded([row.item for row in rows], voice)
-        except NarrateError:
-            raise
         except Exception as error:
-            if len(rows) > 1:  # one of them is at fault: find out which
-                return [clip for row in rows for clip in self._seat(table, [row], voice, runner)]
-            table.scheduler.retire(rows[0])
-            return [_failed(rows[0], f"{type(error).__name__}: {error}", 0)]
+            if isinstance(error, NarrateError) or _no_memory(error):
+                raise
+            if len(rows) == 1:
+                table.scheduler.retire(rows[0])
+                table.done.append(_failed(rows[0], f"{type(error).__name__}: {error}", 0))
+                return
+            for row in rows:  # one of them is at fault: find out which
+                self._seat(table, [row], voice, runner)
+            return
         seats = []
         for row, prompt in zip(rows, prompts, strict=True):
             table.take(row, len(prompt))
             numbers = row_numbers(row_seed(row.item, voice), row.limit)
             seats.append(Seat(row.slot, prompt, numbers, allowance(row.item).patience))
         runner.begin(seats, self._before(voice, runner))
-        return []
 
     def _embedded(self, chunks: list[Chunk], voice: Voice) -> list[Any]:
         return embedded(self.prompts.package.model, self.prompts.arguments(chunks, voice))
@@ -186,11 +187,13 @@ class _Take:
 
 
 class _Table:
-    """Who sits where, and what has been heard of each. `heard`: samples of the chunk in pieces that have gone out."""
+    """Who sits where, and what has been heard of each. `heard`: the chunk that goes out in pieces, and how many of its
+    samples have; `done`: clips that can go out now."""
 
     def __init__(self, slots: int, work: Work, heard: tuple[int, int] | None = None) -> None:
         self.scheduler: Scheduler[Chunk] = Scheduler(slots, lambda chunk: allowance(chunk).limit, work=work)
         self.heard = heard
+        self.done: list[Clip] = []
         self._takes: dict[int, _Take] = {}
 
     def chunks(self) -> list[Chunk]:
@@ -208,13 +211,12 @@ class _Table:
         if self.heard is None:
             self.heard = (row.item.index, 0) if row.item.attempt == 0 else (-1, 0)
 
-    def hear(self, progress: Progress, runner: Runner) -> list[Clip]:
+    def hear(self, progress: Progress, runner: Runner) -> None:
         """What a block has brought: rows that ended, rows to give up, and the next piece."""
         rows = list(self.scheduler.rows.values())
         before = {row.slot: row.frames for row in rows}
         self.scheduler.advance(dict(enumerate(progress.frames)), BLOCK)
         samples_per_frame = runner.vocoder.samples_per_frame
-        clips = []
         for row in rows:
             take = self._takes[row.slot]
             new = (row.frames - before[row.slot]) * samples_per_frame
@@ -223,10 +225,9 @@ class _Table:
             if broken or progress.ended[row.slot] or row.overdue:
                 runner.end(row.slot, broken=broken)
                 self.scheduler.retire(row)
-                clips.append(self._last(row, self._takes.pop(row.slot), progress))
+                self.done.append(self._last(row, self._takes.pop(row.slot), progress))
             elif piece := self._piece(row, take, samples_per_frame):
-                clips.append(piece)
-        return clips
+                self.done.append(piece)
 
     def _last(self, row: Row[Chunk], take: _Take, progress: Progress) -> Clip:
         whole = join(take.sounds)
@@ -250,6 +251,10 @@ class _Table:
         whole = join(take.sounds)
         self.heard = row.item.index, len(whole)
         return Clip(row.item.index, whole[sent:], SAMPLE_RATE, final=False)
+
+
+def _no_memory(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and is_out_of_memory(error)
 
 
 def _failed(row: Row[Chunk], why: str, samples: int) -> Clip:
