@@ -54,7 +54,9 @@ Start = Annotated[
 ]
 FromStart = Annotated[bool, _option("--from-start", help="Begin anew, not where the ear stopped.")]
 ListChapters = Annotated[bool, _option("--list-chapters", help="Say what chapters there are, and end.")]
-BatchSize = Annotated[str, _option("--batch-size", help="Chunks at once, 10 or auto.")]
+BatchSize = Annotated[
+    str | None, _option("--batch-size", metavar="N", help="Chunks at once: 10, or auto for what suits.")
+]
 SoundDevice = Annotated[str | None, _option("--sound-device", help="Number or name; see `narrate devices`.")]
 NoStore = Annotated[bool, _option("--no-store", help="Keep no takes.")]
 FreshTakes = Annotated[bool, _option("--fresh-takes", help="Equal sentences get takes of their own.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import typer
 
@@ -106,7 +106,7 @@ def read(
     from_start: FromStart = False,
     list_chapters: ListChapters = False,
     chapters: Chapters = None,
-    batch_size: BatchSize = "10",
+    batch_size: BatchSize = None,
     max_chars: MaxChars = None,
     device: SoundDevice = None,
     encoding: Encoding = None,
@@ -320,10 +320,10 @@ def _store_folder(named: Path | None) -> Path:
     return named or home() / "store"
 
 
-def _batch_size(text: str) -> int | None:
+def _batch_size(text: str | None) -> int | Literal["auto"] | None:
     """Raises InputError for what is neither "auto" nor a number from 1 on."""
-    if text == "auto":
-        return None
+    if text is None or text == "auto":
+        return "auto" if text else None
     if not text.isdigit() or int(text) < 1:
         raise InputError(f"--batch-size {text} is no size. Use a number from 1 on, or auto.")
     return int(text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from narrate.book import Book, TextOptions, open_book
 from narrate.bookmark import Bookmarks, place_of
@@ -48,7 +48,8 @@ class Request:
     """What the listener asked for: plain data from the command line.
 
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
-    `store`: the folder for takes, None for none. `batch_size` None is what suits the engine here.
+    `store`: the folder for takes, None for none. `batch_size` "auto" is what suits the engine
+    here, None nothing in particular.
     """
 
     source: str
@@ -60,7 +61,7 @@ class Request:
     play: bool = False
     force: bool = False
     start: str | None = None
-    batch_size: int | None = 10
+    batch_size: int | Literal["auto"] | None = None
     device: str | None = None
     store: Path | None = None
     fresh_takes: bool = False
@@ -138,15 +139,30 @@ def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEng
     if spec == "auto":
         spec, why = choose_engine(book.language)
         display.note(f"Voice: {why}.")
-    engine = load_engine(spec, **request.engine_options)
+    engine = load_engine(spec, **_engine_options(request, spec.partition(":")[0]))
     engine.check(replace(request.voice, language=book.language))
     return _mixed(engine) if request.text.mixed else engine
 
 
-def _batch_size(engine: Engine | BatchEngine, wanted: int | None) -> int:
+def _engine_options(request: Request, name: str) -> dict[str, object]:
+    """What was asked of the engine: in words, and by the kind of voice."""
+    options = dict(request.engine_options)
+    known = find_engine(name).load().OPTIONS
+    if request.batch_size is not None:
+        rows = None if request.batch_size == "auto" else request.batch_size
+        options.update((option, rows) for option in ("batch_size", "slots") if option in known)
+    if "model" in known and "model" not in options:
+        kind = "base" if request.voice.reference else "voicedesign" if request.voice.describe else None
+        options.update({"model": kind} if kind else {})
+    return options
+
+
+def _batch_size(engine: Engine | BatchEngine, wanted: int | Literal["auto"] | None) -> int:
     """Chunks at once: what the engine itself has room for, what was asked for, or what was measured to be best here."""
     own: int | None = getattr(engine, "batch_size", None)
-    return own or wanted or best_batch_size(engine.fingerprint) or BATCH
+    if own is not None:
+        return own
+    return (best_batch_size(engine.fingerprint) if wanted == "auto" else wanted) or BATCH
 
 
 def _mixed(engine: Engine | BatchEngine) -> Engine | BatchEngine:
