@@ -4,7 +4,7 @@ import pytest
 
 from narrate.errors import InputError
 from narrate.text import plain
-from narrate.text.chapters import Block, bind, parse_chapters, select
+from narrate.text.chapters import Block, bind, chapter_depth, parse_chapters, select
 from narrate.text.document import Paragraph, Piece
 
 BOOK = plain.read("Front.\n\n" + "\n\n".join(f"Chapter {n}\n\nText {n}." for n in range(1, 8)))
@@ -22,6 +22,12 @@ def test_a_part_and_its_first_chapter_open_one_chapter() -> None:
 def test_headings_below_the_depth_open_no_chapter() -> None:
     chapters = bind([block("One", 2), block("a"), block("Scene", 3), block("b"), block("Two", 2), block("c")], 2)
     assert [len(chapter.paragraphs) for chapter in chapters] == [4, 2]
+
+
+def test_the_chapters_below_parts_open_chapters_whatever_they_are_called() -> None:
+    assert chapter_depth([("Part One", 1), ("The Arrival", 2), ("Part Two", 1), ("The Flood", 2), ("A Boat", 3)]) == 2
+    assert chapter_depth([("Part One", 1), ("Part Two", 1)]) == 1
+    assert chapter_depth([("The Arrival", 1), ("A Boat", 2), ("The Flood", 1)]) == 1
 
 
 def test_a_text_without_headings_is_chapter_one() -> None:

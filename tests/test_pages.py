@@ -169,3 +169,42 @@ def test_what_begins_as_html_is_html(text: str) -> None:
 def test_deep_nesting_is_no_trouble() -> None:
     document = read_bytes(("<html><body>" + "<div>" * 1500 + "deep" + "</div>" * 1500).encode(), "x.html")
     assert texts(document) == ["deep"]
+
+
+LISTS = {
+    "paragraphs": ("", '<p><a href="#c{0}">CHAPTER {0}</a></p>', ""),
+    "items": ("<ul>", '<li>{0}. <a href="#c{0}">The story</a></li>', "</ul>"),
+    "lines": ("<p>", '<a href="#c{0}">CHAPTER {0}. The story</a><br>\n', "</p>"),
+    "page numbers": (
+        "<table><tr><th>CHAP.</th><th>PAGE</th></tr>",
+        '<tr><td>{0}. The story</td><td><a href="#c{0}">9{0}</a></td></tr>',
+        "</table>",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_contents_and_notes_within_a_page(kind: str) -> None:
+    head, entry, foot = LISTS[kind]
+    contents = head + "".join(entry.format(n) for n in (1, 2, 3)) + foot
+    chapters = "".join(f'<h2 id="c{n}">Chapter {n}</h2><p>{PROSE}<a href="#n"><sup>1</sup></a></p>' for n in (1, 2, 3))
+    notes = '<h3>FOOTNOTES:</h3><p id="n">[1] A note.</p>'
+    document = pages.read_html(f"<html><body><h1>Mill</h1><h2>CONTENTS</h2>{contents}{chapters}{notes}</body></html>")
+    assert titles(document) == [(n, f"Chapter {n}") for n in (1, 2, 3)]
+    assert texts(document) == ["Mill", *(text for n in (1, 2, 3) for text in (f"Chapter {n}", PROSE.strip()))]
+
+
+def test_links_in_prose_are_no_contents() -> None:
+    prose = "".join(f'<p>{PROSE}See <a href="#c{n}">there</a>.</p><h2 id="c{n}">Here</h2>' for n in range(5))
+    assert not pages.read_html(f"<html><body>{prose}</body></html>").excluded
+
+
+def test_numbers_alone_are_headings_where_pages_mark_none() -> None:
+    body = "".join(f"<p>{n}</p><p>{PROSE * 3}</p>" for n in (1, 2, 3))
+    assert titles(pages.read_html(f"<html><body>{body}</body></html>")) == [(1, "1"), (2, "2"), (3, "3")]
+
+
+def test_the_title_of_the_book_right_before_the_first_chapter() -> None:
+    document = pages.read_markdown(f"# The Book\n\n## Chapter 1\n\n{PROSE}\n\n## Chapter 2\n\n{PROSE}\n")
+    assert titles(document) == [(1, "Chapter 1"), (2, "Chapter 2")]
+    assert texts(document)[0] == "The Book"

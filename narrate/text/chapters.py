@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import NamedTuple
 
 from narrate.errors import InputError
@@ -34,14 +35,14 @@ def opening_level(blocks: Iterable[Block], otherwise: int = 2) -> int:
 
 def chapter_depth(headings: Iterable[tuple[str, int]]) -> int:
     """Down to which level headings (text, level) open chapters: where they say "Chapter 3" or are numbers alone, else
-    the highest level that has more than one."""
+    the highest level that has more than one and not only parts."""
     rows = list(headings)
     depths = [
         level for text, level in rows if (heading_level(text) == 2 and not is_named(text)) or NUMBER.fullmatch(text)
     ]
     if len(depths) > 1:
         return max(depths)
-    levels = sorted({level for _, level in rows})
+    levels = sorted({level for text, level in rows if heading_level(text) != 1}) or sorted({level for _, level in rows})
     return next((level for level in levels if sum(deep <= level for _, deep in rows) > 1), levels[-1] if levels else 0)
 
 
@@ -57,7 +58,7 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
             rows.append([])
         rows[-1].append(block)
     rows = [row for row in rows if row]
-    first = 0 if len(rows) > 1 and not 0 < rows[0][0].level <= depth else 1
+    first = 0 if len(rows) > 1 and not any(_openings(rows[0], depth)) else 1
     return tuple(_chapter(number, row, depth) for number, row in enumerate(rows, first))
 
 
@@ -84,14 +85,14 @@ def place(paragraph: Paragraph) -> tuple[int, int]:
 
 def _chapter(number: int, row: list[Block], depth: int) -> Chapter:
     """A chapter; its title is that of the headings it opens with, in one line."""
-    parts: list[str] = []
-    for block in row:
-        if not 0 < block.level <= depth:
-            break
-        part = " ".join(block.paragraph.text.split())
-        parts += [part] if part and part not in parts else []
-    title = re.sub(r"(?<=[.:、—]) – ", " ", " – ".join(parts))
+    parts = dict.fromkeys(" ".join(block.paragraph.text.split()) for block in _openings(row, depth))
+    title = re.sub(r"(?<=[.:,、—]) – ", " ", " – ".join(filter(None, parts)))
     return Chapter(number, title, tuple(block.paragraph for block in row))
+
+
+def _openings(row: Iterable[Block], depth: int) -> Iterator[Block]:
+    """The headings down to `depth` among those that a row begins with."""
+    return (block for block in takewhile(lambda block: block.level, row) if block.level <= depth)
 
 
 def parse_chapters(wanted: str) -> tuple[range, ...]:

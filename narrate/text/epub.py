@@ -10,6 +10,7 @@ from typing import Any, Literal
 from narrate.errors import InputError
 from narrate.text.archive import Archive, resolve
 from narrate.text.chapters import Block, chapter_depth, place
+from narrate.text.contents import contents_of
 from narrate.text.document import Chapter, Document, Paragraph
 from narrate.text.footnotes import notes_of
 from narrate.text.headings import heading_level
@@ -53,7 +54,7 @@ def read(
     hidden = set().union(*(hidden_by(_text(archive, path)) for path in package.styles if archive.find(path)))
     transcript = Transcript(readings=ruby == "reading")
     linear = {part.path for part in package.parts if part.linear}
-    scribe = Scribe(transcript, hidden, notes_of(pages), footnotes == "end")
+    scribe = Scribe(transcript, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
     for path, tree in pages.items():
         kind = _kind(path, tree, package) if path in linear else "beside"
         if kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,10 @@ from narrate.text.archive import resolve
 from narrate.text.markup import BLOCKS, is_reference, tag_of, text_of
 
 LONGEST_NOTE = 20_000
+TITLE = re.compile(
+    r"\W*(?:(?:foot|end)?notes?|fu(?:ß|ss)noten|anmerkungen|notas?|note|примечания|脚注|註釈|注釈?|注释|註釋|각주)\W*",
+    re.IGNORECASE,
+)
 
 
 def notes_of(pages: Mapping[str, Any]) -> set[Any]:
@@ -31,7 +36,13 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
                 continue
             if not any(up in notes for up in link.iterancestors()):
                 notes.update(_note(places[target][1]))
-    return notes
+    return notes.union(*map(_title, notes))
+
+
+def _title(note: Any) -> list[Any]:
+    """The word "Footnotes" above the first of them."""
+    title = note.getprevious()
+    return [title] if title is not None and TITLE.fullmatch(text_of(title)) else []
 
 
 def _note(element: Any) -> Iterator[Any]:

@@ -81,12 +81,13 @@ def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(pages))
 
 
-def with_headings(source: str, blocks: list[Block]) -> list[Block]:
-    """Mark the headings among paragraphs that came without: 第一章, or 一, 二, 三 with space around them."""
+def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list[Block]:
+    """Mark the headings among paragraphs that came without: 第一章, or 一, 二, 三 with space around them (which all
+    paragraphs have that are set `apart`)."""
     rows: list[Line] = []
     for block in blocks:
         start, end = place(block.paragraph)
-        gap = source.count("\n", rows[-1].end, start) - 1 if rows else 0
+        gap = max(int(apart), source.count("\n", rows[-1].end, start) - 1) if rows else 0
         rows.append(Line(block.paragraph.text, start, end, 0, gap))
     levels = outline(rows).levels
     return [

@@ -12,6 +12,7 @@ from narrate.errors import InputError
 from narrate.text import gutenberg
 from narrate.text.archive import Archive
 from narrate.text.chapters import Block, bind, chapter_depth, opening_level, place
+from narrate.text.contents import contents_of
 from narrate.text.document import Chapter, Document, Excluded
 from narrate.text.footnotes import notes_of
 from narrate.text.markup import parse_text, tag_of, text_of
@@ -43,7 +44,7 @@ def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Doc
     named = {(e.get("name") or "").lower(): e.get("content") or "" for e in tree.iter() if tag_of(e) == "meta"}
     language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "")[:2].lower()
     transcript = Transcript(readings=ruby == "reading")
-    Scribe(transcript, notes=notes_of({"": tree}), footnotes=footnotes).read(tree)
+    Scribe(transcript, (), notes_of({"": tree}), footnotes, contents_of({"": tree})).read(tree)
     return _document(transcript, title, named.get("author", ""), language)
 
 
@@ -110,7 +111,7 @@ def headed(source: str, blocks: Sequence[Block]) -> tuple[Chapter, ...]:
     """
     heads = [i for i, block in enumerate(blocks) if block.level]
     if not heads:
-        found = with_headings(source, list(blocks))
+        found = with_headings(source, list(blocks), apart=True)
         return bind(found, opening_level(found))
     levels = [blocks[i].level for i in heads]
     rows = list(blocks)

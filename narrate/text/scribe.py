@@ -17,7 +17,7 @@ class Scribe:
     """Writes pages into a transcript.
 
     `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are elements that are footnotes; with
-    `footnotes` they are written at the end of their page, else left out.
+    `footnotes` they are written at the end of their page, else left out. `contents` are tables of contents.
     """
 
     def __init__(
@@ -26,10 +26,12 @@ class Scribe:
         hidden: Collection[str] = (),
         notes: Collection[Any] = (),
         footnotes: bool = False,
+        contents: Collection[Any] = (),
     ) -> None:
         self._transcript = transcript
         self._hidden_everywhere = self._hidden = frozenset(hidden)
         self._notes = frozenset(notes)
+        self._contents = frozenset(contents)
         self._footnotes = footnotes
         self._held: list[Any] = []
         self._level = 0
@@ -70,7 +72,7 @@ class Scribe:
         if block:
             self._end_paragraph()
         self._mark(element)
-        kind = None if asked else "footnote" if element in self._notes else silence(element, tag, self._hidden)
+        kind = None if asked else self._kind(element, tag)
         if kind:
             self._silence(element, kind, block)
             return True
@@ -88,6 +90,12 @@ class Scribe:
         self._poem += bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
         self._say(element.text)
         return False
+
+    def _kind(self, element: Any, tag: str) -> str | None:
+        """What an element is that is not read aloud; None for one that is."""
+        if element in self._notes:
+            return "footnote"
+        return "contents" if element in self._contents else silence(element, tag, self._hidden)
 
     def _finish(self, element: Any) -> None:
         tag = tag_of(element)
