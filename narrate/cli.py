@@ -314,6 +314,16 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+@commands.command()
+def doctor(debug: Debug = False) -> None:
+    """Say what this machine can do, and what would make it do more."""
+    del debug
+    from narrate.doctor import report
+
+    for finding in report():
+        print(finding, flush=True)
+
+
 def _store_folder(named: Path | None) -> Path:
     from narrate.job import home
 
