@@ -61,13 +61,13 @@ def commit() -> str | None:
     return None
 
 
-def memory_bytes() -> int | None:
-    """What this process and its children have in memory now."""
+def memory_bytes(*, children: bool = True) -> int | None:
+    """What this process has in memory now, and its children."""
     try:
         own = _resident("self")
     except OSError:
         return _peak_bytes()
-    return own + sum(_resident(child) for child in _children("self"))
+    return own + sum(_resident(child) for child in _children("self") if children)
 
 
 def _resident(process: str) -> int:

@@ -138,20 +138,26 @@ class Run:
 
     @property
     def growth(self) -> float | None:
-        """Bytes per hour of sound, by the line that fits best once things have settled; None for short runs."""
-        import numpy as np
-
-        settled = [(at, used) for at, used in self.memory if at >= SETTLING * self.sound]
-        if self.sound < WARMING or len(settled) < 3:
-            return None
-        seconds, used = np.array(settled, dtype=float).T
-        return float(np.polyfit(seconds / 3600, used, 1)[0])
+        """Bytes per hour of sound, once things have settled; None for short runs."""
+        return growth(self.memory)
 
     @property
     def padding(self) -> float | None:
         """The share of all rows' time that was spent waiting for the longest row of the batch; None if unknown."""
         whole = sum(len(batch.rows) * max(batch.rows) for batch in self.batches)
         return 1 - sum(sum(batch.rows) for batch in self.batches) / whole if whole else None
+
+
+def growth(memory: Sequence[tuple[float, int]]) -> float | None:
+    """By how much the use of memory (at seconds of sound) grows per hour, by the line that fits best."""
+    import numpy as np
+
+    end = memory[-1][0] if memory else 0.0
+    settled = [(at, used) for at, used in memory if at >= SETTLING * end]
+    if end < WARMING or len(settled) < 3:
+        return None
+    seconds, used = np.array(settled, dtype=float).T
+    return float(np.polyfit(seconds / 3600, used, 1)[0])
 
 
 @dataclass(slots=True)
