@@ -168,10 +168,10 @@ class Feed:
     def _ours(self, chunk: Chunk) -> bool:
         """True if the take is in the store, or to be made here."""
         key = self._key(chunk)
-        if key in self._keys:
+        if key in self._keys or not self._share:
             return True
         with self._clock.stage("store"):
-            return self._takes.get(key) is not None or self._takes.claim(key) or not self._share
+            return self._takes.get(key) is not None or self._takes.claim(key)
 
     def _send(self, chunk: Chunk) -> Chunk:
         self._out[chunk.index] = chunk
@@ -197,6 +197,30 @@ class Feed:
         self._tally.reused += 1
         self._tally.reused_seconds += clip.seconds
         self._passed.append(clip)
+
+    def begin(self, batch: list[Chunk]) -> list[Chunk]:
+        """The engine turns to these chunks now. Returns those that are still to be made.
+
+        Who shares the work has claimed them long before. Who does not, because somebody is listening, may be in no
+        hurry with what lies far ahead, and claims nothing that others could make meanwhile.
+        """
+        self.begun.update(chunk.index for chunk in batch)
+        if self._share:
+            return batch
+        with self._clock.stage("store"):
+            return [chunk for chunk in batch if not self._made_meanwhile(chunk)]
+
+    def _made_meanwhile(self, chunk: Chunk) -> bool:
+        """True if somebody else has made the chunk; otherwise it is claimed."""
+        key = self._key(chunk)
+        kept = None if chunk.index in self._parts else self._takes.get(key)
+        if kept is None:
+            self._takes.claim(key)
+            return False
+        del self._out[chunk.index]
+        for each in (chunk, *self._keys.pop(key, ())):
+            self._pass(each, kept)
+        return True
 
     def stored(self) -> Iterator[Clip]:
         """What is in the store from here on, up to the first chunk that must be made: it can be heard at once."""

@@ -84,11 +84,13 @@ class Narrator:
 
     def _batches(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
         engine: BatchEngine = self.engine  # type: ignore[assignment]
-        for batch in self.clock.each("plan", self.planner.batches(feed)):
+        for planned in self.clock.each("plan", self.planner.batches(feed)):
             if feed.cancelled:
                 return
+            batch = feed.begin(planned)
             yield from feed.passed()  # before the engine gets to work: the listener may be waiting for it
-            feed.begun.update(chunk.index for chunk in batch)
+            if not batch:
+                continue
             try:
                 self._prepare()
                 start = self.clock.now()
@@ -144,9 +146,8 @@ class Narrator:
 def _noted(feed: Feed) -> Iterator[Chunk | None]:
     """The feed; what is taken from it has begun."""
     for chunk in feed:
-        if chunk is not None:
-            feed.begun.add(chunk.index)
-        yield chunk
+        if chunk is None or feed.begin([chunk]):
+            yield chunk
 
 
 @dataclass(slots=True)

@@ -86,6 +86,26 @@ def test_what_is_stored_comes_before_the_engine_is_asked(make: Make) -> None:
     assert teller.tally.made == 11
 
 
+def test_a_listener_takes_what_others_made_meanwhile_and_claims_only_what_is_in_hand(make: Make) -> None:
+    claimed: set[str] = set()
+
+    class Shared(Memory):
+        def claim(self, key: str) -> bool:
+            claimed.add(key)
+            return True
+
+    script, teller = chunks(60), narrator(make())
+    teller.takes = Shared(1 << 30)
+    clips = teller.clips(script)
+    assert next(clips).index == 0
+    assert len(claimed) <= 10, "and not all that the planner looks at"
+    for chunk in script[20:]:
+        teller.takes.put(teller.key(chunk), speech_like(chunk), 24_000)
+    assert [clip.index for clip in clips] == list(range(1, 60))
+    assert teller.tally.made <= 20
+    assert teller.tally.made + teller.tally.reused == 60
+
+
 def test_what_is_heard_is_on_the_16_bit_grid(make: Make) -> None:
     clips, _ = spoken(chunks(3), make())
     for clip in clips:
