@@ -175,6 +175,24 @@ def test_two_exports_at_once_share_the_work(tmp_path: Path, source: Path, engine
     assert len(files(pair[0].store)) == alone.begun
 
 
+def test_an_export_does_not_wait_for_somebody_who_listens(tmp_path: Path, source: Path) -> None:
+    slow, quick = (
+        ("-e", engine, "--max-chars", "60", "--store", tmp_path / "store") for engine in ("tone:rtf=0.4", "tone")
+    )
+    recorder = alsa_recorder(tmp_path, paced=True)
+    listening = subprocess.Popen(command(source, *slow), env=recorder.env, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: recorder.raw.exists() and recorder.raw.stat().st_size > 0, listening)
+    made, reused = exported(source, tmp_path / "book.wav", *quick)
+    assert listening.poll() is None
+    assert made > 2 * reused
+    listening.send_signal(signal.SIGINT)
+    _, said = listening.communicate(timeout=PATIENCE)
+    assert listening.returncode == 130, said
+    heard, written = np.trim_zeros(recorder.read(), "b"), samples(tmp_path / "book.wav")
+    assert len(heard)
+    assert np.array_equal(heard, written[: len(heard)])
+
+
 # Nowhere to keep it
 
 
