@@ -20,6 +20,7 @@ from narrate.text.document import Chunk
 ATTEMPTS = 3  # a take and two re-takes, then the chunk is cut in two
 PASSED_AT_ONCE = 8  # clips from the store between two batches: bounds memory, keeps batches full
 ELSEWHERE_AT_ONCE = 40  # takes that are waited for while another process makes them
+PAST_ELSEWHERE = 200  # chunks: how far past the first of them work may go on; what it makes waits in memory
 
 
 class Kept(Protocol):
@@ -99,6 +100,7 @@ class Feed:
         self._passed: list[Clip] = []
         self._elsewhere: list[Chunk] = []  # being made by another process
         self._exhausted = self._cancelled = False
+        self._last = 0  # index of the chunk that was taken from the source last
 
     @property
     def done(self) -> bool:
@@ -144,7 +146,7 @@ class Feed:
 
     def _from_source(self) -> Chunk | None:
         """The next chunk that is not being made elsewhere; None if there is none now."""
-        while not self._exhausted and len(self._elsewhere) < ELSEWHERE_AT_ONCE:
+        while not self._exhausted and not self._too_much_elsewhere:
             try:
                 chunk = next(self._source)
             except StopIteration:
@@ -152,10 +154,16 @@ class Feed:
                 break
             if chunk is None:
                 break
+            self._last = chunk.index
             if self._ours(chunk):
                 return chunk
             self._elsewhere.append(chunk)
         return None
+
+    @property
+    def _too_much_elsewhere(self) -> bool:
+        first = self._elsewhere[0].index if self._elsewhere else self._last
+        return len(self._elsewhere) >= ELSEWHERE_AT_ONCE or self._last - first >= PAST_ELSEWHERE
 
     def _from_elsewhere(self) -> Chunk | None:
         """A chunk that another process has made meanwhile, or has given up."""

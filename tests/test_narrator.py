@@ -86,6 +86,36 @@ def test_what_is_stored_comes_before_the_engine_is_asked(make: Make) -> None:
     assert teller.tally.made == 11
 
 
+def test_what_another_process_is_slow_to_make_is_waited_for_within_bounds() -> None:
+    class Busy(Memory):
+        """Somebody else has claimed chunk 5, and makes it when we have gone far enough."""
+
+        def claim(self, key: str) -> bool:
+            if key == theirs and len(took) > 150 and not grew():
+                self.put(key, speech_like(script[5]), 24_000)
+            return key != theirs
+
+    took: list[int] = []
+    seen: list[int] = []
+
+    def grew() -> bool:
+        seen.append(len(took))
+        return len(seen) < 2 or seen[-1] != seen[-2]
+
+    def source() -> Iterator[Chunk]:
+        for chunk in script:
+            took.append(chunk.index)
+            yield chunk
+
+    script = chunks(600)
+    teller = narrator(Tone(sleep=lambda _: None), share=True)
+    teller.takes, theirs = Busy(1 << 30), teller.key(script[5])
+    clips = teller.clips(source())
+    assert [next(clips).index for _ in range(6)] == list(range(6))
+    assert len(took) <= 5 + 200 + 40
+    assert [clip.index for clip in clips] == list(range(6, 600))
+
+
 def test_a_listener_takes_what_others_made_meanwhile_and_claims_only_what_is_in_hand(make: Make) -> None:
     claimed: set[str] = set()
 
