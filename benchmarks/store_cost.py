@@ -1,16 +1,20 @@
-"""What the store of takes costs: `python benchmarks/store_cost.py [--takes 20000] [--folder DIR]`.
+"""What the store of takes costs: `python benchmarks/store_cost.py [--book FILE] [--takes 20000] [--folder DIR]`.
 
-Opening and asking a store of many takes; keeping and reading real speech; bytes per hour of sound; keeping the place in
-the book. A table, then one line of JSON.
+Opening and asking a store of many takes; keeping and reading real speech; keeping the place in the book; exporting the
+book without a store, with an empty one and with a full one, by turns. A table, then one line of JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -120,6 +124,43 @@ def places(folder: Path) -> dict[str, object]:
     }
 
 
+def exports(folder: Path, book: Path, rounds: int) -> dict[str, object]:
+    """Exports of a whole book by espeak, without a store, with an empty one, with a full one; medians in seconds."""
+    folder.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "narrate",
+        str(book),
+        "-q",
+        "-e",
+        "espeak",
+        "--force",
+        "-o",
+        str(folder / "book.wav"),
+    ]
+    env = {**os.environ, "NARRATE_HOME": str(folder / "home")}
+    seconds: dict[str, list[float]] = {"without": [], "empty": [], "full": []}
+    for number in range(rounds):
+        store = ["--store", str(folder / f"store{number}")]
+        for name, options in [("without", ["--no-store"]), ("empty", store), ("full", store)]:
+            begin = time.perf_counter()
+            subprocess.run([*command, *options], env=env, check=True)
+            seconds[name].append(time.perf_counter() - begin)
+    took = {name: statistics.median(each) for name, each in seconds.items()}
+    with wave.open(str(folder / "book.wav")) as sound:
+        hours = sound.getnframes() / sound.getframerate() / 3600
+    with Store(folder / "store0") as kept:
+        size = kept.size()
+    return {
+        "export_hours": hours,
+        "export_takes": size.takes,
+        "export_s": took,
+        "export_with_to_without": took["empty"] / took["without"],
+        "export_store_mb_per_hour": size.bytes / hours / 1e6,
+    }
+
+
 def shown(figure: object) -> str:
     if isinstance(figure, dict):
         return "   ".join(f"{part} {shown(value)}" for part, value in figure.items())
@@ -129,10 +170,14 @@ def shown(figure: object) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What the store of takes costs.")
     parser.add_argument("--takes", type=int, default=20_000, help="takes in the big store")
+    parser.add_argument("--book", type=Path, default=STORY, help="to be exported")
+    parser.add_argument("--rounds", type=int, default=3, help="of exports")
     parser.add_argument("--folder", type=Path, help="where to put the stores: on the disk to be measured")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        figures = many(Path(name) / "many", options.takes) | real(Path(name) / "real") | places(Path(name) / "places")
+        folder = Path(name)
+        figures = many(folder / "many", options.takes) | real(folder / "real") | places(folder / "places")
+        figures |= exports(folder / "exports", options.book, options.rounds)
     for what, figure in figures.items():
         print(f"{what:24}{shown(figure)}")
     print(json.dumps(figures))
