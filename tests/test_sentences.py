@@ -34,6 +34,7 @@ CASES = [
     ("en", "Wait... what? |No. |See No. 7. |It is no. 7 of 10. |See Vol. 7 and p. 5 first. |And so on."),
     ("en", "‘Curiouser and curiouser!’ cried Alice. |She didn’t know. |‘Oh!’ she said."),
     ("en", "One line\nruns on. |The next one."),
+    ("en", "1. Milk is white. |2. Eggs are not. |IV. The war began. |Well . . . I don't know. |(She did.)"),
     ("en", "She said, “I told you so, you know, long before. /It is all true. "
            "/Would you not believe it? /So it stays, I fear.” |Then."),
     # others

@@ -128,6 +128,7 @@ _TITLES = {
 _BEFORE_NUMBERS = set("No Nos no nos Nr Bd Vol vol Ch ch Fig fig p pp n núm cap pág гл рис стр Jan Sept".split())
 _LAST_WORD = re.compile(r"([^\W_]+)\.\s*$")
 _ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVXL]+)\.\s*$")
+_LABEL = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,6})\.\s*")  # of what it stands before, in a list
 _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
 _LONG = 100  # characters: what is longer may have to be cut within
@@ -143,8 +144,9 @@ def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
     for number, at in enumerate(places):
         if at - begin > _LONG:
             yield from (Break(each, Rank.INNER) for each in _quoted_ends(text, begin, at, language))
+        label = _LABEL.fullmatch(text, begin, at)
         begin = at
-        if at == len(text) or _runs_on(text, at, language):
+        if label or at == len(text) or _runs_on(text, at, language):
             continue
         while turn < len(spans) and spans[turn][1] <= at:
             turn += 1
