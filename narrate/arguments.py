@@ -69,7 +69,7 @@ Reference = Annotated[
 ReferenceText = Annotated[str | None, _option("--ref-text", help="qwen: what is said in it.")]
 ComputeDevice = Annotated[str | None, _option("--device", help="qwen: cuda, mps or cpu.")]
 Dtype = Annotated[str | None, _option("--dtype", help="qwen: bfloat16, float32 …")]
-Runtime = Annotated[str | None, _option("--runtime", help="qwen: fast or stock.")]
+Runtime = Annotated[str | None, _option("--runtime", help="qwen: fast, compiled or stock.")]
 Temperature = Annotated[float | None, _option("--temperature", help="qwen: of the sampling.")]
 TopK = Annotated[int | None, _option("--top-k", help="qwen: of the sampling.")]
 TopP = Annotated[float | None, _option("--top-p", help="qwen: of the sampling.")]

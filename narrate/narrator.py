@@ -77,7 +77,8 @@ class Narrator:
         work = self._stream if hasattr(self.engine, "synthesize") else self._batches
         while not feed.done:
             yield from feed.stored()
-            yield from work(feed, stumbles)
+            if not feed.done:  # else the engine need not even load
+                yield from work(feed, stumbles)
             yield from feed.passed()
             if feed.waits_for_others:
                 time.sleep(GLANCE)
@@ -115,8 +116,9 @@ class Narrator:
 
     def _stream(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:
         engine: Engine = self.engine  # type: ignore[assignment]
-        start = self.clock.now()
         try:
+            self._prepare()
+            start = self.clock.now()
             for clip in self.clock.each("speak", engine.synthesize(_noted(feed), self.voice)):
                 self.tally.engine_seconds += self.clock.now() - start
                 stumbles.forget()

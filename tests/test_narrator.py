@@ -273,3 +273,13 @@ def test_a_take_that_another_process_makes_is_waited_for_when_sharing(make: Make
     assert [clip.index for clip in clips] == list(range(6))
     assert set(clips[1].samples) == {np.float32(0.25)}
     assert teller.tally.made == 5
+
+
+def test_an_engine_that_is_not_needed_is_not_even_loaded(make: Make) -> None:
+    teller = narrator(make())
+    list(teller.clips(chunks(30)))
+    teller.engine = make(delay=1.0)  # what loading would cost
+    asked: list[float] = []
+    teller.engine.sleep = asked.append
+    assert len(list(teller.clips(chunks(30)))) == 30
+    assert asked == []
