@@ -36,6 +36,9 @@ class Clock:
         del name
         return iter(items)
 
+    def settle(self, wait: Callable[[], object]) -> None:
+        """What a device is still busy with belongs to this stage: whoever measures calls `wait`, which waits for it."""
+
 
 OFF = Clock()
 
@@ -66,6 +69,9 @@ class Recorder(Clock):
                 except StopIteration:
                     return
             yield item
+
+    def settle(self, wait: Callable[[], object]) -> None:
+        wait()
 
     def enter(self) -> tuple[float, float]:
         """The time, and the seconds of inner stages that the outer stage has had so far."""

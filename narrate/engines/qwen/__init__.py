@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from narrate.clip import Clip
+from narrate.clock import OFF, Clock
 from narrate.engines import VoiceEntry
 from narrate.engines.qwen import hardware, loading, memory, models, speakers
 from narrate.engines.qwen.draws import Cancelled
@@ -78,6 +79,8 @@ class Qwen:
         self._wanted_batch, self._wanted_slots = batch_size, slots
         self._runtime: StockRuntime | FastRuntime | None = None
         self._cancelled = False
+        self.clock: Clock = OFF
+        """Is told where the time goes inside."""
         if self.runtime != "stock":
             self.synthesize = self._synthesize
 
@@ -149,7 +152,9 @@ class Qwen:
         self._cancelled = False
         self.check(voice)
         if self._runtime is None:
-            self._runtime = self._load()
+            with self.clock.stage("load engine"):
+                self._runtime = self._load()
+        self._runtime.clock = self.clock
         return self._runtime
 
     def cancel(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from narrate.clip import Clip, Samples, join, silence
+from narrate.clock import OFF, Clock
 from narrate.engines.qwen.draws import Cancelled, row_numbers, row_seed
 from narrate.engines.qwen.guard import allowance
 from narrate.engines.qwen.hardware import give_back_memory, is_out_of_memory
@@ -48,6 +49,7 @@ class FastRuntime:
         self._options: Mapping[str, Any] = prompts.package._merge_generate_kwargs(**sampling.for_package())
         self._runner: Runner | None = None
         self._context: tuple[Any, Context] | None = None
+        self.clock: Clock = OFF
 
     def synthesize(self, chunks: Iterable[Chunk | None], voice: Voice) -> Iterator[Clip]:
         """Clips of the chunks in the order in which they are done; the first chunk's in pieces.
@@ -99,7 +101,8 @@ class FastRuntime:
         try:
             runner = self._ready(fresh=not table.scheduler.rows)
             if rows := table.scheduler.admit(source):
-                self._seat(table, rows, voice, runner)
+                with self.clock.stage("prefill"):
+                    self._seat(table, rows, voice, runner)
             if table.scheduler.rows:
                 table.hear(runner.advance(table.scheduler.width, table.longest(), self._cancelled), runner)
             return True
@@ -118,6 +121,7 @@ class FastRuntime:
             self._context = None
         elif fresh:
             self._runner.clear()
+        self._runner.clock = self.clock
         return self._runner
 
     def _seat(self, table: _Table, rows: list[Row[Chunk]], voice: Voice, runner: Runner) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from narrate.clip import Samples
+from narrate.clock import OFF, Clock
 from narrate.engines.qwen.cache import FrameCache, SlotCache, step_for
 from narrate.engines.qwen.draws import CODES, Cancelled
 from narrate.engines.qwen.graphs import Graphs
@@ -82,6 +83,7 @@ class Runner:
         self._sound = torch.zeros(slots, BLOCK * self.vocoder.samples_per_frame, device=self.device)
         self._pad = _pad_embedding(package.model)
         self._pages: dict[tuple[int, int], _Page] = {}
+        self.clock: Clock = OFF
         self._make_frame = torch.compile(self._frame, dynamic=False) if compiled else self._frame
 
     def begin(self, seats: Sequence[Seat], context: Context | None = None) -> None:
@@ -106,12 +108,15 @@ class Runner:
         length = step_for(longest + BLOCK)
         with torch.inference_mode():
             self._reserve(length, 0)
-            for _ in range(BLOCK):
-                if cancelled():
-                    raise Cancelled
-                self._graphs.run(("frame", rows, length), lambda: self._make_frame(rows, length))
-            self._graphs.run(("sound", rows), lambda: self._vocode(rows))
-            return self._progress(rows)
+            with self.clock.stage("decode"):
+                for _ in range(BLOCK):
+                    if cancelled():
+                        raise Cancelled
+                    self._graphs.run(("frame", rows, length), lambda: self._make_frame(rows, length))
+                self.clock.settle(self._settle)
+            with self.clock.stage("vocoder"):
+                self._graphs.run(("sound", rows), lambda: self._vocode(rows))
+                return self._progress(rows)
 
     def codes(self, slot: int) -> Tensor:
         """The frames of the last block in a slot, [BLOCK, 16]."""
@@ -170,6 +175,10 @@ class Runner:
 
     def _vocode(self, rows: int) -> None:
         self._sound[:rows] = self.vocoder.decode(self._state.codes[:rows])
+
+    def _settle(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def _progress(self, rows: int) -> Progress:
         state = self._state

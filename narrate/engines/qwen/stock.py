@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from narrate.clip import Clip, Samples, silence
+from narrate.clock import OFF, Clock
 from narrate.engines.qwen.budget import FRAMES_PER_SECOND, budget_frames
 from narrate.engines.qwen.draws import Cancelled, Draws, row_seed
 from narrate.engines.qwen.hardware import give_back_memory, is_out_of_memory, trim_heap
@@ -36,6 +37,7 @@ class StockRuntime:
     cancelled: Callable[[], bool]
     largest_batch: int
     vocoder_frames: int = VOCODER_FRAMES
+    clock: Clock = OFF
 
     def speak(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
         """One clip per chunk, in the order given, in batches of at most `largest_batch`.
@@ -51,7 +53,8 @@ class StockRuntime:
             if rows is None:
                 self._shrink(len(batch))
                 continue
-            sounds = self.decode([row.codes for row in rows], self.prompts.context(voice))
+            with self.clock.stage("vocoder"):
+                sounds = self.decode([row.codes for row in rows], self.prompts.context(voice))
             clips += [row.clip(sound) for row, sound in zip(rows, sounds, strict=True)]
             del waiting[: len(batch)]
             trim_heap()
@@ -79,7 +82,7 @@ class StockRuntime:
             cancelled=self.cancelled,
         )
         try:
-            with draws.installed(network.talker):
+            with self.clock.stage("decode"), draws.installed(network.talker):
                 codes, _ = network.generate(**arguments)
         except RuntimeError as error:
             if not is_out_of_memory(error):
