@@ -119,6 +119,8 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
     if finished:
         document = _sayable(readers.read_bytes(content, "standard input", _read_options(options)), options, used)
         return Book("standard input", document.language, options, document, rules_used=used)
+    if options.chapters is not None:
+        raise InputError("Text that is still being written has no chapters to choose from yet; leave out --chapters.")
     language = options.language or detect_language(content.decode("utf-8", "replace"))
     return Book("standard input", language, options, None, content=content)
 
