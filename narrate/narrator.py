@@ -60,6 +60,8 @@ class Narrator:
         """
         repeats = getattr(self.engine, "repeats", False)
         rate = self.engine.sample_rate
+        if hasattr(self.engine, "clock"):
+            self.engine.clock = self.clock  # one that can tell more than that it spoke
         feed = Feed(chunks, self.key, self.takes, self.tally, rate, repeats=repeats, share=self.share, clock=self.clock)
         self._feed = feed  # at once, not when the first clip is asked for: it may be interrupted before
         return self._ordered(feed, first)
