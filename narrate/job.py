@@ -384,7 +384,9 @@ class Store:
     def _not_kept(self, error: OSError) -> None:
         what, todo = _reason(error, self.folder)
         if self._must_keep:
-            raise NarrateError(f"{what}. Takes stored so far stay; {todo}, and run the same command again.") from error
+            kept = "" if error.errno == errno.ENOENT else "Takes stored so far stay; "
+            advice = f"{kept}{todo}, and run the same command again."
+            raise NarrateError(f"{what}. {advice[0].upper()}{advice[1:]}") from error
         if not self._said:
             self._said = True
             self._say(f"{what}. Reading goes on without storing; to store takes, {todo}.")

@@ -124,6 +124,33 @@ def test_one_changed_word_in_a_real_book(tmp_path: Path, books: Path) -> None:
     assert_only_the_change_is_made(source, tmp_path, "Hatter", "Milliner")
 
 
+@pytest.mark.parametrize("change", ["a typo", "another name", "another voice"])
+def test_the_place_is_found_again(tmp_path: Path, source: Path, change: str) -> None:
+    quick: tuple[str, ...] = ("-e", "tone", "--max-chars", "60")
+    (tmp_path / "first").mkdir()
+    recorder = alsa_recorder(tmp_path / "first", paced=False)
+    slow = ("-e", "tone:rtf=0.05", "--max-chars", "60")
+    listening = subprocess.Popen(command(source, *slow), env=recorder.env, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: recorder.raw.exists() and recorder.raw.stat().st_size > 4 * 20 * 24_000, listening)
+    listening.send_signal(signal.SIGINT)
+    listening.communicate(timeout=PATIENCE)
+    if change == "a typo":
+        source.write_text(source.read_text().replace("number 0.", "the very first number, 0. It was long ago."))
+    elif change == "another name":
+        source = source.rename(tmp_path / "the same novel.txt")
+    elif change == "another voice":
+        quick += ("-v", "high")
+
+    recorder = alsa_recorder(tmp_path, paced=False)
+    done = narrate(source, *quick, env=recorder.env)
+    assert done.returncode == 0, done.stderr
+    assert "Going on" in done.stderr
+    exported(source, tmp_path / "whole.wav", *quick, "--no-store")
+    heard, written = np.trim_zeros(recorder.read(), "b"), np.trim_zeros(samples(tmp_path / "whole.wav"), "b")
+    assert 0.2 * len(written) < len(heard) < len(written) - 15 * 24_000
+    assert np.array_equal(heard, written[-len(heard) :])
+
+
 def test_fresh_takes_are_made_once_too(tmp_path: Path) -> None:
     source = tmp_path / "refrain.txt"
     source.write_text("The lamp is lit. The lamp is lit. Somebody comes. The lamp is lit. Somebody comes.")
