@@ -36,6 +36,7 @@ from narrate.tuning import best_batch_size
 from narrate.voice import Voice
 
 BATCH = 10
+ROWS = ("batch_size", "slots")  # what engines call the number of chunks they take at once
 GLANCE = 0.1  # seconds between two looks at the keyboard and at the figures
 MINUTES_AT_HAND = 64 << 20  # bytes of takes in memory while listening: about ten minutes
 PHRASES_AT_HAND = 8 << 20  # and while writing a file
@@ -139,7 +140,10 @@ def _engine(request: Request, book: Book, display: Display) -> Engine | BatchEng
     if spec == "auto":
         spec, why = choose_engine(book.language)
         display.note(f"Voice: {why}.")
-    engine = load_engine(spec, **_engine_options(request, spec.partition(":")[0]))
+    options = _engine_options(request, spec.partition(":")[0])
+    engine = load_engine(spec, **options)
+    if request.batch_size == "auto" and (rows := best_batch_size(engine.fingerprint)) is not None:
+        engine = load_engine(spec, **{**options, **{name: rows for name in ROWS if name in options}})
     engine.check(replace(request.voice, language=book.language))
     return _mixed(engine) if request.text.mixed else engine
 
@@ -150,7 +154,7 @@ def _engine_options(request: Request, name: str) -> dict[str, object]:
     known = find_engine(name).load().OPTIONS
     if request.batch_size is not None:
         rows = None if request.batch_size == "auto" else request.batch_size
-        options.update((option, rows) for option in ("batch_size", "slots") if option in known)
+        options.update((option, rows) for option in ROWS if option in known)
     if "model" in known and "model" not in options:
         kind = "base" if request.voice.reference else "voicedesign" if request.voice.describe else None
         options.update({"model": kind} if kind else {})
