@@ -51,12 +51,15 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
     open one together. What stands before the first is chapter 0; a text without headings is one chapter, number 1.
     """
     rows: list[list[Block]] = [[]]
+    told = False
     for block in blocks:
         if not block.paragraph.pieces:
             continue
-        if 0 < block.level <= depth and any(earlier.paragraph.kind != "heading" for earlier in rows[-1]):
+        if 0 < block.level <= depth and told:
             rows.append([])
+            told = False
         rows[-1].append(block)
+        told = told or block.paragraph.kind != "heading"
     rows = [row for row in rows if row]
     first = 0 if len(rows) > 1 and not any(_openings(rows[0], depth)) else 1
     return tuple(_chapter(number, row, depth) for number, row in enumerate(rows, first))

@@ -102,11 +102,14 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (
             Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
         )
-    for match in TRANSCRIBER.finditer(source, start, end):
+    remarks = list(TRANSCRIBER.finditer(source, start, end))
+    last_chapter = _last_chapter(source, max(start, end - LONGEST_ERRATA), end) if remarks else end
+    for match in remarks:
         if gap := GAP.search(source, match.end(), start + HEAD):
             yield Excluded("producer", match.start(), gap.start())
-        elif end - match.start() < LONGEST_ERRATA and not _has_chapters(source[match.end() : end]):
+        elif match.start() > last_chapter:
             yield Excluded("producer", match.start(), end)
+            break
     for match in NOTE.finditer(source, start, end):
         if close := _closing(source, match.start(), end):
             yield Excluded(KINDS.get(match[1].lower(), "note"), match.start(), close)
@@ -114,8 +117,10 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (Excluded(kind, match.start(), match.end()) for match in pattern.finditer(source, start, end))
 
 
-def _has_chapters(text: str) -> bool:
-    return any(0 < heading_level(line.strip()) < 3 for line in text.split("\n"))
+def _last_chapter(source: str, start: int, end: int) -> int:
+    """Where the last heading of a chapter stands in source[start:end]; `start` if there is none."""
+    lines = re.finditer(r"^[ \t]*(\S.*)$", source[start:end], re.MULTILINE)
+    return max((start + line.start() for line in lines if 0 < heading_level(line[1]) < 3), default=start)
 
 
 def _closing(source: str, start: int, end: int) -> int:

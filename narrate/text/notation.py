@@ -10,7 +10,10 @@ from narrate.text import gaiji
 from narrate.text.document import Piece
 from narrate.text.ruby import base_length, is_reading
 
-NOTE = "［＃(?:[^［］\n]|［(?:[^［］\n]|［[^［］\n]*］)*］)*］"
+# Characters before a reading among which its base is looked for; characters (or notes in it) of the longest note.
+FARTHEST_BASE, LONGEST_NOTE = 40, 1000
+INNER = f"[^［］\\n]{{0,{LONGEST_NOTE}}}"
+NOTE = f"［＃(?:[^［］\\n]|［(?:[^［］\\n]|［{INNER}］){{0,{LONGEST_NOTE}}}］){{0,{LONGEST_NOTE}}}］"
 TOKEN = re.compile(
     f"(?P<gaiji>※{NOTE})|(?P<note>{NOTE})|《《(?P<dotted>[^《》\n]+)》》"
     '|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
@@ -103,8 +106,9 @@ class Notation:
     def _before(self) -> str:
         """The visible text so far, back to the last reading or gap."""
         text = ""
-        for piece, after in zip(reversed(self.pieces), (None, *reversed(self.pieces)), strict=False):
-            if piece.spoken is not None or (after and piece.end != after.start) or len(text) > 40:
+        recent = self.pieces[: -FARTHEST_BASE - 2 : -1]
+        for piece, after in zip(recent, (None, *recent), strict=False):
+            if piece.spoken is not None or (after and piece.end != after.start) or len(text) > FARTHEST_BASE:
                 break
             text = piece.text + text
         return text

@@ -22,7 +22,7 @@ UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff
 ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】―—~～♪*]$")
 SENTENCE = re.compile("[.!?。！？][”’“«»」』）)\"']*$")
 INNER_MARK = re.compile("[，。；、：！？]")
-HYPHEN = re.compile(r"([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
+HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A title so long may have been broken at its end.
 FULL_TITLE = 40
