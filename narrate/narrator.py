@@ -111,9 +111,9 @@ class Narrator:
             if clips:
                 stumbles.forget()
                 self.planner.learn(batch, seconds)
-            for clip in clips:
-                yield from self._judged(clip, feed)
-            yield from feed.lost(batch)
+            # All are kept before the first is passed on: whoever takes it may be slow to ask for the next.
+            judged = [each for clip in clips for each in self._judged(clip, feed)]
+            yield from judged + feed.lost(batch)
             yield from feed.passed()
 
     def _stream(self, feed: Feed, stumbles: _Stumbles) -> Iterator[Clip]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,14 @@ def test_what_is_stored_comes_before_the_engine_is_asked(make: Make) -> None:
     assert asked == []
     assert [clip.index for clip in clips] == list(range(12, 30))
     assert teller.tally.made == 11
+
+
+def test_a_batch_is_kept_before_its_first_clip_is_heard() -> None:
+    """Whoever hears it may pause: a kill costs nothing then, and others have it."""
+    teller = narrator(Tone(sleep=lambda _: None), planner=Planner(buffered=lambda: inf))
+    script = chunks(30)
+    next(teller.clips(script))
+    assert sum(teller.takes.get(teller.key(chunk)) is not None for chunk in script) == 10
 
 
 def test_what_another_process_is_slow_to_make_is_waited_for_within_bounds() -> None:
