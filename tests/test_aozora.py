@@ -86,6 +86,8 @@ def test_conformance_cases_sound_as_their_pages_show(aozora_vectors: Path) -> No
         ("學而時習［＃レ］之［＃（ヲ）］", "學而時習之"),
         ("※［＃始め二重山括弧、1-1-52］題※［＃終わり二重山括弧、1-1-53］", "題"),
         ("前［＃改行］後", "前\n後"),
+        ("妹脊［＃「妹脊」に「いもせ」のルビ］山", "いもせ山"),
+        ("その｜魔導書（グリモワール）を", "そのグリモワールを"),
     ],
 )
 def test_notation(source: str, said: str) -> None:

@@ -16,13 +16,13 @@ INNER = f"[^［］\\n]{{0,{LONGEST_NOTE}}}"
 NOTE = f"［＃(?:[^［］\\n]|［(?:[^［］\\n]|［{INNER}］){{0,{LONGEST_NOTE}}}］){{0,{LONGEST_NOTE}}}］"
 TOKEN = re.compile(
     f"(?P<gaiji>※{NOTE})|(?P<note>{NOTE})|《《(?P<dotted>[^《》\n]+)》》"
-    '|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
+    '|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|｜(?P<word>[^｜《》（）\n]{1,20})（(?P<in_round>[ぁ-ヺー・]+)）|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
     "|(?P<mark>[《》≪≫※]|［＃)"
 )
 MARKUP = re.compile('[《》≪≫｜|※〔〕]|［＃|／[″"]?＼')
 # A description with an address that lacks its ※.
 BARE_GAIJI = re.compile(r"「.+」、(?:第[34]水準)?[12]-\d{1,2}-\d{1,2}(?:、.*)?")
-LEFT_RUBY = re.compile("「(.+)」の左に「([^」]+)」のルビ|「([一-鿿]+)」の左に「([ぁ-ゖー]+)」の注記")
+LEFT_RUBY = re.compile("「(.+)」(?:の左)?に「([^」]+)」のルビ|「([一-鿿]+)」の左に「([ぁ-ゖー]+)」の注記")
 LATIN_WORD = re.compile("(?:[A-Za-zÀ-ɏḀ-ỿ'-]+|〔[^〕]*〕)$")
 REPEATED = re.compile("[一-鿿々][ぁ-ゖ]{0,2}$|[ぁ-ゖ]{2}$|[ァ-ヺー]{2}$|..$|.$")
 # What must follow a narrow | for it to be the sign of a base.
@@ -72,6 +72,8 @@ class Notation:
         kind, text = token.lastgroup, token[token.lastgroup or 0]
         if kind == "ruby":
             self._ruby(text, start, end)
+        elif kind == "in_round":
+            self.pieces.append(Piece(token["word"], start, end, text if self.ruby == "reading" else None))
         elif kind == "gaiji":
             self.pieces.append(_letter(text[3:-1], start, end))
         elif kind == "note":

@@ -45,7 +45,7 @@ TROUBLE = re.compile(
     r"|(?P<tilde>[~～〜]{2,}|ー{3,})"
     r"|(?P<kana>[ｦ-ﾟ]+)"
     r"|(?P<wide>[Ａ-Ｚａ-ｚ０-９]+(?:[．，：][０-９]+)*)"
-    r"|(?P<again>[ゝゞヽヾ]|[〳〴]〵?)"
+    r"|(?P<again>[ゝゞヽヾ〻]|[〳〴]〵?)"
     r"|(?P<shapes>[○◯〇×△□◎]{2,})"
     r"|(?P<roman>[Ⅰ-ⅿ]+)"
     r"|(?P<ring>[①-⑳㉑-㉟㊱-㊿❶-❿])"
@@ -56,7 +56,7 @@ TROUBLE = re.compile(
     rf"|(?P<symbol>[{SYMBOLS}]+)"
 )
 FIRST = re.compile(
-    rf"[\-.!?~*=_#\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
+    rf"[\-.!?~*=_#\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
     rf"㈠-㉃㊀-㊰㌀-㏿℃№〔［（¹²³⁰-⁹＝＊＿＃{SYMBOLS}]"
 )
 HEAD_NUMBER = re.compile(rf"\b(?i:{LABEL})\.?\s+({ROMAN})\b|^\W*({ROMAN})(?=[.:]|\s*$|\s+[—–-])")
@@ -138,7 +138,9 @@ def _cries(match: re.Match[str], language: str) -> str:
 
 
 def _again(match: re.Match[str], language: str) -> str | None:
-    """Kana iteration marks: こゝろ is こころ, いろ〳〵 is いろいろ."""
+    """Marks of iteration: こゝろ is こころ, いろ〳〵 is いろいろ, 益〻 is 益々."""
+    if match[0] == "〻":
+        return "々"
     text = match.string[max(0, match.start() - 12) : match.start()]
     return repeated(text[-1:] if match[0] in "ゝゞヽヾ" else text, voiced=match[0][0] in "ゞヾ〴")
 
