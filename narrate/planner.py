@@ -142,8 +142,8 @@ class Planner:
 
     def _choose(self, waiting: list[Chunk]) -> list[Chunk]:
         buffered, rows = self.buffered(), min(self._rows, len(waiting))
-        if rows == 1:
-            return waiting[:1]
+        if rows == 1 or self._largest == 1:
+            return waiting[: min(rows, 2)]  # only two at once can tell what a second row costs
         lengths = [chunk_seconds(chunk) for chunk in waiting]
         due = [buffered]  # in how many seconds each chunk will be needed
         for chunk, length in zip(waiting, lengths, strict=True):
