@@ -71,8 +71,9 @@ class Export:
     def begun(self) -> int:
         return sum(map(len, self.batches))
 
-    def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.witness", self.notes, self.source, *self.options]
+    def start(self, *under: str) -> subprocess.Popen[str]:
+        """`under`: a command that starts others, as nohup does."""
+        command = [*under, sys.executable, "-m", "tests.witness", self.notes, self.source, *self.options]
         command += ["-o", self.target, "--store", self.store, "-q"]
         env = {**os.environ, "NARRATE_HOME": str(self.folder / "home")}
         return subprocess.Popen(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,12 +81,7 @@ def test_ended_from_outside(
 ) -> None:
     export = an_export(tmp_path, source, SLOW)
     process = export.start()
-    begin_to_make = Moment(30, 0.0)
-    deadline = time.monotonic() + PATIENCE
-    while not begin_to_make.has_come(export, 0):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    wait_for(Moment(30, 0.0), export, process)
     for each in signals:
         process.send_signal(each)
     _, said = process.communicate(timeout=PATIENCE)
@@ -96,6 +93,26 @@ def test_ended_from_outside(
         assert store.size().takes >= 30 - BATCH
     export.finish()
     assert_as_if_nothing_had_happened(export, whole(SLOW), stops=1)
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(source: Path, whole: Whole, tmp_path: Path) -> None:
+    if not shutil.which("nohup"):
+        pytest.skip("there is no nohup here")
+    export = an_export(tmp_path, source, SLOW)
+    process = export.start("nohup")
+    wait_for(Moment(10, 0.0), export, process)
+    process.send_signal(signal.SIGHUP)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+    assert export.target.read_bytes() == whole(SLOW).target.read_bytes()
+
+
+def wait_for(moment: Moment, export: Export, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not moment.has_come(export, 0):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
 
 
 def test_a_part_that_somebody_is_writing_is_left_alone(source: Path, whole: Whole, tmp_path: Path) -> None:
