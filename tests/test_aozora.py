@@ -154,6 +154,22 @@ def test_title_author_legend_and_colophon_are_found_and_not_spoken(legend: str) 
     assert kinds == ["header", "legend", "colophon"] if legend else kinds == ["header", "colophon"]
 
 
+@pytest.mark.parametrize("rule", ["-" * 10, "－" * 40, "―" * 30, "＊" * 20])
+def test_the_legend_stands_between_rules_of_any_kind(rule: str) -> None:
+    document = aozora.read(f"題\n作者\n\n{LEGEND.replace('-' * 55, rule)}\n　本文《ほんぶん》です。\n{FOOT}")
+    assert spoken(document) == "ほんぶんです。"
+
+
+def test_where_a_colophon_is_none() -> None:
+    story = "　彼は静かに川を見ていた。\n" * 20
+    said = spoken(aozora.read(f"題\n作者\n\n{LEGEND}\n{story}　底本：とは何か。\n{story}{FOOT}"))
+    assert said.count("川を見て") == 40
+    assert "1987" not in said
+    assert "川を見て" in spoken(aozora.read(f"題\n入力：甲野\n校正：乙野\n\n{story}　森《もり》へ。\n"))
+    only = f"題\n作者\n\n{LEGEND}\n{story}\n\n底本：「全集1」某書房\n　　　1987年初版\n"
+    assert "全集" not in spoken(aozora.read(only))
+
+
 def test_quotes_of_another_japanese_text_are_no_ruby() -> None:
     assert not aozora.is_aozora("私は《さくら》という店で《ステータス》と言った。")
     assert (

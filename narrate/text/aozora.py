@@ -13,9 +13,13 @@ from narrate.text.outline import with_headings
 from narrate.text.ruby import remember
 from narrate.text.verse import with_verse
 
-LEGEND = re.compile(r"^-{20,}\n(?:.*\n){0,120}?-{20,}[ \t]*$", re.M)
+RULE = "[-－—─―=＝＊*]{8,}"
+LEGEND = re.compile(rf"^{RULE}\n(?:.*\n){{0,120}}?{RULE}[ \t]*$", re.M)
 LEGEND_SIGNS = re.compile("【テキスト中に現れる記号について】|《》：|［＃］：|（例）")
-COLOPHON = re.compile(r"^[ 　]*(?:底本の?(?:親本)?[0-9０-９]*[：:]|入力[：:].*\n(?:.*\n){0,3}?[ 　]*校正[：:])", re.M)
+COLOPHON = re.compile(
+    r"(?:\A|(?<=\n\n)|(?<=\n　\n)|(?<=］\n))[ 　]*"
+    r"(?:底本の?(?:親本)?[0-9０-９]*[：:](?P<quoted>[「『])?|(?P<alone>入力[：:]).*\n(?:.*\n){0,3}?[ 　]*校正[：:])"
+)
 VOLUNTEERS = re.compile("^[ 　]*(?:入力|校正|青空文庫作成ファイル|テキスト入力)[：:]", re.M)
 NOTE = re.compile("［＃[^］\n]{0,1000}］")
 OLD_NOTE = re.compile(r"\[#([^\[\]\n]{0,500}[ぁ-ヺ一-鿿][^\[\]\n]{0,500})\]")
@@ -30,7 +34,7 @@ HEADING_FROM = re.compile("(?:ここから)?(?:同行|窓)?(大|中|小)?見出�
 HEADING_TO = re.compile("(?:ここで)?(?:同行|窓)?(大|中|小)?見出し終わり")
 # Title, author and translators take no more characters than this.
 LONGEST_HEAD = 1500
-LONGEST_COLOPHON = 20_000
+LONGEST_COLOPHON, LONGEST_IMPRINT = 20_000, 1500
 # A heading that is not closed ends here.
 LONGEST_HEADING = 200
 LEVELS = {"大": 1, "中": 2, "小": 3, None: 2}
@@ -111,9 +115,13 @@ def _legend(source: str) -> re.Match[str] | None:
 
 def _colophon(source: str) -> int:
     """Where the colophon begins, 0 if there is none. It is short and at the end; 底本 earlier belongs to the book."""
-    tail = max(0, len(source) - LONGEST_COLOPHON)
-    match = COLOPHON.search(source, tail)
-    return match.start() if match and VOLUNTEERS.search(source, match.start()) else 0
+    for match in COLOPHON.finditer(source, max(0, len(source) - LONGEST_COLOPHON)):
+        left = len(source) - match.start()
+        if match["alone"] and 2 * left > len(source):
+            continue
+        if VOLUNTEERS.search(source, match.start()) or (match["quoted"] and left < LONGEST_IMPRINT):
+            return match.start()
+    return 0
 
 
 def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Excluded]) -> Iterator[Block]:
