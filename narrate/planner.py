@@ -22,6 +22,7 @@ from narrate.text.document import Chunk
 AHEAD = 24  # chunks over which silence is weighed: two batches and a bit; beyond that the costs are too uncertain
 GROWTH = 3  # a batch has at most so many times the rows of the largest one before: what it costs is not known yet
 MARGIN = 1.15  # batches take up to so much longer than foreseen
+ALIKE = 1.02  # of plans that end about as soon the one with the larger batch: it tells what further rows cost
 FORGET = 0.9  # of what an older batch counts for, per newer one: voices warm up, machines get busy
 
 
@@ -142,8 +143,8 @@ class Planner:
 
     def _choose(self, waiting: list[Chunk]) -> list[Chunk]:
         buffered, rows = self.buffered(), min(self._rows, len(waiting))
-        if rows == 1 or self._largest == 1:
-            return waiting[: min(rows, 2)]  # only two at once can tell what a second row costs
+        if rows == 1:
+            return waiting[:1]
         lengths = [chunk_seconds(chunk) for chunk in waiting]
         due = [buffered]  # in how many seconds each chunk will be needed
         for chunk, length in zip(waiting, lengths, strict=True):
@@ -181,7 +182,8 @@ class Planner:
 
         firsts = range(1, min(rows, count) + 1)
         silence = _least(lambda silence: finished(silence, firsts) < inf)
-        return min(firsts, key=lambda first: finished(silence, (first,)))
+        ends = {first: finished(silence, (first,)) for first in firsts}
+        return max(first for first in firsts if ends[first] <= ALIKE * min(ends.values()))
 
 
 def _with_likes(lengths: Sequence[float], urgent: int, rows: int) -> list[int]:

@@ -405,6 +405,7 @@ def test_every_figure_has_a_name_of_its_own() -> None:
         ({"source": STORY, "engine": "espeak", "simulate": True}, "Only the tone engine"),
         ({"source": STORY, "simulate": True, "engine": "tone", "jumps": 3}, "cannot be heard"),
         ({"source": STORY, "against": Path(STORY)}, "no result"),
+        ({"source": STORY, "json": Path("nowhere/result.json")}, "cannot be written"),
         ({"source": STORY, "engine": "tone-stream", "simulate": True, "strategies": True}, "refills its slots"),
     ],
     ids=lambda case: str(case)[:30],

@@ -59,6 +59,8 @@ def bench(wish: Wish, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) 
     before = compare.load(wish.against) if wish.against else None
     if wish.simulate and (wish.play or wish.jumps):
         raise InputError("Simulated time cannot be heard: leave out --simulate, or --play and --interrupt.")
+    if wish.json is not None and (wish.json.is_dir() or not wish.json.absolute().parent.is_dir()):
+        raise InputError(f"{wish.json} cannot be written: name a file in a folder that exists.")
     document = _blank()
     progress = _Progress(stderr)
     try:
@@ -73,9 +75,9 @@ def bench(wish: Wish, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) 
     console = Console(file=stdout, width=None if stdout.isatty() else report.WIDTH, highlight=False)
     report.show(document, console)
     line = json.dumps(document, ensure_ascii=False)
+    print(line, file=stdout, flush=True)
     if wish.json is not None:
         wish.json.write_text(line + "\n", encoding="utf-8")
-    print(line, file=stdout, flush=True)
     return 0 if document["complete"] else INTERRUPTED
 
 

@@ -28,8 +28,8 @@ JUDGED_SECONDS = 3.0  # shorter clips tell them little
 JUDGED_RATE = 16_000
 RECOGNISERS = ("large-v3", "medium", "small", "base", "tiny")
 
-JUDGES_REMEDY = "no DNSMOS without speechmos: pip install 'narrate-aloud[quality]'"
-RECOGNISER_REMEDY = "no error rates without a recogniser: pip install faster-whisper jiwer, and fetch a model for it"
+JUDGES_REMEDY = "no DNSMOS: pip install 'narrate-aloud[quality]'"
+RECOGNISER_REMEDY = "no error rates: pip install faster-whisper jiwer, and fetch a model for it"
 
 
 @dataclass(frozen=True, slots=True)
