@@ -69,6 +69,32 @@ def test_one_foreign_line_in_an_english_file() -> None:
     assert decode(text.encode("cp932")).text == text
 
 
+@pytest.mark.parametrize("codec", ["cp1252", "mac-roman"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The naïve café at £5, 30° in the shade.",
+        "« Ça, c'est à Noël, où ? »",
+        "¿Qué? ¡Mañana!",
+        "Größe, Ärger",
+        "Perché è già lì, più su",
+    ],
+)
+def test_a_few_accents_in_a_long_file(line: str, codec: str) -> None:
+    text = "It was a bright cold day in April.\n" * 40 + line + "\n"
+    decoded = decode(text.encode(codec))
+    assert (decoded.text, decoded.warnings) == (text, ())
+
+
+def test_japanese_in_katakana_alone() -> None:
+    text = "アメニモマケズ、カゼニモマケズ、ユキニモナツノアツサニモマケヌ、ヂヨウブナカラダヲモチ。\n" * 12
+    assert decode(text.encode("cp932")).text == text
+
+
+def test_japanese_cut_inside_its_first_escape() -> None:
+    assert decode(JAPANESE[:16].encode("iso2022_jp")[1:]).text.startswith("　吾輩")
+
+
 def test_the_language_narrows_the_choice() -> None:
     assert decode("漢字".encode("euc_jp"), language="ja").text == "漢字"
 

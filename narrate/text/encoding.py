@@ -37,6 +37,14 @@ BYTE_ORDER_MARKS = {
 # These two read some bytes as quite other characters: only for many holes less.
 CLASHING = {"shift_jis_2004": 20, "big5hkscs": 20}
 LATIN = ("cp1252", "mac-roman", "iso8859-15", "cp850")
+# Signs that are rare where they stand: small letters before capitals, capitals after small letters, quotes on the wrong
+# side of a word; and signs that are rare anywhere.
+ODD = re.compile(
+    r"[à-öø-ÿœ](?=[A-Z])|(?<=[a-z])[À-ÖØ-ÞŒ]|(?<![A-Za-z])[œÆæ](?![a-z])|(?<=[A-Za-z])[¼½¾]|[¼½¾](?=[A-Za-z])|[“‘„‚¿¡](?=[\s.,;]|$)|(?<=\w)[“„‚¿¡]"
+    r"|(?:(?<=\s)|^)[”»](?=\w)|[£€](?!\d| \d)|[ðþÐÞ]|[^\x00-\x7f\xa0\xad©®°·À-ÿŒœªº¿¡£€§«»‹›“”‘’„‚–—…•™¼½¾]",
+    re.MULTILINE,
+)
+ACCENTS = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])|(?<=[A-Za-z])[\x80-\xff]{2}(?![\x80-\xff])")
 CANDIDATES = {
     "ja": ("cp932", "euc_jis_2004"),
     "zh": ("gb18030", "big5hkscs"),
@@ -54,6 +62,8 @@ SPACES = "\u00a0\u2007\u202f"
 # Shift_JIS, EUC-JP and Unicode name the same printed sign differently; Japanese text is brought to cp932's choice.
 SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
 SAMPLE_BYTES, SAMPLES, MOST_LINES = 160, 60, 1000
+SAMPLE = 100_000
+BARELY = 0.05  # a confidence that says nothing
 
 
 class Decoded(NamedTuple):
@@ -77,7 +87,8 @@ def decode(data: bytes, encoding: str | None = None, language: str | None = None
     if b"\0" in data and (order := _utf16(data)):
         return _checked(data[order == "utf-16-le-odd" or order == "utf-16-be-odd" :], order.removesuffix("-odd"))
     if b"\x1b$" in data or b"\x1b(" in data:
-        return _checked(data, "iso2022_jp")
+        begins_within = data[:2] in (b"$B", b"$@")  # cut after the escape
+        return _checked(b"\x1b" + data if begins_within else data, "iso2022_jp")
     try:
         return Decoded(clean(_text_only(data.decode("utf-8"))), "utf-8")
     except UnicodeDecodeError:
@@ -186,8 +197,14 @@ def _nearly_utf8(data: bytes) -> Decoded | None:
 def _guess(data: bytes, language: str | None) -> Decoded:
     """Let lines of the file vote (a broken byte spoils one line, not the file), then see how many holes are left."""
     candidates = CANDIDATES.get(language, LATIN) if language else ALL_CANDIDATES
-    votes = {"cp1252": 1.0} if _only_quotes(data) else _votes(data, candidates)
-    order = sorted(votes, key=lambda name: -votes[name]) or list(candidates)
+    latin = language not in CANDIDATES and (_only_quotes(data) or _only_accents(data))
+    votes = {"cp1252": 1.0} if latin else _votes(data, candidates)
+    order = sorted(votes, key=lambda name: -votes[name])
+    if order and order[0] in LATIN and not _only_quotes(data):
+        order = [_likeliest_latin(data), *order]
+        votes[order[0]] = sum(votes.pop(name, 0) for name in LATIN)
+    elif not order:
+        order = sorted(candidates, key=lambda name: _lenient(data[:SAMPLE], name)[2])
     text, name, bad = _lenient(data, order[0])
     for other in order[1:3] if bad > 0.01 * len(text) else ():
         text, name, bad = min((text, name, bad), _lenient(data, other), key=lambda reading: reading[2])
@@ -196,7 +213,7 @@ def _guess(data: bytes, language: str | None) -> Decoded:
     family = WIDER.get(name, (name,))
     sure = sum(vote for other, vote in votes.items() if other in family or WIDER.get(other) == family)
     warnings = _damage(bad, name)
-    if bad > 0.005 * len(text) or sure < 0.75 * sum(votes.values()):
+    if bad > 0.005 * len(text) or sure < 0.75 * sum(votes.values()) or not votes:
         warnings += (f"the encoding looks like {name}, but that is a guess: if the words are wrong, say --encoding",)
     return Decoded(clean(_text_only(text)), name, warnings)
 
@@ -205,6 +222,21 @@ def _only_quotes(data: bytes) -> bool:
     """True if nothing but cp1252's “ ” ‘ ’ – — … ™ goes beyond ASCII (MacRoman would make ì and î of them)."""
     beyond = data.translate(None, bytes(range(0x80)))
     return len(beyond.translate(None, b"\x85\x91\x92\x93\x94\x95\x96\x97\x99")) <= 0.05 * len(beyond)
+
+
+def _only_accents(data: bytes) -> bool:
+    """True if bytes beyond ASCII are few in their lines and stand within words, as in "café"; other scripts have words
+    of their own."""
+    lines = b"\n".join(line for line in data.split(b"\n") if not line.isascii())
+    beyond = len(lines.translate(None, bytes(range(0x80))))
+    return beyond < 0.3 * len(lines) and sum(map(len, ACCENTS.findall(lines))) > 0.6 * beyond
+
+
+def _likeliest_latin(data: bytes) -> str:
+    """The codec that makes the fewest odd signs of the bytes beyond ASCII: accents inside words, quotes around them."""
+    lines = [line for line in data.split(b"\n") if not line.isascii()]
+    sample = b"\n".join(line[:2000] for line in lines[:: 1 + len(lines) // MOST_LINES])
+    return min(LATIN, key=lambda name: len(ODD.findall(sample.decode(name, "replace"))))
 
 
 def _votes(data: bytes, candidates: tuple[str, ...]) -> dict[str, float]:
@@ -220,6 +252,6 @@ def _votes(data: bytes, candidates: tuple[str, ...]) -> dict[str, float]:
     votes: dict[str, float] = defaultdict(float)
     for sample in samples[:: 1 + len(samples) // SAMPLES]:
         answer = chardet.detect(sample, include_encodings=candidates, prefer_superset=True)
-        if answer["encoding"] and answer["confidence"]:
+        if answer["encoding"] and answer["confidence"] > BARELY:
             votes[codecs.lookup(answer["encoding"]).name] += answer["confidence"]
     return votes
