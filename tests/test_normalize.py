@@ -36,6 +36,9 @@ def said(text: str, language: str = "en", *rules: Rule) -> str:
         ("Really?!! No!!!", "Really? No!"),
         ("It is *very* good.[12] End.² m² too.", "It is very good. End. m² too."),
         ("AAAAAAAAAAAAAAAH!", "AAAAAH!"),
+        ("## A title with `code`", "A title with code"),
+        ("> It is 5 > 3 and #7.", "It is 5 > 3 and #7."),
+        ("• One point", " One point"),
         ("Prices: 10% & 5-7, e.g. this.", "Prices: 10% & 5-7, e.g. this."),
     ],
 )

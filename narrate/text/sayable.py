@@ -28,9 +28,9 @@ HAN_DIGITS = "〇一二三四五六七八九十百千年月日"
 OPENING, CLOSING = "「『（(〈《“‘［[【〔", "」』）)〉》”’］]】〕\"'"
 MARKS = "、。，．！？!?,.；;：:"
 
-# Arrows, boxes, dingbats, emoji, variation selectors, private and missing characters.
+# Bullets, arrows, boxes, dingbats, emoji, variation selectors, private and missing characters.
 SYMBOLS = (
-    "\u2190-\u21ff\u2300-\u23ff\u2500-\u25ff\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff\u3004\u3012\u3013\u3020\u303d\u203b"
+    "\u2022\u2023\u2043\u2190-\u21ff\u2300-\u23ff\u2500-\u25ff\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff\u3004\u3012\u3013\u3020\u303d\u203b"
     "\ufe00-\ufe0f\ufffc\ufffd\ue000-\uf8ff\u200c\u200d\u20e3™®©\U0001f000-\U0001faff\U000e0000-\U000e01ef"
 )
 LINK = re.compile(
@@ -39,7 +39,7 @@ LINK = re.compile(
     re.ASCII,
 )
 TROUBLE = re.compile(
-    r"(?P<rule>[-=_*~＝＊＿#＃]{4,}|[─━═]{4,}|\*+)"
+    r"(?P<rule>[-=_*~＝＊＿#＃]{4,}|[─━═]{4,}|\*+|`+|^(?:#{1,6}|>+)\s)"
     r"|(?P<pause>[…‥]+|[―—─]+|・{2,}|。{2,}|、{2,}|-{2,}|\.(?: ?\.){2,}|–{2,})"
     r"|(?P<cries>[!?！？‼⁇⁈⁉]{2,}|[‼⁇⁈⁉])"
     r"|(?P<tilde>[~～〜]{2,}|ー{3,})"
@@ -56,7 +56,7 @@ TROUBLE = re.compile(
     rf"|(?P<symbol>[{SYMBOLS}]+)"
 )
 FIRST = re.compile(
-    rf"[\-.!?~*=_#\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
+    rf"[\-.!?~*=_#`>\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
     rf"㈠-㉃㊀-㊰㌀-㏿℃№〔［（¹²³⁰-⁹＝＊＿＃{SYMBOLS}]"
 )
 HEAD_NUMBER = re.compile(rf"\b(?i:{LABEL})\.?\s+({ROMAN})\b|^\W*({ROMAN})(?=[.:]|\s*$|\s+[—–-])")
