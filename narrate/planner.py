@@ -20,7 +20,7 @@ from narrate.pace import expected_seconds
 from narrate.text.document import Chunk
 
 AHEAD = 24  # chunks over which silence is weighed: two batches and a bit; beyond that the costs are too uncertain
-GROWTH = 3  # a batch has at most so many times the rows of the largest one before: what it costs is not known yet
+GROWTH = 2  # a batch has at most so many times the rows of the largest one before: what it costs is not known yet
 MARGIN = 1.15  # batches take up to so much longer than foreseen
 ALIKE = 1.02  # of plans that end about as soon the one with the larger batch: it tells what further rows cost
 FORGET = 0.9  # of what an older batch counts for, per newer one: voices warm up, machines get busy
