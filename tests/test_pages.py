@@ -114,7 +114,8 @@ DOCUMENT = (
 )
 STYLES = (
     '<?xml version="1.0"?><w:styles xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
-    '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style></w:styles>'
+    '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style>'
+    '<w:style w:type="paragraph" w:styleId="Title"><w:name w:val="Title"/></w:style></w:styles>'
 )
 CORE = (
     '<?xml version="1.0"?><c:coreProperties xmlns:c="http://schemas.openxmlformats.org/package/2006/metadata/core-properties"'
@@ -132,8 +133,9 @@ RELATIONS = (
 def docx(*paragraphs: str, document: str = DOCUMENT) -> bytes:
     rows = []
     for text in paragraphs:
-        style = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>' if text.startswith("#") else ""
-        rows.append(f"<w:p>{style}<w:r><w:t>{text.lstrip('# ')}</w:t></w:r></w:p>")
+        name = {"#": "Heading1", "!": "Title"}.get(text[0], "")
+        style = f'<w:pPr><w:pStyle w:val="{name}"/></w:pPr>' if name else ""
+        rows.append(f"<w:p>{style}<w:r><w:t>{text.lstrip('#! ')}</w:t></w:r></w:p>")
     target = BytesIO()
     with zipfile.ZipFile(target, "w") as book:
         book.writestr("[Content_Types].xml", TYPES)
@@ -149,6 +151,12 @@ def test_docx() -> None:
     assert (document.title, document.author) == ("The Book", "A. Author")
     assert titles(document) == [(1, "Chapter 1"), (2, "Chapter 2")]
     assert texts(document) == ["Chapter 1", "One & two.", "Chapter 2", "三つ。"]
+
+
+def test_the_title_of_a_docx_opens_no_chapter() -> None:
+    document = read_bytes(docx("! The Mill", "# Chapter 1", "One two.", "# Chapter 2", "Three."), "book.docx")
+    assert titles(document) == [(0, ""), (1, "Chapter 1"), (2, "Chapter 2")]
+    assert texts(document)[0] == "The Mill"
 
 
 @pytest.mark.parametrize("data", [docx("x")[:700], docx("x", document="<broken")], ids=["cut", "broken"])

@@ -91,6 +91,13 @@ def test_running_heads_and_page_numbers_are_left_out_and_paragraphs_go_on_across
     assert {part.kind for part in document.excluded} == {"page"}
 
 
+def test_the_title_page_is_read_though_its_title_is_a_running_head() -> None:
+    pages = [["THE ROAD", "Jane Tester"], *(["The Road", *STORY] for _ in range(5))]
+    said = texts(read_bytes(make_pdf(pages), "book.pdf"))
+    assert said[0].startswith("THE ROAD")
+    assert not any("The Road" in text for text in said)
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -23,6 +23,8 @@ MARGIN = 2
 REPEATS, SHARE = 3, 0.2
 # Lines longer than this share of the longest of their page are text, however often they come.
 FULL_LINE = 0.8
+# A first page with so many times fewer lines than others has the title of the book, which others have for a head.
+TITLE_PAGE = 3
 
 
 def read(data: bytes) -> Document:
@@ -78,6 +80,7 @@ def _laid_out(
     length = 0
     for number, page in enumerate(pages):
         longest = max(map(len, page), default=0)
+        titles_only = number == 0 and TITLE_PAGE * len(page) < max(map(len, pages))
         for at, line in enumerate(page):
             in_margin = at < MARGIN or at >= len(page) - MARGIN
             is_title = len(_letters(line)) > 1 and _letters(line) in named.get(number, "")
@@ -88,7 +91,7 @@ def _laid_out(
                 parts.append(line + "\n")
             start = length + is_title
             length += len(parts[-1])
-            repeated = _key(line) in running and len(line) < FULL_LINE * longest
+            repeated = _key(line) in running and len(line) < FULL_LINE * longest and not titles_only
             if in_margin and not is_title and (repeated or PAGE_NUMBER.fullmatch(line)):
                 excluded.append(Excluded("page", start, start + len(line)))
     return "".join(parts), excluded, listed
