@@ -169,6 +169,15 @@ def test_a_picture_of_a_character_is_that_character() -> None:
     ]
 
 
+def test_pictures_of_first_letters_and_of_headings_are_read() -> None:
+    page = '<h1><img alt="Chapter One" src="1.png"/></h1><p><img alt="T" src="t.png"/>HE mill.</p>'
+    assert texts(read_page(page + '<h2>Two <img alt="a flower" src="f.png"/></h2>')) == [
+        "Chapter One",
+        "THE mill.",
+        "Two",
+    ]
+
+
 def test_entities_self_closed_tags_and_broken_pages() -> None:
     assert texts(read_page("<p>A&nbsp;B&hellip; &unknown; &lt;i&gt;</p>")) == ["A B… &unknown; <i>"]
     assert texts(read_page('<p><a id="x"/>Text <span class="pagebreak"/>goes on.</p>')) == ["Text goes on."]

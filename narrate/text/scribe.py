@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 from narrate.text.encoding import visible
-from narrate.text.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, types_of
+from narrate.text.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, text_of, types_of
 from narrate.text.ruby import is_reading
 from narrate.text.transcript import Transcript
 
+INITIAL = re.compile("[“‘\"']?[A-ZÀ-Þ]")
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -135,9 +137,13 @@ class Scribe:
         self._transcript.leave_out(kind, "".join(element.itertext()), apart=block)
 
     def _picture(self, element: Any) -> None:
-        """A picture is silent, unless it stands for a character no font had."""
+        """A picture is silent, unless it stands for a character no font had, the first letter of a chapter, or the whole
+        of a heading."""
         alt = (element.get("alt") or "").strip()
-        if 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or ""):
+        character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
+        initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
+        heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
+        if character or initial or (heading is not None and not text_of(heading)):
             self._transcript.write(alt)
 
     def _ruby(self, ruby: Any) -> None:
