@@ -137,8 +137,7 @@ class Scribe:
         self._transcript.leave_out(kind, "".join(element.itertext()), apart=block)
 
     def _picture(self, element: Any) -> None:
-        """A picture is silent, unless it stands for a character no font had, the first letter of a chapter, or the whole
-        of a heading."""
+        """A picture is silent, unless it stands for a character no font had, a first letter, or a whole heading."""
         alt = (element.get("alt") or "").strip()
         character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
         initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
