@@ -35,6 +35,7 @@ CASES = [
     ("en", "‘Curiouser and curiouser!’ cried Alice. |She didn’t know. |‘Oh!’ she said."),
     ("en", "One line\nruns on. |The next one."),
     ("en", "1. Milk is white. |2. Eggs are not. |IV. The war began. |Well . . . I don't know. |(She did.)"),
+    ("en", "It cost £5 10s. 6d. in all. |See Chap. IV. and Vol. ii. first. |No. |I know."),
     ("en", "She said, “I told you so, you know, long before. /It is all true. "
            "/Would you not believe it? /So it stays, I fear.” |Then."),
     # others

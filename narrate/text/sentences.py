@@ -125,7 +125,11 @@ _TITLES = {
     "pt": "Srta Profa Exa Exma Cel Cap Des Pe Fr",
     "ru": "им рис ср ген Св св кн",
 }
-_BEFORE_NUMBERS = set("No Nos no nos Nr Bd Vol vol Ch ch Fig fig p pp n núm cap pág гл рис стр Jan Sept".split())
+_BEFORE_NUMBERS = set(
+    "No Nos no nos Nr Bd Vol vol Ch ch Chap chap Fig fig Bk Pt Sect p pp n núm Cap cap pág гл рис стр Jan Sept".split()
+)
+_NUMBER = re.compile(r"\d|[IVXLC]+\b")
+_COINS = re.compile(r"\d+[ls]")  # pounds and shillings: more may follow
 _LAST_WORD = re.compile(r"([^\W_]+)\.\s*$")
 _ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVXL]+)\.\s*$")
 _LABEL = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,6})\.\s*")  # of what it stands before, in a list
@@ -187,8 +191,8 @@ def _segmented(text: str, language: str) -> list[int]:
 
 def _runs_on(text: str, at: int, language: str) -> bool:
     """True if what sentencex took for an end is none: an abbreviation, an initial, "“Who?” she asked"."""
-    following = _LEAD_IN.sub("", text[at : at + 16], count=1)[:1]
-    if following.islower():
+    following = _LEAD_IN.sub("", text[at : at + 16], count=1)
+    if following[:1].islower():
         return True
     before = text[max(0, at - 24) : at]
     word = _LAST_WORD.search(before)
@@ -200,4 +204,6 @@ def _runs_on(text: str, at: int, language: str) -> bool:
         ending = language == "ru" and word[1] in "дпэ"  # и т. д., и т. п., до н. э.
         return not ending and not (language == "en" and word[1] == "I")
     titles = _TITLES.get(language, "").split()
-    return word[1] in titles or (following.isdigit() and word[1] in _BEFORE_NUMBERS)
+    if word[1] in _BEFORE_NUMBERS:
+        return bool(_NUMBER.match(following))
+    return word[1] in titles or bool(following[:1].isdigit() and _COINS.fullmatch(word[1]))
