@@ -33,13 +33,13 @@ def done(name):
     parts[name] = now - begin
     begin = now
 done("python")
-import narrate.cli
+import narrate.cli.main
 done("import: command line")
-import narrate.reading
+import narrate.session
 done("import: reading")
-book = narrate.reading.open_book(sys.argv[1], narrate.reading.TextOptions())
+book = narrate.session.open_book(sys.argv[1], narrate.session.TextOptions())
 done("load the book")
-first = book.script(narrate.reading.engine_lengths("espeak")).get(0)
+first = book.script(narrate.session.engine_lengths("espeak")).get(0)
 done("first chunk of text")
 from narrate.engines.espeak import Espeak
 from narrate.voice import Voice
@@ -51,7 +51,7 @@ done("(the same sound again)")
 from narrate.sinks import portaudio
 portaudio.load()
 done("import: PortAudio")
-speaker = narrate.reading.Speaker(engine.sample_rate)
+speaker = narrate.session.Speaker(engine.sample_rate)
 done("open the device")
 speaker.write(clip)
 speaker.abort()

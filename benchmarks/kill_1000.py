@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from narrate.job import Store
+from narrate.store.store import Store
 from tests.killed import BATCH, Export, kill_until_done, novel
 
 VOICES = ("tone:rtf=0.01,rate=8000", "espeak", "tone-stream:rtf=0.01,rate=8000,slots=10")

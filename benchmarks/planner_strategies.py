@@ -15,8 +15,8 @@ from pathlib import Path
 
 from narrate.bench.measure import Subject, open_subject
 from narrate.bench.strategies import compare_strategies
-from narrate.book import TextOptions, open_book
-from narrate.planner import chunk_seconds
+from narrate.pace import chunk_seconds
+from narrate.text.book import TextOptions, open_book
 from narrate.text.document import Chunk
 
 # Ten chunks of 7 s take 17 s in one batch; how that divides decides everything. The first is fitted to both figures

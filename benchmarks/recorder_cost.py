@@ -15,13 +15,13 @@ from statistics import median
 
 from narrate.bench.listener import Basket
 from narrate.bench.measure import PHRASES, Subject, open_subject, warm_up
-from narrate.book import TextOptions, open_book
 from narrate.clock import OFF, Clock, Recorder
-from narrate.job import Memory
-from narrate.narrator import Narrator
+from narrate.engines import engine_lengths
 from narrate.pipeline import Growing
-from narrate.player import Player
-from narrate.reading import engine_lengths
+from narrate.playback.player import Player
+from narrate.store.memory import Memory
+from narrate.synthesis.narrator import Narrator
+from narrate.text.book import TextOptions, open_book
 
 STORY = Path(__file__).parents[1] / "samples" / "lighthouse.en.txt"
 

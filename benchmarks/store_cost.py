@@ -18,12 +18,13 @@ import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from narrate.bookmark import BookId, Bookmarks, Place
 from narrate.clip import Clip
 from narrate.engines.espeak import Espeak
 from narrate.engines.tone import Tone
 from narrate.errors import EngineError
-from narrate.job import Store
+from narrate.playback.bookmark import Bookmarks, Place
+from narrate.store.store import Store
+from narrate.text.book import BookId
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 

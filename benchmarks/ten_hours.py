@@ -16,9 +16,9 @@ from pathlib import Path
 
 from narrate.bench.machine import memory_bytes
 from narrate.bench.measure import growth, open_subject, run
-from narrate.book import TextOptions
-from narrate.job import Memory
-from narrate.reading import MINUTES_AT_HAND
+from narrate.session import MINUTES_AT_HAND
+from narrate.store.memory import Memory
+from narrate.text.book import TextOptions
 
 WIDTH, HEIGHT, MARGIN = 760, 300, 60
 

@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from narrate.text.chunks import cut
-from narrate.text.normalize import normalize
+from narrate.text.chunking.chunks import cut
 from narrate.text.readers import read_file
+from narrate.text.spoken.normalize import normalize
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.txt"))
 MEGABYTES = 3

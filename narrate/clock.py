@@ -115,3 +115,10 @@ class Simulated:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+def hms(seconds: float) -> str:
+    """Hours, minutes and seconds as on a player: 5:07, 1:02:11."""
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

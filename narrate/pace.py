@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from narrate.text.document import Chunk
+
 # Seconds a character takes, fitted to chunks of real books in the embedded voices. Japanese reads a Han character as
 # two syllables, Chinese as one. A mark is a pause, be it a comma's or a full stop's.
 HAN = {"ja": 0.21}
@@ -43,3 +45,8 @@ def expected_seconds(spoken: str, language: str) -> float:
         else:
             seconds += LETTER
     return max(0.3, seconds)
+
+
+def chunk_seconds(chunk: Chunk) -> float:
+    """How long the chunk's sound will be, about."""
+    return expected_seconds(chunk.spoken, chunk.language)

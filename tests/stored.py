@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from narrate.clip import Samples, to_int16
-from narrate.job import Memory, Store
+from narrate.store.memory import Memory
+from narrate.store.store import Store
 
 RATE = 24000
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from narrate.text import aozora
 from narrate.text.document import Document
 from narrate.text.encoding import clean
+from narrate.text.formats import aozora
 from narrate.text.readers import ReadOptions, read_file
 
 # Conformance cases whose page shows what nobody reads aloud, or what a reader of books never meets.

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrate.text.arrivals import Writing, arriving_chunks, gather
-from narrate.text.chunks import Lengths
+from narrate.text.chunking.arrivals import Writing, arriving_chunks, gather
+from narrate.text.chunking.chunks import Lengths
 from narrate.text.document import Chunk
-from narrate.text.normalize import normalize
+from narrate.text.spoken.normalize import normalize
 
 
 @contextmanager
@@ -234,7 +234,7 @@ def test_a_chapter_that_comes_line_by_line_is_cut_at_its_sentences(books: Path) 
 
 def test_end_to_end_the_first_sentence_comes_while_the_writer_writes() -> None:
     reader = (
-        "import sys\nfrom narrate.text.arrivals import *\n"
+        "import sys\nfrom narrate.text.chunking.arrivals import *\n"
         "data, finished = gather(0)\nprint(finished, flush=True)\n"
         "for chunk in arriving_chunks(0, data):\n    if chunk: print(chunk.text, flush=True)\n"
     )

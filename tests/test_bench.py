@@ -27,13 +27,13 @@ from narrate.bench.measure import Batch, Noting, Run, open_subject, run
 from narrate.bench.quality import Take, judge
 from narrate.bench.report import PLOT_HEIGHT, plot
 from narrate.bench.strategies import InOrder, best_size, fit
-from narrate.book import TextOptions
 from narrate.clip import Clip, Samples
 from narrate.clock import Simulated
 from narrate.engines.tone import Tone, melody
+from narrate.engines.tuning import best_batch_size, keep_batch_size
 from narrate.errors import InputError
+from narrate.text.book import TextOptions
 from narrate.text.document import Chunk
-from narrate.tuning import best_batch_size, keep_batch_size
 from narrate.voice import Voice
 from tests.speech import a_chunk, speech_like
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrate.bookmark import BookId, Bookmarks, Place, book_id, place_of
+from narrate.playback.bookmark import Bookmarks, Place, place_of
+from narrate.text.book import BookId, book_id
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
 
 YES = "“Yes,” said she."
@@ -259,7 +260,8 @@ def test_what_killed_processes_left_is_swept_away(folder: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from narrate.bookmark import BookId, Bookmarks, Place
+from narrate.playback.bookmark import Bookmarks, Place
+from narrate.text.book import BookId
 
 marks, book = Bookmarks(Path(sys.argv[1])), BookId("b2:0", "/a", "A")
 for start in range(int(sys.argv[2]), 10**9):

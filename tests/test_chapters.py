@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from narrate.errors import InputError
-from narrate.text import plain
-from narrate.text.chapters import Block, bind, chapter_depth, parse_chapters, select
 from narrate.text.document import Paragraph, Piece
+from narrate.text.formats import plain
+from narrate.text.structure.chapters import Block, bind, chapter_depth, parse_chapters, select
 
 BOOK = plain.read("Front.\n\n" + "\n\n".join(f"Chapter {n}\n\nText {n}." for n in range(1, 8)))
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from narrate.text.chunks import (
+from narrate.text.chunking.chunks import (
     CHAPTER_PAUSE,
     HEADING_PAUSE,
     PARAGRAPH_PAUSE,
@@ -21,10 +21,10 @@ from narrate.text.chunks import (
     cut,
     stats,
 )
+from narrate.text.chunking.sentences import Rank
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
-from narrate.text.normalize import normalize
 from narrate.text.readers import ReadOptions, read_file
-from narrate.text.sentences import Rank
+from narrate.text.spoken.normalize import normalize
 
 CLAUSE, SENTENCE, LINE = PAUSES[Rank.CLAUSE], PAUSES[Rank.SENTENCE], PAUSES[Rank.LINE]
 

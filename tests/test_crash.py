@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from narrate.job import Store
+from narrate.store.store import Store
 from tests.killed import BATCH, PATIENCE, Export, Moment, kill_until_done, novel
 
 SLOW = "tone:rtf=0.005,rate=8000"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from narrate.errors import InputError
-from narrate.text.dictionary import Dictionary, Rule, load_dictionary
+from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
 
 
 def test_a_dictionary_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from narrate.doctor import Finding, report
+from narrate.cli.doctor import Finding, report
 from narrate.engines import ENGINES
 
 

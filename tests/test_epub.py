@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from narrate.errors import InputError
-from narrate.text import epub
-from narrate.text.archive import Archive
 from narrate.text.document import Document
-from narrate.text.markup import parse
-from narrate.text.package import read_package
+from narrate.text.formats import epub
+from narrate.text.formats.archive import Archive
+from narrate.text.formats.markup import parse
+from narrate.text.formats.package import read_package
 from narrate.text.readers import ReadOptions, read_bytes, read_file
 from tests.epubs import item, make_epub, nav, ncx, page
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from narrate.text import gutenberg
 from narrate.text.document import Document
+from narrate.text.formats import gutenberg
 from narrate.text.readers import read_file
 
 NEW_HEAD = """The Project Gutenberg eBook of The Test Book

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from narrate.text.headings import heading_level, is_named, number_of, without_title
+from narrate.text.structure.headings import heading_level, is_named, number_of, without_title
 
 HEADINGS = """
 CHAPTER I. Down the Rabbit-Hole

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 
 from narrate.clip import to_int16
 from narrate.errors import InputError
-from narrate.job import Memory, Store, home, take_key
+from narrate.folders import home
 from narrate.store import flac
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.store.store import Store
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.stored import RATE, files, key, same, sound

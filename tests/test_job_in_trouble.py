@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from narrate.errors import NarrateError
-from narrate.job import Store
+from narrate.store.store import Store
 from tests.stored import RATE, files, key, same, sound
 
 
@@ -44,7 +44,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.stored import RATE, key, sound
-from narrate.job import Store
+from narrate.store.store import Store
 
 with Store(Path(sys.argv[1]), book="killed") as store:
     for number in range(int(sys.argv[2]), 10**9):
@@ -87,7 +87,7 @@ SHARER = """
 import sys
 from pathlib import Path
 from tests.stored import RATE, key, same, sound
-from narrate.job import Store
+from narrate.store.store import Store
 
 made = 0
 with Store(Path(sys.argv[1]), memory_bytes=0, limit_bytes=int(sys.argv[2])) as store:

@@ -16,13 +16,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from narrate.book import TextOptions, open_book
-from narrate.bookmark import Bookmarks
 from narrate.clip import Samples, join, silence
+from narrate.engines import engine_lengths
 from narrate.engines.tone import Tone
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
-from narrate.reading import engine_lengths
+from narrate.playback.bookmark import Bookmarks
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.narrator import Narrator
+from narrate.text.book import TextOptions, open_book
 from narrate.voice import Voice
 from tests.killed import novel
 from tests.recorded import Recorder, alsa_recorder
@@ -40,7 +41,7 @@ import fcntl, os, signal, termios, time
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from narrate.keys import Keys
+from narrate.terminal.keys import Keys
 with Keys() as keys:
     print("ready", flush=True)
     while keys.present:

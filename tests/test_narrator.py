@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from narrate.clip import Clip, to_int16
+from narrate.engines.planner import Planner
 from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import EngineError
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
-from narrate.planner import Planner
-from narrate.takes import longest_seconds
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.judge import longest_seconds
+from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.speech import a_chunk, chunks, speech_like

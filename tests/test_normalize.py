@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrate.text import plain
 from narrate.text.document import Document, Paragraph, Piece
-from narrate.text.normalize import Rule, SayOptions, normalize, recut
+from narrate.text.formats import plain
 from narrate.text.readers import ReadOptions, read_bytes, read_file
+from narrate.text.spoken.normalize import Rule, SayOptions, normalize, recut
 
 
 def read(text: str, language: str) -> Document:

@@ -6,8 +6,8 @@ from io import BytesIO
 import pytest
 
 from narrate.errors import InputError
-from narrate.text import pages
 from narrate.text.document import Document
+from narrate.text.formats import pages
 from narrate.text.readers import ReadOptions, read_bytes
 
 PROSE = "It was a bright cold day, and the clocks were striking thirteen. " * 3

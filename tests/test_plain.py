@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrate.text import plain
 from narrate.text.document import Document
+from narrate.text.formats import plain
 
 
 def texts(document: Document) -> list[str]:

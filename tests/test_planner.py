@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.planner import Cost, Planner, chunk_seconds
+from narrate.engines.planner import Cost, Planner
+from narrate.pace import chunk_seconds
 from narrate.text.document import Chunk
 from tests.speech import a_chunk, chunks
 

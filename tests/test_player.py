@@ -14,10 +14,11 @@ import pytest
 from narrate.clip import Clip, Samples, join, silence
 from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import SinkError
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
 from narrate.pipeline import Beside, Growing
-from narrate.player import Player
+from narrate.playback.player import Player
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.speech import chunks

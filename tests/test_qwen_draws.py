@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from narrate.engines.qwen.budget import budget_frames
 from narrate.engines.qwen.draws import _Choice, row_numbers, row_seed
 from narrate.pace import expected_seconds
-from narrate.takes import longest_seconds
+from narrate.synthesis.judge import longest_seconds
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 from tests.speech import a_chunk

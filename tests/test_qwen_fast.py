@@ -17,8 +17,9 @@ from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.guard import LONGEST_QUIET, allowance
 from narrate.engines.qwen.scheduler import Work
 from narrate.errors import EngineError, InputError
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import END, Kind

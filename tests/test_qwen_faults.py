@@ -14,9 +14,10 @@ from narrate.clip import Clip
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.budget import budget_frames
 from narrate.errors import EngineError
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
-from narrate.takes import longest_seconds
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.judge import longest_seconds
+from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import END

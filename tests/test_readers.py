@@ -9,8 +9,8 @@ import pytest
 
 from narrate.errors import InputError
 from narrate.text.document import Document
-from narrate.text.normalize import normalize
 from narrate.text.readers import ReadOptions, read_bytes, read_file
+from narrate.text.spoken.normalize import normalize
 from tests.hostile import files
 
 

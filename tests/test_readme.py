@@ -8,24 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from narrate.cli import commands, reading, run
+from narrate.cli.main import commands, reading, run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MODULES = sorted(path for path in (ROOT / "narrate").rglob("*.py") if not path.stem.startswith("__"))
+PACKAGE = ROOT / "narrate"
+ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+TREE = README.split("```\nnarrate/\n")[1].split("\ntests/ ")[0]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
-def test_every_module_has_its_place_in_the_tree(module: Path) -> None:
-    tree = README.split("```\nnarrate/\n")[1].split("```")[0]
-    folder = module.parent.name
-    assert module.name in tree or f"{folder}/" in tree and folder in {"store", "bench", "server"}
+def test_the_tree_names_everything_at_the_root_of_the_package_and_nothing_else() -> None:
+    modules = {path.name for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")}
+    rooms = {f"{path.name}/" for path in ROOMS if path.parent == PACKAGE}
+    assert set(re.findall(r"\b\w+(?:\.py\b|/)", TREE)) == modules | rooms
 
 
-def test_the_tree_names_no_module_that_is_not_there() -> None:
-    tree = README.split("```\nnarrate/\n")[1].split("\ntests/ ")[0]
-    there = {path.name for path in MODULES}
-    assert set(re.findall(r"\b\w+\.py\b", tree)) <= there
+@pytest.mark.parametrize("room", ROOMS, ids=lambda path: path.name)
+def test_every_room_says_what_each_of_its_modules_is_for(room: Path) -> None:
+    if room == PACKAGE:
+        return
+    said = (room / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
+    modules = {path.name for path in room.glob("*.py") if not path.stem.startswith("__")}
+    assert set(re.findall(r"\b\w+\.py\b", said)) == modules
 
 
 def test_the_test_command_is_what_ci_runs() -> None:

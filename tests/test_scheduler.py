@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from narrate.engines.qwen.guard import allowance
 from narrate.engines.qwen.scheduler import Row, Scheduler
 from narrate.pace import expected_seconds
-from narrate.text.chunks import cut
+from narrate.text.chunking.chunks import cut
 from narrate.text.document import Chunk
 from narrate.text.readers import read_file
 

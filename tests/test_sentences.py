@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.text.brackets import enclosed
-from narrate.text.sentences import Rank, sentence_breaks
+from narrate.text.chunking.sentences import Rank, sentence_breaks
 
 CASES = [
     # Japanese: a quotation and what quotes it are one sentence; the name of a book is no speech

@@ -13,11 +13,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.bookmark import Mark, Place
 from narrate.clip import Samples
 from narrate.errors import InputError
 from narrate.pipeline import Growing
-from narrate.start import chunk_at, find_start
+from narrate.playback.bookmark import Mark, Place
+from narrate.playback.start import chunk_at, find_start
 from narrate.text.document import Chunk
 from tests.killed import novel
 from tests.speech import chunks

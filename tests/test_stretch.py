@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.clip import Clip, Samples, join, silence
-from narrate.stretch import FASTEST, SLOWEST, Stretch, stretched
+from narrate.playback.stretch import FASTEST, SLOWEST, Stretch, stretched
 
 RATE = 24_000
 SPEEDS = [0.5, 0.8, 0.95, 1.1, 1.3, 1.75, 2.0]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.clip import join, silence
-from narrate.takes import LEAD, TAIL, flaw, halves, longest_seconds, trim, verdict
+from narrate.synthesis.judge import LEAD, TAIL, flaw, halves, longest_seconds, trim, verdict
 from tests.speech import a_chunk, speech_like
 
 RATE = 24_000

@@ -14,7 +14,7 @@ from narrate.clip import Clip
 from narrate.engines import load_engine
 from narrate.engines.tone import Tone, ToneStream, melody
 from narrate.pace import expected_seconds
-from narrate.takes import verdict
+from narrate.synthesis.judge import verdict
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.speech import a_chunk, chunks

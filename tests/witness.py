@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from narrate.cli import main
+from narrate.cli.main import main
 from narrate.engines import ENGINES
 from narrate.text.document import Chunk
 

@@ -1,4 +1,9 @@
-"""`narrate bench`: how soon, how smoothly, how quickly, with how much memory; on the same path as for a listener."""
+"""`narrate bench`: how soon, how smoothly, how quickly, with how much memory; on the same path as for a listener.
+
+measure.py listener.py machine.py    one pass over a text, measured
+interrupt.py strategies.py quality.py    jumps; ways to make batches; how good the sound is
+figures.py report.py compare.py      the numbers: as JSON, as tables, against earlier ones
+"""
 
 from __future__ import annotations
 
@@ -18,11 +23,12 @@ from narrate.bench.interrupt import Jumps, jump_about
 from narrate.bench.measure import Run, Subject, open_subject
 from narrate.bench.quality import Listening, judge
 from narrate.bench.strategies import best_size, compare_sizes, compare_strategies, fit
-from narrate.book import TextOptions
-from narrate.display import clock
+from narrate.clock import hms
+from narrate.engines.tuning import keep_batch_size
 from narrate.errors import InputError
-from narrate.job import Memory, Store
-from narrate.tuning import keep_batch_size
+from narrate.store.memory import Memory
+from narrate.store.store import Store
+from narrate.text.book import TextOptions
 
 SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
 INTERRUPTED = 130  # exit code, as shells report it
@@ -216,7 +222,7 @@ class _Progress:
 
     def __call__(self, what: str) -> None:
         self._next = time.monotonic() + self._every
-        line = f"{clock(time.monotonic() - self._started)} {what}"
+        line = f"{hms(time.monotonic() - self._started)} {what}"
         print(
             f"\r\x1b[K{line[:79]}" if self._live else line,
             end="" if self._live else "\n",
@@ -227,11 +233,11 @@ class _Progress:
     def run(self, subject: Subject, what: str) -> Any:
         """For a run that tells its seconds of sound."""
         self._next = 0.0
-        return lambda sound: self._now_and_then(f"{subject.name}: {what}, {clock(sound)} of sound")
+        return lambda sound: self._now_and_then(f"{subject.name}: {what}, {hms(sound)} of sound")
 
     def part(self, subject: Subject) -> Any:
         """For several runs that say what they are."""
-        return lambda what, sound: self._now_and_then(f"{subject.name}: {what}, {clock(sound)} of sound")
+        return lambda what, sound: self._now_and_then(f"{subject.name}: {what}, {hms(sound)} of sound")
 
     def _now_and_then(self, what: str) -> None:
         if time.monotonic() >= self._next:

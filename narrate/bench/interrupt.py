@@ -10,11 +10,11 @@ from itertools import count
 
 from narrate.bench.listener import Paced
 from narrate.bench.measure import Noting, Subject, Watched
-from narrate.book import open_book
 from narrate.clip import Clip
-from narrate.job import Memory
 from narrate.pipeline import Beside, Growing
-from narrate.player import Player
+from narrate.playback.player import Player
+from narrate.store.memory import Memory
+from narrate.text.book import open_book
 from narrate.text.document import Chunk
 
 AT_HAND = 64 << 20  # bytes of takes, as for a listener

@@ -16,19 +16,19 @@ from typing import Any
 
 from narrate.bench import machine
 from narrate.bench.listener import Basket, Gap, Listener, Paced
-from narrate.book import Book, TextOptions, open_book
 from narrate.clip import Clip
 from narrate.clock import Recorder, Simulated
-from narrate.engines import BatchEngine, Engine, choose_engine, load_engine
+from narrate.engines import BATCH, BatchEngine, Engine, choose_engine, engine_lengths, load_engine
+from narrate.engines.planner import Planner
 from narrate.errors import EngineError, InputError
-from narrate.feed import Takes
-from narrate.job import Memory, take_key
-from narrate.narrator import Narrator
 from narrate.pipeline import Growing
-from narrate.planner import Planner
-from narrate.player import Player
-from narrate.reading import BATCH, engine_lengths
+from narrate.playback.player import Player
 from narrate.sinks.wav import HEADER
+from narrate.store.key import take_key
+from narrate.store.memory import Memory
+from narrate.synthesis.narrator import Narrator
+from narrate.synthesis.queue import Takes
+from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from narrate.bench.measure import Subject
-from narrate.book import open_book
 from narrate.clip import Clip, Samples
 from narrate.pace import expected_seconds
+from narrate.text.book import open_book
 from narrate.text.document import Chunk
 
 AT_MOST = 1800.0  # seconds of sound that are kept for it

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from narrate.bench.figures import FIGURES
-from narrate.display import clock
+from narrate.clock import hms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +119,7 @@ def plot(levels: Sequence[Sequence[float]]) -> list[str]:
         cells = [min(8, max(0, round(8 * (PLOT_HEIGHT * level / top - row)))) for level in columns]
         mark = f"{top:8.1f} ┤" if row == PLOT_HEIGHT - 1 else ("       0 ┤" if row == 0 else "         │")
         lines.append(mark + "".join(_EIGHTHS[cell] for cell in cells))
-    lines.append(" " * 9 + "└" + "0:00" + f"{_seconds(end) if end < 60 else clock(end):>{PLOT_WIDTH - 4}}")
+    lines.append(" " * 9 + "└" + "0:00" + f"{_seconds(end) if end < 60 else hms(end):>{PLOT_WIDTH - 4}}")
     return lines
 
 

@@ -1,4 +1,13 @@
-"""Voice engines: the contract they keep, and the table to load one by name."""
+"""Voice engines: the contract they keep, and the table to load one by name.
+
+planner.py                 which chunks go together
+tuning.py                  the batch size that was measured to be best here
+espeak.py espeak_child.py  eSpeak NG, in a child process
+openjtalk.py               Open JTalk
+tone.py                    a test signal
+mixed.py                   two engines as one
+qwen/                      Qwen3-TTS
+"""
 
 from __future__ import annotations
 
@@ -16,9 +25,12 @@ from typing import Any, Protocol
 
 from narrate.clip import Clip
 from narrate.errors import InputError
+from narrate.text.chunking.chunks import Lengths
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
+
+BATCH = 10  # chunks at once, where nothing else is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +202,12 @@ def find_engine(name: str) -> EngineEntry:
 def voices(name: str) -> tuple[VoiceEntry, ...]:
     """The voices of the engine called `name`, the default one of each language first."""
     return find_engine(name).voices()
+
+
+def engine_lengths(name: str) -> Lengths:
+    """The lengths of chunks that suit the engine called `name`."""
+    entry = find_engine(name)
+    return Lengths(entry.wide, entry.narrow)
 
 
 def load_engine(spec: str, **options: object) -> Engine | BatchEngine:

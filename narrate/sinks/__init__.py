@@ -1,4 +1,9 @@
-"""Where sound goes: the contract of sinks, and the door to them."""
+"""Where sound goes: the contract of sinks, and the door to them.
+
+audiofile.py wav.py encoded.py    files that appear under their name when they are complete
+stream.py                         standard output
+speaker.py portaudio.py           the loudspeaker
+"""
 
 from __future__ import annotations
 

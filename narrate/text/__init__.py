@@ -1,1 +1,10 @@
-"""From a file to chunks: readers, normalisation, chunking. Pure text; no sound here."""
+"""From a file to chunks: what one breath says. Knows nothing of sound.
+
+readers.py     the door for every text; encoding.py turns bytes into text
+formats/       one reader per kind of file
+structure/     headings, chapters, verse
+spoken/        what is said for what is seen
+chunking/      cutting for speech
+book.py        a book opened for reading: identity, chapters, the script of chunks
+document.py    the nouns: Document, Chapter, Paragraph, Chunk; language.py, brackets.py: facts about writing
+"""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text import aozora, epub, gutenberg, pages, pdf, plain
-from narrate.text.archive import Archive
 from narrate.text.document import Document
 from narrate.text.encoding import decode
+from narrate.text.formats import aozora, epub, gutenberg, pages, pdf, plain
+from narrate.text.formats.archive import Archive
+from narrate.text.formats.markup import DECLARED
 from narrate.text.language import LANGUAGES, detect_language
-from narrate.text.markup import DECLARED
 
 HTML = (".html", ".htm", ".xhtml")
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")

@@ -1,4 +1,11 @@
-"""Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time."""
+"""Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time.
+
+models.py speakers.py options.py prompts.py    what to load, who speaks, how
+loading.py hardware.py memory.py               the package's model, the device, what fits
+stock.py draws.py budget.py                    the package's own loop, kept in hand
+fast.py scheduler.py runner.py guard.py        the fast runtime: who sits where, what is computed
+transformer.py cache.py sampling.py vocoder.py graphs.py    what a frame is made of
+"""
 
 from __future__ import annotations
 

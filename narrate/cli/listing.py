@@ -1,0 +1,165 @@
+"""What narrate prints on standard output: chunks, chapters, voices, devices, books, the store."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from narrate.engines import ENGINES, choose_engine, engine_lengths, find_engine
+from narrate.errors import STOPPED_READING, ClosedPipe, InputError
+from narrate.folders import home
+from narrate.playback.bookmark import Bookmarks
+from narrate.store.store import LIMIT, Store
+from narrate.text.book import Book, TextOptions, open_book
+from narrate.text.chunking import chunks as chunking
+from narrate.text.document import Chunk
+
+_JSON_FIELDS = ("index", "chapter", "title", "text", "spoken", "language", "pause", "start", "end")
+
+
+def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, stats: bool) -> None:
+    """Print the chunks of a book as an engine would get them, one to a line; or their statistics."""
+    book = open_book(source, text)
+    _warn(book)
+    name = choose_engine(book.language)[0] if engine == "auto" else engine.partition(":")[0]
+    chunks = (chunk for chunk in book.script(engine_lengths(name)).since(0) if chunk is not None)
+    for rule, times in book.rules_used.most_common():
+        print(f"dictionary: {rule.word} → {rule.reading}, {times} times", file=sys.stderr)
+    if stats:
+        _print_stats(chunks)
+        return
+    for chunk in chunks:
+        if as_json:
+            facts = asdict(chunk)
+            _print(json.dumps({name: facts[name] for name in _JSON_FIELDS}, ensure_ascii=False))
+        else:
+            _print(_line(chunk))
+
+
+def _line(chunk: Chunk) -> str:
+    text = " ".join(chunk.text.split())
+    spoken = " ".join(chunk.spoken.split())
+    said = "" if spoken == text else f"  → {spoken}"
+    return f"{chunk.index:6} {chunk.chapter:4} {chunk.pause:4.2f} s  {text}{said}"
+
+
+def _print_stats(chunks: Iterable[Chunk]) -> None:
+    found = chunking.stats(iter(chunks))
+    _print(f"{found.chunks} chunks, {found.characters} characters, {found.share_whole:.2%} end where a sentence ends")
+    most = max(found.histogram.values(), default=1)
+    for length, count in sorted(found.histogram.items()):
+        _print(f"{length:5}–{length + 9:<5} {count:6} {'█' * round(50 * count / most)}")
+
+
+def _warn(book: Book) -> None:
+    for warning in book.document.warnings if book.document else ():
+        print(warning, file=sys.stderr)
+
+
+def list_chapters(source: str, text: TextOptions) -> None:
+    """Print the chapters of a book: number, title, length of its text in letters."""
+    book = open_book(source, text)
+    _warn(book)
+    if book.document is None:
+        raise InputError("Text that is still being written has no chapters yet.")
+    for chapter in book.document.chapters:
+        letters = sum(len(paragraph.text) for paragraph in chapter.paragraphs)
+        _print(f"{chapter.number:4}  {chapter.title or '(no title)'}  ({letters} characters)")
+
+
+def list_voices(engine: str | None) -> None:
+    """Print every voice: name, languages, engine, description."""
+    entries = ENGINES if engine is None else (find_engine(engine),)
+    rows = []
+    for entry in entries:
+        missing = entry.missing()
+        if missing is not None:
+            print(f"({missing})", file=sys.stderr)
+            continue
+        for voice in entry.voices():
+            rows.append((voice.name, " ".join(voice.languages), entry.name, voice.description))
+    _table(rows)
+
+
+def list_devices() -> None:
+    """Print the sound devices that can play."""
+    from narrate.sinks.portaudio import devices
+
+    found = devices()
+    if not found:
+        raise InputError("There is no sound device here. Write a file instead: narrate INPUT -o book.wav")
+    _table([(str(device.number), device.name, "default" if device.default else "") for device in found])
+
+
+def list_books(store: Path) -> None:
+    """Print what was read, the latest first: how far, how much of it is stored, and the marked places."""
+    with Store(store) as takes:
+        stored = takes.books()
+    readings = Bookmarks(home() / "places").books()
+    if not readings:
+        print("Nothing was read yet.", file=sys.stderr)
+        return
+    _print(f"{'READ':>5}  {'LAST':16}  {'STORED':>9}  BOOK")
+    for reading in readings:
+        place, kept = reading.place, stored.get(reading.book.content)
+        read = f"{place.fraction:.0%}" if place else "–"
+        last = time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when))
+        _print(f"{read:>5}  {last:16}  {_megabytes(kept.bytes) if kept else '–':>9}  {reading.book.title}")
+        below = [_from_here(reading.book.path) if reading.book.path else "(standard input)"]
+        if place and place.title:
+            below.insert(0, f"in “{place.title}”")
+        below += [f"marked at {mark.place.fraction:.0%}: “{mark.name}”" for mark in reading.marks]
+        for line in below:
+            _print(f"{'':34}  {line}")
+
+
+def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
+    """Print the size of the store; check it or clear it if asked."""
+    with Store(folder) as takes:
+        if verify:
+            health = takes.verify()
+            damaged = len(health.damaged)
+            _print(
+                f"{health.whole.takes} takes are whole" + f", {damaged} were damaged and are removed" * bool(damaged)
+            )
+        if clear:
+            gone = takes.clear()
+            _print(f"{gone.takes} takes are removed, {_megabytes(gone.bytes)}")
+        size, books = takes.size(), takes.books()
+    _print(f"{size.takes} takes, {_megabytes(size.bytes)} of at most {_megabytes(LIMIT)}, in {_from_here(str(folder))}")
+    titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
+    if books:
+        _print(f"{'TAKES':>7}  {'SIZE':>9}  BOOK")
+    for book, kept in sorted(books.items(), key=lambda item: -item[1].bytes):
+        title = titles.get(book) or ("a book that is forgotten" if book else "(no book)")
+        _print(f"{kept.takes:7}  {_megabytes(kept.bytes):>9}  {title}")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _from_here(path: str) -> str:
+    """The path with ~ for the listener's own folder, as a shell writes it."""
+    own = str(Path.home())
+    return f"~{path.removeprefix(own)}" if path.startswith(f"{own}/") else path
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell, the last as long as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        _print("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _print(line: str) -> None:
+    """Raises `ClosedPipe` if nobody reads on."""
+    try:
+        print(line)
+    except BrokenPipeError as error:
+        raise ClosedPipe(STOPPED_READING) from error

@@ -1,0 +1,409 @@
+"""The `narrate` command: arguments in, one call, messages and exit code out. Nothing heavy is imported for --help."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import typer
+
+from narrate.cli.arguments import (
+    Against,
+    AsJson,
+    BatchSize,
+    BatchSizes,
+    BenchSource,
+    BenchStore,
+    Chapters,
+    Clear,
+    ComputeDevice,
+    Debug,
+    Describe,
+    Dictionary,
+    Dtype,
+    Encoding,
+    EngineName,
+    Fit,
+    FootnoteChoice,
+    Footnotes,
+    Force,
+    FreshTakes,
+    FromStart,
+    Instruct,
+    Interrupt,
+    JsonFile,
+    Jumps,
+    Language,
+    ListChapters,
+    MaxChars,
+    Mixed,
+    Model,
+    NoStore,
+    OnlyEngine,
+    Output,
+    Play,
+    Quality,
+    Quiet,
+    RealTime,
+    Reference,
+    ReferenceText,
+    Repeat,
+    RepetitionPenalty,
+    Ruby,
+    RubyChoice,
+    RubyMemory,
+    Runtime,
+    Seed,
+    Simulate,
+    SoundDevice,
+    Source,
+    Speed,
+    SpellOut,
+    Start,
+    Stats,
+    StoreFolder,
+    Strategies,
+    Temperature,
+    TopK,
+    TopP,
+    Verify,
+    Version,
+    VoiceName,
+)
+from narrate.errors import STOPPED_READING, ClosedPipe, InputError, NarrateError
+
+
+def _typer() -> typer.Typer:
+    """No colours in help or errors and no traceback of Typer's own: `run` says what went wrong."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+reading = _typer()
+"""`narrate BOOK …`: reading aloud needs no command."""
+commands = _typer()
+"""`narrate COMMAND …`: everything else."""
+
+
+@reading.command()
+def read(
+    source: Source,
+    output: Output = None,
+    play: Play = False,
+    force: Force = False,
+    engine: EngineName = "auto",
+    voice: VoiceName = None,
+    language: Language = None,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    start: Start = None,
+    from_start: FromStart = False,
+    list_chapters: ListChapters = False,
+    chapters: Chapters = None,
+    batch_size: BatchSize = None,
+    max_chars: MaxChars = None,
+    device: SoundDevice = None,
+    encoding: Encoding = None,
+    ruby: RubyChoice = Ruby.reading,
+    ruby_memory: RubyMemory = True,
+    footnotes: FootnoteChoice = Footnotes.skip,
+    dictionary: Dictionary = None,
+    spell_out: SpellOut = False,
+    mixed: Mixed = False,
+    store: StoreFolder = None,
+    no_store: NoStore = False,
+    fresh_takes: FreshTakes = False,
+    model: Model = None,
+    instruct: Instruct = None,
+    describe: Describe = None,
+    reference: Reference = None,
+    reference_text: ReferenceText = None,
+    compute: ComputeDevice = None,
+    dtype: Dtype = None,
+    runtime: Runtime = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    version: Version = False,
+) -> None:
+    """Read INPUT aloud; with -o write a file instead.
+
+    Other commands, each with its own --help: chunks, voices, devices, books, store, bench, doctor.
+    """
+    del debug, version
+    from narrate.session import Request
+    from narrate.session import read as read_book
+    from narrate.text.book import TextOptions
+    from narrate.voice import Voice
+
+    text = TextOptions(
+        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+    )
+    if list_chapters:
+        from narrate.cli.listing import list_chapters as show_chapters
+
+        show_chapters(source, text)
+        return
+    engine_options = {
+        "model": model, "device": compute, "dtype": dtype, "runtime": runtime, "temperature": temperature,
+        "top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty,
+    }  # fmt: skip
+    request = Request(
+        source=source,
+        text=text,
+        voice=Voice(voice, language, speed, seed, instruct, describe, reference, reference_text),
+        engine=engine,
+        engine_options={name: value for name, value in engine_options.items() if value is not None},
+        output=output,
+        play=play,
+        force=force or _may_replace(output),
+        start="" if from_start else start,
+        batch_size=_batch_size(batch_size),
+        device=device,
+        store=None if no_store else _store_folder(store),
+        fresh_takes=fresh_takes,
+        quiet=quiet,
+    )
+    code = read_book(request)
+    if code:
+        raise typer.Exit(code)
+
+
+@commands.command()
+def chunks(
+    source: Source,
+    language: Language = None,
+    engine: EngineName = "auto",
+    max_chars: MaxChars = None,
+    chapters: Chapters = None,
+    encoding: Encoding = None,
+    ruby: RubyChoice = Ruby.reading,
+    ruby_memory: RubyMemory = True,
+    footnotes: FootnoteChoice = Footnotes.skip,
+    dictionary: Dictionary = None,
+    spell_out: SpellOut = False,
+    mixed: Mixed = False,
+    as_json: AsJson = False,
+    stats: Stats = False,
+    debug: Debug = False,
+) -> None:
+    """Show what will be spoken, without speaking."""
+    del debug
+    from narrate.cli.listing import list_chunks
+    from narrate.text.book import TextOptions
+
+    text = TextOptions(
+        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+    )
+    list_chunks(source, text, engine, as_json=as_json, stats=stats)
+
+
+@commands.command()
+def voices(
+    engine: OnlyEngine = None,
+    debug: Debug = False,
+) -> None:
+    """List the voices: name, languages, engine, description."""
+    del debug
+    from narrate.cli.listing import list_voices
+
+    list_voices(engine)
+
+
+@commands.command()
+def devices(debug: Debug = False) -> None:
+    """List the sound devices, by number and name, for --sound-device."""
+    del debug
+    from narrate.cli.listing import list_devices
+
+    list_devices()
+
+
+@commands.command()
+def books(
+    folder: StoreFolder = None,
+    debug: Debug = False,
+) -> None:
+    """List what was read, how far, how much of it is stored, and the places that were marked."""
+    del debug
+    from narrate.cli.listing import list_books
+
+    list_books(_store_folder(folder))
+
+
+@commands.command()
+def store(
+    folder: StoreFolder = None,
+    clear: Clear = False,
+    verify: Verify = False,
+    debug: Debug = False,
+) -> None:
+    """Show how much sound is stored, and for which books."""
+    del debug
+    from narrate.cli.listing import show_store
+
+    if clear and sys.stdin.isatty() and sys.stderr.isatty():
+        typer.confirm("Remove all takes? They have to be made again.", err=True, abort=True)
+    show_store(_store_folder(folder), clear=clear, verify=verify)
+
+
+@commands.command()
+def bench(
+    source: BenchSource = None,
+    engine: EngineName = "auto",
+    language: Language = None,
+    chapters: Chapters = None,
+    repeat: Repeat = 1,
+    batch_sizes: BatchSizes = None,
+    strategies: Strategies = False,
+    interrupt: Interrupt = False,
+    jumps: Jumps = 20,
+    fit: Fit = False,
+    quality: Quality = False,
+    play: RealTime = False,
+    simulate: Simulate = False,
+    store: BenchStore = None,
+    json: JsonFile = None,
+    against: Against = None,
+    debug: Debug = False,
+) -> None:
+    """Measure: how soon, how smoothly, how quickly, with how much memory.
+
+    Prints tables, then one line of JSON.
+    """
+    del debug
+    from narrate.bench import Wish
+    from narrate.bench import bench as measure
+    from narrate.text.book import TextOptions
+
+    wish = Wish(
+        source=source,
+        engine=engine,
+        text=TextOptions(language=language, chapters=chapters),
+        repeat=repeat,
+        batch_sizes=_sizes(batch_sizes),
+        strategies=strategies,
+        jumps=jumps if interrupt else 0,
+        fit=fit,
+        quality=quality,
+        play=play,
+        simulate=simulate,
+        store=store,
+        json=json,
+        against=against,
+    )
+    code = measure(wish)
+    if code:
+        raise typer.Exit(code)
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    """Raises InputError for what is no list of sizes."""
+    parts = [part.strip() for part in text.split(",")] if text is not None else []
+    if not all(part.isdigit() and int(part) >= 1 for part in parts):
+        raise InputError(f"--batch-sizes {text} is no list of sizes. Use numbers from 1 on, as in 1,2,5,10,20.")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+@commands.command()
+def doctor(debug: Debug = False) -> None:
+    """Say what this machine can do, and what would make it do more."""
+    del debug
+    from narrate.cli.doctor import report
+
+    for finding in report():
+        print(finding, flush=True)
+
+
+def _store_folder(named: Path | None) -> Path:
+    from narrate.folders import home
+
+    return named or home() / "store"
+
+
+def _batch_size(text: str | None) -> int | Literal["auto"] | None:
+    """Raises InputError for what is neither "auto" nor a number from 1 on."""
+    if text is None or text == "auto":
+        return "auto" if text else None
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(f"--batch-size {text} is no size. Use a number from 1 on, or auto.")
+    return int(text)
+
+
+def _may_replace(output: str | None) -> bool:
+    """Ask, if there is somebody to ask, whether an existing file may be replaced."""
+    if output is None or output == "-" or not Path(output).is_file():
+        return False
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(f"{output} exists already. Replace it?", err=True)
+
+
+class Ended(SystemExit):
+    """The terminal was closed, or somebody ended the program: everything is finished properly first."""
+
+
+def _end_properly() -> None:
+    import signal
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Ended(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wishes
+            signal.signal(number, end)
+
+
+def _choose(arguments: list[str]) -> typer.Typer:
+    """What is no command is the name of a book, or an option of reading it."""
+    named = [getattr(command.callback, "__name__", "") for command in commands.registered_commands]
+    return commands if arguments and arguments[0] in named else reading
+
+
+def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    with suppress(OSError):
+        print(f"narrate: {message}", file=sys.stderr)
+    return code
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and translate every outcome into a line on stderr and an exit code."""
+    debug = "--debug" in arguments
+    try:
+        code = int(_choose(arguments)(arguments or ["--help"], prog_name="narrate", standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError as error:
+        return _fail(error, STOPPED_READING, ClosedPipe.exit_code, debug=debug)
+    except NarrateError as error:
+        return _fail(error, str(error), error.exit_code, debug=debug)
+    except typer.Abort as error:
+        return _fail(error, "stopped.", 1, debug=debug)
+    except typer.TyperException as error:
+        return _fail(error, error.format_message(), error.exit_code, debug=debug)
+    except Exception as error:
+        message = f"this is a defect ({type(error).__name__}: {error}). Please report it with the output of --debug."
+        return _fail(error, " ".join(message.split()), 1, debug=debug)
+
+
+def main() -> NoReturn:
+    """The `narrate` command."""
+    _end_properly()
+    code = run(sys.argv[1:])
+    if code == ClosedPipe.exit_code:
+        sys.stdout = None  # type: ignore[assignment]  # nothing more can be written: no complaint at exit
+    raise SystemExit(code)

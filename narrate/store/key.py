@@ -1,0 +1,54 @@
+"""The key of a take: what it is stored and found under."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+from narrate.errors import InputError
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+
+FORMAT = 1  # of the key and of what is stored under it
+
+
+def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk) -> str:
+    """The name of a take: a hash of everything that shapes its sound, and of nothing else.
+
+    Speed, pause, printed text and place in the book do not: they may change and the take serves on. Raises `InputError`
+    if the voice's recording is gone.
+    """
+    shape = {
+        "format": FORMAT,
+        "engine": dict(fingerprint),
+        "voice": {
+            "name": voice.name,
+            "seed": voice.seed,
+            "instruct": voice.instruct,
+            "describe": voice.describe,
+            "reference": None if voice.reference is None else _content(voice.reference),
+            "reference_text": voice.reference_text,
+        },
+        "language": chunk.language,
+        "spoken": chunk.spoken,
+        "take": chunk.take,
+    }
+    canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
+    return "b2:" + blake2b(canonical.encode(), digest_size=20).hexdigest()
+
+
+def _content(path: Path) -> str:
+    try:
+        facts = path.stat()
+        return _content_at(path, facts.st_mtime_ns, facts.st_size)
+    except OSError as error:
+        raise InputError(f"The voice recording {path} cannot be read ({error.strerror}). Check its name.") from error
+
+
+@lru_cache(maxsize=8)
+def _content_at(path: Path, changed: int, size: int) -> str:
+    """Hash of a file as it was changed last: read once per run, not once per sentence."""
+    return blake2b(path.read_bytes(), digest_size=20).hexdigest()

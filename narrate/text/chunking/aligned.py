@@ -1,0 +1,183 @@
+"""Strip: a paragraph's pieces end to end on one axis, so that a cut at a place cuts text, sound and source alike."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from narrate.text.chunking.phrases import places
+from narrate.text.document import Piece
+
+NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
+_GLANCE = 24  # characters that nearly always tell whether there is something to say
+_ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
+_LETTER = re.compile(r"[^\W_]")
+_BROKEN = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]|  ")
+_SPACES = re.compile(r"[ \t-\r\x1c-\x1e\x85\u2028\u2029]+")
+
+
+class Strip:
+    """`line` is what sentences are found in: the text, with white space where something is seen and not said.
+
+    A whole piece that alone is longer than `longest` characters, in text or in sound, is cut to slices that are not.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], longest: int) -> None:
+        self._pieces = [part for piece in pieces for part in _fitting(piece, longest)]
+        self._whole = [piece.whole for piece in self._pieces]
+        self._said = [piece.sound for piece in self._pieces]
+        faces = [piece.text or NOTHING for piece in self._pieces]
+        self._face = self.line = "".join(faces)
+        self._starts = [0, *accumulate(map(len, faces))]
+        self._sounds = [0, *accumulate(map(len, self._said))]
+        self._even = self._starts == self._sounds  # sound and text have the same length everywhere
+        self._plain = self._said == faces
+        self._gaps: set[int] = set()
+        if not self._plain:
+            self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
+            self.line = "".join(map(_heard, self._pieces, faces))
+
+    @property
+    def joints(self) -> list[int]:
+        """Where the second and further paragraphs begin (see blocks.Block.join)."""
+        pairs = zip(self._pieces, self._starts[1:], strict=True)
+        return [after for piece, after in pairs if piece.start == piece.end and piece.text == " "]
+
+    def __len__(self) -> int:
+        return len(self._face)
+
+    def size(self, begin: int, end: int) -> int:
+        """Characters of the text or of its sound, whichever is more."""
+        if self._even:
+            return end - begin
+        return max(end - begin, self._sounded(end) - self._sounded(begin))
+
+    def reach(self, begin: int, size: int) -> int:
+        """The farthest place with no more than `size` characters from `begin`."""
+        low, high = begin, min(begin + size, len(self))
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.size(begin, middle) <= size:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def may_cut(self, at: int) -> bool:
+        """False within a whole piece."""
+        return self.before(at) == at
+
+    def before(self, at: int) -> int:
+        """The last place up to `at` that is not within a whole piece."""
+        index = self._index(at)
+        return self._starts[index] if index < len(self._pieces) and self._whole[index] else at
+
+    def after(self, at: int) -> int:
+        """The first place from `at` on that is not within a whole piece."""
+        return at if self.may_cut(at) else self._starts[self._index(at) + 1]
+
+    def text_and_sound(self, begin: int, end: int) -> tuple[str, str]:
+        """What the eye sees and what is said, each on one line."""
+        text = self._face[begin:end]
+        if self._gaps:
+            text = "".join(self._face[at] for at in range(begin, end) if at not in self._gaps)
+        text = _on_one_line(text)
+        return text, text if self._plain else _on_one_line(self._sound(begin, end))
+
+    def _sound(self, begin: int, end: int) -> str:
+        if self._plain:
+            return self._face[begin:end]
+        first, last = self._index(begin), self._index(end - 1)
+        said = self._said[first : last + 1]
+        if not self._whole[last]:
+            said[-1] = said[-1][: end - self._starts[last]]
+        if not self._whole[first]:
+            said[0] = said[0][begin - self._starts[first] :]
+        return "".join(said)
+
+    def source(self, begin: int, end: int) -> tuple[int, int]:
+        """Where the source of it begins and ends."""
+        first, last = self._index(begin), self._index(end - 1)
+        head, tail = self._pieces[first], self._pieces[last]
+        start = head.start if self._whole[first] else head.start + begin - self._starts[first]
+        return start, tail.end if self._whole[last] else tail.start + end - self._starts[last]
+
+    def trimmed(self, begin: int, end: int) -> tuple[int, int]:
+        """The same without white space at both ends."""
+        while begin < end and self._is_blank(begin) and self.may_cut(begin + 1):
+            begin += 1
+        while begin < end and self._is_blank(end - 1) and self.may_cut(end - 1):
+            end -= 1
+        return begin, end
+
+    def _is_blank(self, at: int) -> bool:
+        if not self._face[at].isspace() and at not in self._gaps:
+            return False
+        return not says_anything(self._pieces[self._index(at)].spoken or "")
+
+    def has_letters(self, begin: int, end: int) -> bool:
+        return begin < end and bool(_LETTER.search(self._sound(begin, end)))
+
+    def is_crumb(self, begin: int, end: int) -> bool:
+        """True if there is too little for a voice to say."""
+        if begin < end <= begin + _GLANCE:
+            return not says_enough(self._sound(begin, end))
+        return not (says_enough(self._sound(begin, begin + _GLANCE)) or says_enough(self._sound(begin, end)))
+
+    def _index(self, at: int) -> int:
+        return bisect_right(self._starts, at) - 1
+
+    def _sounded(self, at: int) -> int:
+        index = self._index(at)
+        if index == len(self._pieces) or at == self._starts[index]:
+            return self._sounds[index]
+        return self._sounds[index + 1] if self._whole[index] else self._sounds[index] + at - self._starts[index]
+
+
+def says_enough(sound: str) -> bool:
+    return bool(_ENOUGH.search(sound))
+
+
+def says_anything(sound: str) -> bool:
+    return bool(_LETTER.search(sound))
+
+
+def _heard(piece: Piece, face: str) -> str:
+    return face if piece.spoken is None or _LETTER.search(piece.spoken) or face.isspace() else " " * len(face)
+
+
+def _on_one_line(text: str) -> str:
+    return (_SPACES.sub(" ", text) if _BROKEN.search(text) else text).strip()
+
+
+def _fitting(piece: Piece, longest: int) -> Iterable[Piece]:
+    if max(len(piece.text), len(piece.sound)) <= longest or not piece.whole:
+        return (piece,)
+    return _sliced(piece, longest)
+
+
+def _sliced(piece: Piece, longest: int) -> Iterator[Piece]:
+    sounds = list(_slices(piece.sound, longest))
+    count = max(len(sounds), -(-len(piece.text) // longest))
+    sounds += [""] * (count - len(sounds))
+
+    def share(of: int, number: int) -> int:
+        return of * number // count
+
+    width = piece.end - piece.start
+    for number, sound in enumerate(sounds):
+        text = piece.text[share(len(piece.text), number) : share(len(piece.text), number + 1)]
+        start, end = piece.start + share(width, number), piece.start + share(width, number + 1)
+        yield Piece(text, start, end, sound)
+
+
+def _slices(sound: str, longest: int) -> Iterator[str]:
+    begin = 0
+    while len(sound) - begin > longest:
+        low, high = begin + max(1, longest // 2), begin + longest
+        at = next((found[-1] for found in places(sound, low, high, "") if found), high)
+        yield sound[begin:at]
+        begin = at
+    yield sound[begin:]

@@ -1,0 +1,76 @@
+"""Which paragraphs are cut together: most alone, lines of verse in company, and one too short to speak with another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from narrate.text.chunking.aligned import says_anything, says_enough
+from narrate.text.document import Paragraph, Piece
+from narrate.text.language import is_wide
+
+CRUMBS = 8  # paragraphs joined to one, at most: keeps a block bounded when every line is a crumb
+_ENDS = tuple("。！？!?.…」』”’\"'）)》〉】»“―—")
+
+
+@dataclass(slots=True)
+class Block:
+    """Paragraphs that are cut as one. `number` is the first one's in its chapter.
+
+    `scene_ends`: a line of ornaments, or of nothing sayable, follows. `goes_on`: the poem does.
+    """
+
+    number: int
+    kind: str
+    pieces: list[Piece]
+    is_crumb: bool = False
+    crumbs: int = 0
+    scene_ends: bool = False
+    goes_on: bool = False
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    def join(self, paragraph: Paragraph, sound: str) -> None:
+        """Put another paragraph behind, with a breath between the two if no mark asks for one."""
+        text, at = self.text, self.pieces[-1].end
+        stop = ("、" if is_wide(text) else ",") if text[-1:].isalnum() else ""
+        self.pieces += [Piece(" ", at, at, stop + " "), *paragraph.pieces]
+        self.crumbs += self.is_crumb or not says_enough(sound)
+        self.is_crumb = self.is_crumb and not says_enough(sound)
+        self.kind = paragraph.kind if self.kind != "verse" else self.kind
+
+
+def blocks(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Iterator[Block]:
+    """The blocks of one chapter in order. Verse is gathered to about `length(text)`, to the end of a sentence."""
+    held: Block | None = None
+    for number, paragraph in enumerate(paragraphs):
+        sound = "".join(piece.sound for piece in paragraph.pieces)
+        if not says_anything(sound):
+            if held:
+                held.scene_ends = True
+            continue
+        if held and _belongs(held, paragraph, sound, length):
+            held.join(paragraph, sound)
+            continue
+        if held:
+            held.goes_on = held.kind == paragraph.kind == "verse" and not held.scene_ends
+            yield held
+        crumb = paragraph.kind != "heading" and not says_enough(sound)
+        held = Block(number, paragraph.kind, list(paragraph.pieces), crumb)
+    if held:
+        yield held
+
+
+def _belongs(held: Block, paragraph: Paragraph, sound: str, length: Callable[[str], int]) -> bool:
+    if "heading" in (held.kind, paragraph.kind) or held.scene_ends or held.crumbs >= CRUMBS:
+        return False
+    if held.is_crumb:
+        return True
+    if held.kind == paragraph.kind == "verse":
+        text = held.text
+        enough = length(text)
+        return len(text) < (enough if text.endswith(_ENDS) else 2 * enough)
+    # An answer belongs to what was said before, a number to what it numbers.
+    return not says_enough(sound) and not any(map(str.isdigit, sound)) and sound.rstrip().endswith(_ENDS)

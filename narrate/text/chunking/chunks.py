@@ -1,0 +1,274 @@
+"""From a document to chunks: the stretches of text that an engine speaks one at a time, and the pause after each.
+
+A chunk ends where a sentence ends wherever it can. Whole sentences of a paragraph are joined until they suit the
+engine; only a sentence that is far too long is cut within, at a clause mark before a phrase before a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from math import ceil
+from typing import NamedTuple
+
+from narrate.text.brackets import enclosed
+from narrate.text.chunking.aligned import Strip
+from narrate.text.chunking.blocks import Block, blocks
+from narrate.text.chunking.phrases import places
+from narrate.text.chunking.sentences import Break, Rank, sentence_breaks
+from narrate.text.document import Chapter, Chunk, Document
+from narrate.text.language import is_wide, runs
+
+# Seconds of silence after a chunk, by what ends there. A reader breathes at a clause, stops at a full stop, lets a
+# paragraph sink in, and leaves the listener time to notice that a new scene or chapter has begun.
+PAUSES = {Rank.CLAUSE: 0.15, Rank.SENTENCE: 0.3, Rank.INNER: 0.3, Rank.LINE: 0.35}
+PARAGRAPH_PAUSE = 0.6
+SCENE_PAUSE = 1.0
+HEADING_PAUSE = 1.0
+CHAPTER_PAUSE = 1.2
+
+OPENING = 6  # sentences at the start of a chapter that are not joined: the first sound comes sooner
+CLASSES = 20  # of lengths, in a histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Characters per chunk that suit an engine: `wide` for Chinese, Japanese and Korean, `narrow` for other writing.
+
+    Sentences are joined up to about that many; one sentence stays whole up to `stretch` times as many, and no chunk is
+    ever longer, in `text` or in `spoken`.
+    """
+
+    wide: int = 70
+    narrow: int = 240
+    stretch: float = 2.0
+
+    @classmethod
+    def of(cls, max_chars: int) -> Lengths:
+        """Never more than `max_chars` characters, in any writing."""
+        return cls(max_chars, max_chars, 1.0)
+
+    @property
+    def least(self) -> int:
+        """What fits into a chunk of any writing."""
+        return min(self.room("").limit, self.room("漢").limit)
+
+    def room(self, text: str) -> Room:
+        target = max(1, self.wide if is_wide(text) else self.narrow)
+        return Room(target, max(target, int(target * self.stretch)))
+
+
+class Room(NamedTuple):
+    """How long chunks of one paragraph should be (`target`) and may be (`limit`)."""
+
+    target: int
+    limit: int
+
+
+class Part(NamedTuple):
+    """A stretch of a strip that becomes a chunk."""
+
+    begin: int
+    end: int
+    rank: Rank
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a document is cut: what `cut` was asked for."""
+
+    lengths: Lengths
+    language: str
+    mixed: bool
+    opening: int
+
+
+def cut(
+    document: Document,
+    lengths: Lengths | None = None,
+    *,
+    language: str | None = None,
+    mixed: bool = False,
+    opening: int = OPENING,
+) -> Iterator[Chunk]:
+    """The chunks of a document in reading order, made as they are asked for; `index` counts from 0.
+
+    `language` overrides the document's; `mixed` gives paragraphs and quotations in another writing their own language.
+    The first `opening` sentences after a heading, or of a chapter without one, are not joined.
+    """
+    manner = _Manner(lengths or Lengths(), language or document.language or "en", mixed, opening)
+    index = paragraphs = 0
+    for chapter in document.chapters:
+        held: Chunk | None = None
+        for block, strip, parts in _cut_blocks(chapter, manner):
+            for number, part in enumerate(parts, 1):
+                if held:
+                    yield held
+                begin, end = strip.trimmed(part.begin, part.end)
+                pause = PAUSES[part.rank] if number < len(parts) else _pause_after(block)
+                held = Chunk(
+                    index, chapter.number, chapter.title, *strip.text_and_sound(begin, end),
+                    part.language, pause, *strip.source(begin, end), paragraphs + block.number,
+                )  # fmt: skip
+                index += 1
+        if held:
+            yield replace(held, pause=CHAPTER_PAUSE)
+        paragraphs += len(chapter.paragraphs)
+
+
+def _pause_after(block: Block) -> float:
+    if block.kind == "heading":
+        return HEADING_PAUSE
+    if block.scene_ends:
+        return SCENE_PAUSE
+    return PAUSES[Rank.LINE] if block.goes_on else PARAGRAPH_PAUSE
+
+
+def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Strip, list[Part]]]:
+    lengths = manner.lengths
+    alone, waiting = manner.opening, manner.opening == OPENING
+    for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
+        room = lengths.room(block.text)
+        limit = lengths.least if manner.mixed else room.limit
+        strip = Strip(block.pieces, limit)
+        parts: list[Part] = []
+        if block.kind == "heading":
+            alone = manner.opening
+            parts += _divide(strip, 0, [Break(len(strip), Rank.SENTENCE)], room, manner.language)
+        else:
+            for begin, breaks, language in _stretches(block, strip, manner, alone):
+                if manner.mixed:
+                    room = lengths.room(strip.line[begin : breaks[-1].at])
+                # The listener waits for the first sentence of all: it is the one that is not spared a cut.
+                parts += _divide(strip, begin, breaks, Room(room.target, room.target) if waiting else room, language)
+                waiting = False
+                alone -= 1
+        waiting = False
+        yield block, strip, _gathered(strip, parts, limit)
+
+
+def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Iterator[tuple[int, list[Break], str]]:
+    """What is divided by itself: (begin, breaks up to the end, language); the first `alone` are sentences."""
+    home = manner.language
+    for begin, end, language in runs(strip.line, home) if manner.mixed else [(0, len(strip), home)]:
+        begin, end = strip.before(begin), strip.before(end)
+        if begin == end:
+            continue
+        found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
+        for at in strip.joints if block.kind == "verse" else ():
+            found.setdefault(at, Rank.LINE)
+        breaks = [Break(at, found[at]) for at in sorted(found) if begin < at < end and strip.may_cut(at)]
+        breaks.append(Break(end, Rank.SENTENCE))
+        first = 0
+        for number, each in enumerate(breaks[:-1]):
+            if alone <= 0 or block.kind == "verse":
+                break
+            if each.rank is Rank.SENTENCE:
+                yield begin, breaks[first : number + 1], language
+                begin, first, alone = each.at, number + 1, alone - 1
+        yield begin, breaks[first:], language
+
+
+def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
+    """Cut what lies between `begin` and the last break into parts of like length."""
+    end = breaks[-1].at
+    brackets: list[tuple[int, int]] | None = None
+    turn = 0
+    while strip.size(begin, end) > room.target:
+        while breaks[turn].at <= begin:
+            turn += 1
+        best = _best_break(strip, begin, breaks, turn, room)
+        if best is None and strip.size(begin, end) <= room.limit:
+            break  # nothing but crumbs
+        if best is None:
+            ahead = (breaks[number].at for number in range(turn, len(breaks)))
+            stop = next(at for at in ahead if strip.size(begin, at) > room.limit)
+            if brackets is None:
+                brackets = enclosed(strip.line)
+            best = Break(_cut_within(strip, begin, stop, room.limit, language, brackets), Rank.CLAUSE)
+        yield Part(begin, best.at, best.rank, language)
+        begin = best.at
+        if begin == end:
+            return
+    yield Part(begin, end, Rank.SENTENCE, language)
+
+
+def _best_break(strip: Strip, begin: int, breaks: list[Break], turn: int, room: Room) -> Break | None:
+    """The break that gives the best part from `begin`: near to an even share of what is left, and a real end."""
+    end = breaks[-1].at
+    total = strip.size(begin, end)
+    share = total / ceil(total / room.target)
+    best: Break | None = None
+    least = 0.0
+    for number in range(turn, len(breaks)):
+        at, rank = breaks[number]
+        size = strip.size(begin, at)
+        if size > room.limit or (best and size - share > least):
+            break
+        if strip.is_crumb(begin, at) or (at < end <= at + 12 and strip.is_crumb(at, end)):
+            continue
+        cost = abs(size - share) + max(0, size - room.target) + (rank is not Rank.SENTENCE) * room.target / 3
+        if best is None or cost < least:
+            best, least = breaks[number], cost
+    return best
+
+
+def _cut_within(strip: Strip, begin: int, stop: int, limit: int, language: str, brackets: list[tuple[int, int]]) -> int:
+    """Where to cut a sentence that is too long to stay whole, so that its parts have like length."""
+    size = strip.size(begin, stop)
+    share = size // ceil(size / limit)
+    ideal, low, high = strip.reach(begin, share), strip.reach(begin, share // 2), strip.reach(begin, limit)
+    for found in places(strip.line, max(low, begin + 1), high, language, brackets):
+        allowed = [at for at in found if strip.may_cut(at)]
+        if allowed:
+            return min(allowed, key=lambda at: abs(at - ideal))
+    return max(strip.before(high), strip.after(begin + 1))
+
+
+def _gathered(strip: Strip, parts: Iterable[Part], limit: int) -> list[Part]:
+    """Crumbs joined to a neighbour where there is room, and what says nothing at all left out."""
+    kept: list[Part] = []
+    for part in parts:
+        last = kept[-1] if kept else None
+        if last and strip.size(last.begin, part.end) <= limit:
+            if strip.is_crumb(part.begin, part.end):
+                kept[-1] = Part(last.begin, part.end, part.rank, last.language)
+                continue
+            if strip.is_crumb(last.begin, last.end):
+                kept[-1] = Part(last.begin, part.end, part.rank, part.language)
+                continue
+        kept.append(part)
+    return [part for part in kept if strip.has_letters(part.begin, part.end)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`chunks --stats`: how many chunks, how many of them end where a sentence or a line ends, and how long they are.
+
+    `histogram` maps the lower bound of each class of lengths (characters of `spoken`), in order, to its count.
+    """
+
+    chunks: int
+    characters: int
+    whole: int
+    histogram: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def share_whole(self) -> float:
+        return self.whole / self.chunks if self.chunks else 1.0
+
+
+def stats(chunks: Iterable[Chunk]) -> Stats:
+    """Count chunks. One that is followed by no more than a clause's pause ends inside a sentence."""
+    sizes: list[int] = []
+    whole = 0
+    for chunk in chunks:
+        sizes.append(len(chunk.spoken))
+        whole += chunk.pause > PAUSES[Rank.CLAUSE]
+    longest = max(sizes, default=0)
+    step = next((step for step in (1, 2, 5, 10, 20, 50, 100) if longest < CLASSES * step), 1 + longest // CLASSES)
+    histogram = dict.fromkeys(range(0, longest + 1, step), 0)
+    for size in sizes:
+        histogram[size - size % step] += 1
+    return Stats(len(sizes), sum(sizes), whole, histogram)

@@ -1,0 +1,196 @@
+"""Aozora Bunko: the book between legend and colophon, its headings, and the readings its ruby gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from narrate.text.document import Document, Excluded, Paragraph, Piece
+from narrate.text.formats.notation import Notation, Note
+from narrate.text.formats.ruby import remember
+from narrate.text.structure.chapters import Block, bind, opening_level
+from narrate.text.structure.outline import with_headings
+from narrate.text.structure.verse import with_verse
+
+RULE = "[-－—─―=＝＊*]{8,}"
+LEGEND = re.compile(rf"^{RULE}\n(?:.*\n){{0,120}}?{RULE}[ \t]*$", re.M)
+LEGEND_SIGNS = re.compile("【テキスト中に現れる記号について】|《》：|［＃］：|（例）")
+COLOPHON = re.compile(
+    r"(?:\A|(?<=\n\n)|(?<=\n　\n)|(?<=］\n))[ 　]*"
+    r"(?:底本の?(?:親本)?[0-9０-９]*[：:](?P<quoted>[「『])?|(?P<alone>入力[：:]).*\n(?:.*\n){0,3}?[ 　]*校正[：:])"
+)
+VOLUNTEERS = re.compile("^[ 　]*(?:入力|校正|青空文庫作成ファイル|テキスト入力)[：:]", re.M)
+NOTE = re.compile("［＃[^］\n]{0,1000}］")
+OLD_NOTE = re.compile(r"\[#([^\[\]\n]{0,500}[ぁ-ヺ一-鿿][^\[\]\n]{0,500})\]")
+RUBY = re.compile(
+    "[一-鿿々〆ヶ]《[ぁ-ヺー・]+》|[｜|][^｜|《》\n]{1,20}《[^《》\n]{1,30}》|｜[^｜《》（）\n]{1,20}（[ぁ-ヺー・]+）"
+)
+LINE = re.compile(r"[^\s](?:.*[^\s])?")
+TRANSLATOR = re.compile("(?:訳|譯|編|校訂|註|注)$")
+
+HEADING_AT = re.compile("「(.+)」は(?:同行|窓)?(大|中|小)見出し")
+HEADING_FROM = re.compile("(?:ここから)?(?:同行|窓)?(大|中|小)?見出し")
+HEADING_TO = re.compile("(?:ここで)?(?:同行|窓)?(大|中|小)?見出し終わり")
+# Title, author and translators take no more characters than this.
+LONGEST_HEAD = 1500
+LONGEST_COLOPHON, LONGEST_IMPRINT = 20_000, 1500
+# A heading that is not closed ends here.
+LONGEST_HEADING = 200
+LEVELS = {"大": 1, "中": 2, "小": 3, None: 2}
+
+
+class Frame(NamedTuple):
+    """Where the body stands, and what is around it."""
+
+    start: int
+    end: int
+    title: str
+    author: str
+    excluded: tuple[Excluded, ...]
+
+
+def is_aozora(source: str) -> bool:
+    """True for a text with Aozora's legend, notes, colophon or ruby: Japanese novels elsewhere use the ruby as well."""
+    return bool(
+        NOTE.search(source) or OLD_NOTE.search(source) or RUBY.search(source) or _legend(source) or _colophon(source)
+    )
+
+
+def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory: bool = True) -> Document:
+    """Read a decoded text in Aozora notation."""
+    source = OLD_NOTE.sub(r"［＃\1］", source)
+    frame = find_frame(source)
+    excluded = list(frame.excluded)
+    strict = not frame.excluded and not NOTE.search(source)
+    found = _blocks(source, frame, Notation(source, ruby, strict), excluded)
+    blocks = [block for block in found if block.paragraph.pieces]
+    if ruby == "reading" and ruby_memory:
+        paragraphs = remember(block.paragraph for block in blocks)
+        blocks = [Block(paragraph, block.level) for paragraph, block in zip(paragraphs, blocks, strict=True)]
+    if not any(block.level for block in blocks):
+        blocks = with_headings(source, blocks)
+    blocks = with_verse(source, blocks)
+    chapters = bind(blocks, opening_level(blocks))
+    return Document(frame.title, frame.author, "ja", chapters, source, tuple(sorted(excluded, key=lambda e: e.start)))
+
+
+def find_frame(source: str) -> Frame:
+    """Find the title lines and the legend at the head and the colophon at the foot."""
+    legend, colophon = _legend(source), _colophon(source)
+    end = colophon or len(source)
+    excluded = [Excluded("colophon", end, len(source))] if colophon else []
+    if not legend and not colophon:
+        return Frame(0, end, "", "", ())
+    head = source[: legend.start()] if legend else re.split(r"\n[ 　\t]*\n", source.lstrip("\n"), maxsplit=1)[0]
+    lines = list(LINE.finditer(head))
+    start = 0
+    title = author = ""
+    if lines and (legend or _are_titles(lines)):
+        title, author = _names(lines)
+        start = lines[-1].end()
+        excluded.append(Excluded("header", lines[0].start(), start))
+    if legend:
+        start = legend.end()
+        excluded.append(Excluded("legend", legend.start(), start))
+    return Frame(start, max(start, end), title, author, tuple(excluded))
+
+
+def _are_titles(lines: list[re.Match[str]]) -> bool:
+    return len(lines) <= 8 and all(len(line[0]) < 60 and not line[0].endswith("。") for line in lines)
+
+
+def _names(lines: list[re.Match[str]]) -> tuple[str, str]:
+    """Title and author: the first line, and the last that names no translator."""
+    names = [NOTE.sub("", re.sub("《[^》]*》|｜", "", line[0])) for line in lines]
+    authors = [name for name in names[1:] if not TRANSLATOR.search(name)] or names[1:]
+    return names[0], authors[-1] if authors else ""
+
+
+def _legend(source: str) -> re.Match[str] | None:
+    """The legend, if one stands near the beginning."""
+    match = LEGEND.search(source, 0, 12_000)
+    return match if match and match.start() < LONGEST_HEAD and LEGEND_SIGNS.search(match[0]) else None
+
+
+def _colophon(source: str) -> int:
+    """Where the colophon begins, 0 if there is none. It is short and at the end; 底本 earlier belongs to the book."""
+    for match in COLOPHON.finditer(source, max(0, len(source) - LONGEST_COLOPHON)):
+        left = len(source) - match.start()
+        if match["alone"] and 2 * left > len(source):
+            continue
+        if VOLUNTEERS.search(source, match.start()) or (match["quoted"] and left < LONGEST_IMPRINT):
+            return match.start()
+    return 0
+
+
+def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Excluded]) -> Iterator[Block]:
+    """Lines into paragraphs. Notes become exclusions, and headings where they say so."""
+    level = 0
+    last: Block | None = None
+    for line in LINE.finditer(source, frame.start, frame.end):
+        pieces, notes = notation.line(line.start(), line.end())
+        excluded.extend(Excluded("note", note.start, note.end) for note in notes)
+        if not pieces and not notes:
+            continue
+        if not notes and not level:
+            if last:
+                yield last
+            last = _block(pieces, 0)
+            continue
+        if line.end() - line.start() > LONGEST_HEADING:
+            level = 0
+        rows, level = _rows(pieces, notes, level, last.paragraph.text if last else "")
+        for row, row_level in rows:
+            if not row and last and row_level:
+                last = Block(Paragraph(last.paragraph.pieces, "heading"), row_level)
+            elif row:
+                if last:
+                    yield last
+                last = _block(row, row_level)
+    if last:
+        yield last
+
+
+def _rows(pieces: list[Piece], notes: list[Note], level: int, before: str) -> tuple[list[tuple[list[Piece], int]], int]:
+    """Cut a line where its notes say so: rows of pieces with their heading level (0: prose), and the level now.
+
+    An empty row with a level makes a heading of the paragraph `before`, which its note names.
+    """
+    rows: list[tuple[list[Piece], int]] = []
+    row: list[Piece] = []
+    whole = True
+    items: list[Piece | Note] = sorted([*pieces, *notes], key=lambda item: item.start)
+    for item in items:
+        if isinstance(item, Piece):
+            row.append(item)
+        elif match := HEADING_AT.fullmatch(item.text):
+            seen = "".join(piece.text for piece in row)
+            if _bare(match[1]) in _bare(seen) if row else _bare(match[1]) == _bare(before):
+                rows.append((row, LEVELS[match[2]]))
+                row = []
+        elif match := HEADING_FROM.fullmatch(item.text):
+            rows.append((row, level if row else 0))
+            row, level, whole = [], LEVELS[match[1]], item.text.startswith("ここから")
+        elif item.text == "改行" or HEADING_TO.fullmatch(item.text):
+            rows.append((row, level if row else 0))
+            row, level = [], level if item.text == "改行" else 0
+    rows.append((row, level if row else 0))
+    return rows, level if whole else 0
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"※?［＃[^］]*］|《[^》]*》|[\s※〓｜]", "", text)
+
+
+def _block(pieces: list[Piece], level: int) -> Block:
+    first, last = pieces[0], pieces[-1]
+    if first.text[:1].isspace() and not first.whole:
+        text = first.text.lstrip()
+        pieces = [Piece(text, first.end - len(text), first.end), *pieces[1:]]
+    if last.text[-1:].isspace() and not last.whole:
+        last = pieces[-1]
+        text = last.text.rstrip()
+        pieces = [*pieces[:-1], Piece(text, last.start, last.start + len(text))]
+    kept = tuple(piece for piece in pieces if piece.text)
+    return Block(Paragraph(kept, "heading" if level else "prose"), level)

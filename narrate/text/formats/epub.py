@@ -1,0 +1,149 @@
+"""EPUB 2 and 3: pages in reading order, chapters by the table of contents; what is no part of the book is left out."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import replace
+from typing import Any, Literal
+
+from narrate.errors import InputError
+from narrate.text.document import Chapter, Document, Paragraph
+from narrate.text.formats.archive import Archive, resolve
+from narrate.text.formats.contents import contents_of
+from narrate.text.formats.footnotes import notes_of
+from narrate.text.formats.markup import TYPES, hidden_by, parse, tag_of, text_of
+from narrate.text.formats.package import Entry, Package, read_package
+from narrate.text.formats.page_reader import Scribe
+from narrate.text.formats.pages import headed, without_licence
+from narrate.text.formats.text_builder import Transcript
+from narrate.text.structure.chapters import Block, chapter_depth, place
+from narrate.text.structure.headings import heading_level
+
+COPYRIGHT = re.compile(
+    r"copyright\s*(?:©|\(c\)|\d{4})|©\s*\d{4}|all rights reserved|\bISBN\b|版权所有|著作権|無断転載|底本[：:]"
+    r"|tous droits réservés|alle rechte vorbehalten|todos los derechos|tutti i diritti|todos os direitos"
+    r"|все права защищены",
+    re.IGNORECASE,
+)
+# What tables of contents call the pages that are no part of the text.
+FURNITURE = {
+    "cover": re.compile(
+        "(?:front |book )?cover|title ?page|half ?title|表紙|カバー|[本中]?扉|封面|书封|書封|표지", re.IGNORECASE
+    ),
+    "contents": re.compile(
+        "(?:table of )?contents|目次|目[录錄]|차례|목차|inhalt|sommaire|índice|indice", re.IGNORECASE
+    ),
+    "colophon": re.compile(
+        "copyright(?: page| notice)?|colophon|imprint|奥付|版[权權](?:页|頁|信息)?|impressum", re.IGNORECASE
+    ),
+}
+# A page longer than this is never taken for a cover or an imprint.
+SHORT_PAGE = 6000
+
+
+def read(
+    data: bytes, ruby: Literal["reading", "base"] = "reading", footnotes: Literal["skip", "end"] = "skip"
+) -> Document:
+    """Read an EPUB. Raises InputError if it is locked, damaged, a bomb, or has no page."""
+    archive = Archive(data)
+    package = read_package(archive)
+    pages, missing = _pages(archive, package)
+    if not pages:
+        raise InputError("is damaged: none of its pages is there")
+    hidden = set().union(*(hidden_by(_text(archive, path)) for path in package.styles if archive.find(path)))
+    transcript = Transcript(readings=ruby == "reading")
+    linear = {part.path for part in package.parts if part.linear}
+    scribe = Scribe(transcript, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
+    for path, tree in pages.items():
+        kind = _kind(path, tree, package) if path in linear else "beside"
+        if kind:
+            transcript.leave_out(kind, text_of(tree), apart=True)
+        else:
+            scribe.read(tree, path)
+    source = transcript.source
+    blocks, licence = without_licence(transcript.blocks)
+    chapters = _chapters(source, blocks, package.entries, transcript.marks)
+    excluded = tuple(sorted([*transcript.excluded, *licence], key=lambda part: part.start))
+    warnings = tuple(f"{path} is missing in the file" for path in missing)
+    return Document(package.title, package.author, package.language, chapters, source, excluded, warnings=warnings)
+
+
+def _pages(archive: Archive, package: Package) -> tuple[dict[str, Any], list[str]]:
+    """The trees of the pages in reading order, and the names of those that are not there."""
+    pages: dict[str, Any] = {}
+    missing: list[str] = []
+    for part in package.parts:
+        if not archive.find(part.path):
+            missing.append(part.path)
+        elif (tree := parse(archive.read(part.path))) is not None:
+            pages[part.path] = tree
+    return pages, missing
+
+
+def _text(archive: Archive, path: str) -> str:
+    return archive.read(path).decode("utf-8", "replace")
+
+
+def _kind(path: str, tree: Any, package: Package) -> str | None:
+    """The kind of a page that is not read: a cover, an imprint, the contents. None for a page of the book."""
+    if path == package.navigation:
+        return "contents"
+    text = text_of(tree)
+    labels = [entry.label for entry in package.entries if entry.path == path]
+    for kind, names in FURNITURE.items():
+        if len(text) < SHORT_PAGE and any(map(names.fullmatch, labels)):
+            return kind
+    for word in package.kinds.get(path, set()) & TYPES.keys():
+        if len(text) < SHORT_PAGE and word != "titlepage":
+            return TYPES[word]
+    if not labels and len(text) < SHORT_PAGE and COPYRIGHT.search(text):
+        return "colophon"
+    links = [text_of(a) for a in tree.iter() if tag_of(a) == "a" and resolve(path, a.get("href") or "")[0] != path]
+    return "contents" if len(links) >= 4 and sum(map(len, links)) > 0.6 * len(text) else None
+
+
+def _chapters(
+    source: str, blocks: list[Block], entries: tuple[Entry, ...], marks: dict[str, int]
+) -> tuple[Chapter, ...]:
+    """Chapters where the table of contents has them; without one, by the headings of the pages."""
+    openings = _openings(blocks, entries, marks)
+    if len(openings) < 2:
+        return headed(source, blocks)
+    rows: list[tuple[list[str], list[Paragraph]]] = [([], [])]
+    title = ""
+    for i, block in enumerate(blocks):
+        labels = openings.get(i)
+        if labels:
+            title = _letters(" ".join(labels))
+            if any(paragraph.kind != "heading" for paragraph in rows[-1][1]):
+                rows.append(([], []))
+            rows[-1][0].extend(label for label in labels if label not in rows[-1][0])
+        in_title = _letters(block.paragraph.text) in title
+        title = title if in_title else ""
+        kind = "heading" if in_title or block.level else block.paragraph.kind
+        rows[-1][1].append(replace(block.paragraph, kind=kind))
+    first = 0 if not rows[0][0] and len(rows) > 1 else 1
+    return tuple(Chapter(n, " – ".join(labels), tuple(row)) for n, (labels, row) in enumerate(rows, first))
+
+
+def _openings(blocks: list[Block], entries: tuple[Entry, ...], marks: dict[str, int]) -> dict[int, list[str]]:
+    """The numbers of the blocks that open chapters, with the titles the table of contents gives them."""
+    entries = tuple(entry for entry in entries if entry.path in marks)
+    depth = chapter_depth((entry.label, entry.level) for entry in entries)
+    starts = [place(block.paragraph)[0] for block in blocks]
+    pages = sorted((at, name) for name, at in marks.items() if "#" not in name)
+    ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=True)}
+    openings: dict[int, list[str]] = {}
+    for entry in entries:
+        page = marks.get(entry.path)
+        at = marks.get(f"{entry.path}#{entry.fragment}", page) if entry.fragment else page
+        i = len(starts) if at is None else bisect_left(starts, at)
+        empty = i == len(starts) or starts[i] >= ends.get(entry.path, 0)
+        if entry.level <= depth and i < len(starts) and (not empty or heading_level(entry.label) == 1):
+            openings.setdefault(i, []).append(entry.label)
+    return dict(sorted(openings.items()))
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).casefold()

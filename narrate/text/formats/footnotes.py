@@ -1,0 +1,61 @@
+"""Footnotes of marked-up pages: what the little numbers point to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from narrate.text.formats.archive import resolve
+from narrate.text.formats.markup import BLOCKS, is_reference, tag_of, text_of
+
+LONGEST_NOTE = 20_000
+TITLE = re.compile(
+    r"\W*(?:(?:foot|end)?notes?|fu(?:ß|ss)noten|anmerkungen|notas?|note|примечания|脚注|註釈|注釈?|注释|註釋|각주)\W*",
+    re.IGNORECASE,
+)
+
+
+def notes_of(pages: Mapping[str, Any]) -> set[Any]:
+    """The elements that are footnotes: what links such as ¹ point to, further on in the pages (their trees by path)."""
+    places = {
+        (path, name): (at, element)
+        for path, tree in pages.items()
+        for at, element in enumerate(tree.iter())
+        for name in (element.get("id"), element.get("name"))
+        if isinstance(element.tag, str) and name
+    }
+    order = {path: number for number, path in enumerate(pages)}
+    notes: set[Any] = set()
+    for path, tree in pages.items():
+        for at, link in enumerate(tree.iter()):
+            if tag_of(link) != "a" or not is_reference(link):
+                continue
+            target = resolve(path, link.get("href"))
+            if target not in places or (order[target[0]], places[target][0]) < (order[path], at):
+                continue
+            if not any(up in notes for up in link.iterancestors()):
+                notes.update(_note(places[target][1]))
+    return notes.union(*map(_title, notes))
+
+
+def _title(note: Any) -> list[Any]:
+    """The word "Footnotes" above the first of them."""
+    title = note.getprevious()
+    return [title] if title is not None and TITLE.fullmatch(text_of(title)) else []
+
+
+def _note(element: Any) -> Iterator[Any]:
+    """The paragraph, list item or box that a footnote's name stands in, or begins."""
+    while tag_of(element) not in BLOCKS and element.getparent() is not None:
+        element = element.getparent()
+    tag = tag_of(element)
+    if tag == "dt":
+        yield element
+        element = element.getnext()
+    if (
+        element is not None
+        and tag not in ("body", "html", "section", "article", "main")
+        and len(text_of(element)) < LONGEST_NOTE
+    ):
+        yield element

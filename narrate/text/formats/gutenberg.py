@@ -1,0 +1,145 @@
+"""Project Gutenberg: the book between the licences, without producers' lines, pictures, footnotes and page numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Literal
+
+from narrate.text.document import Document, Excluded
+from narrate.text.formats import plain
+from narrate.text.structure.headings import heading_level
+
+NAME = re.compile("Project Gutenberg", re.IGNORECASE)
+START = re.compile(
+    r"^[ \t]*\*\*\*[ \t]*START OF (?:THE|THIS) PROJECT GUTENBERG[^*]*\*\*\*.*$|^\*END\*? ?THE SMALL PRINT!.*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+END = re.compile(
+    r"^[ \t]*(?:\*\*\*[ \t]*END OF (?:THE|THIS) PROJECT GUTENBERG|End of (?:the |this )?Project Gutenberg"
+    r"|\*\*\*[ \t]*START: FULL LICENSE)",
+    re.MULTILINE | re.IGNORECASE,
+)
+FIELD = re.compile(
+    r"^(Title|Author|Language|Character set encoding|Release Date):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE
+)
+OLD_TITLE = re.compile(r"Project Gutenberg(?:['’]s)? E(?:text|book)s?(?: of|,) (.+?),? by ([^\n,*]+)", re.IGNORECASE)
+LANGUAGES = {"english": "en", "french": "fr", "german": "de", "spanish": "es", "italian": "it", "portuguese": "pt"}
+LANGUAGES |= {"russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko"}
+HEAD, FOOT = 5000, 3000
+# Transcribers tell what they changed after the book, or before it; there a gap ends what they say.
+TRANSCRIBER = re.compile(
+    r"(?<=\n\n)[ \t_*=]*(?:transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
+    r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription)[ \t:._*=]*\n",
+    re.IGNORECASE,
+)
+LONGEST_ERRATA = 40_000
+GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
+
+PRODUCER = re.compile(
+    r"(?<=\n\n)[ \t_\[(*]*(?:(?:this |the )?(?:e-?text|e-?book|digital edition|text file|file) (?:was |is )?(?:first )?"
+    r"(?:produced|prepared|created|transcribed|scanned|converted|made available)|produced by|(?:e-?text )?prepared by"
+    r"|transcribed (?:by|from)|scanned (?:by|and)|html version|credits:|transcriber['’]?s['’]? notes?"
+    r"|note: (?:project gutenberg|images)|(?:the )?(?:online )?distributed proofread|images (?:generously|courtesy))"
+    r"[\s\S]*?(?=\n[ \t]*\n|\Z)",
+    re.IGNORECASE,
+)
+NOTE = re.compile(
+    r"\[(Illustrations?|Decoration|Frontispiece|Cover|Footnote|Sidenote|Transcriber['’]?s['’]? Notes?|Editor['’]?s Note"
+    r"|Music|Blank Page)\b",
+    re.IGNORECASE,
+)
+KINDS = {"illustration": "illustration", "illustrations": "illustration", "decoration": "illustration"}
+KINDS |= {"frontispiece": "illustration", "cover": "illustration", "footnote": "footnote"}
+LONGEST_NOTE = 20_000
+SIMPLE = {
+    "page": re.compile(r"\[(?:Pg|Page|p\.)\s*[\dxvilc]+\]|\{(?:Page |p\. ?)?[\dxvilc]+\}", re.IGNORECASE),
+    "reference": re.compile(r"\[(?:(?<=[^\s\[]\[)|(?<=[^\s\[] \[))(?:\d{1,4}|[A-Z]|\*{1,3}|[†‡])\](?!\()"),
+    "footnote": re.compile(
+        r"\n\n[ \t]*\[(?:\d{1,4}|[A-Z]|\*)\][ \t]\S[\s\S]*?(?=\n[ \t]*\n|\Z)|^[ \t]*(?i:footnotes?):?[ \t]*$", re.M
+    ),
+}
+BOLD = re.compile(r"=(?:(?<![\w=]=)(?=[^\s=])|(?<=[^\s=]=)(?![\w=]))")
+
+
+def is_gutenberg(source: str) -> bool:
+    """True for a text with the marks of Project Gutenberg at its head or foot."""
+    return bool(NAME.search(source, 0, 8000) and (START.search(source, 0, 40_000) or END.search(source)))
+
+
+def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
+    """Read a decoded Project Gutenberg text, old or new. Footnotes are left out, or said where the file has them."""
+    start, end = frame(source)
+    parts = [Excluded("licence", a, b) for a, b in ((0, start), (end, len(source))) if a < b]
+    parts += (note for note in _notes(source, start, end) if footnotes == "skip" or note.kind != "footnote")
+    excluded = outermost(parts)
+    marks = [match.span() for sign in (plain.ITALIC, BOLD) for match in sign.finditer(source, start, end)]
+    masked = plain.mask(source, [(part.start, part.end) for part in excluded] + marks)
+    return _described(plain.build(source, masked, excluded), source[:start])
+
+
+def frame(source: str) -> tuple[int, int]:
+    """Where the book begins and ends between the licences."""
+    starts = [match.end() for match in START.finditer(source, 0, 40_000)]
+    start = starts[-1] if starts else max((match.end() for match in FIELD.finditer(source, 0, 4000)), default=0)
+    foot = END.search(source, start)
+    return start, foot.start() if foot else len(source)
+
+
+def outermost(parts: Iterable[Excluded]) -> list[Excluded]:
+    """Of parts that overlap, the one that begins first, and of those the longest."""
+    kept: list[Excluded] = []
+    for part in sorted(parts, key=lambda part: (part.start, -part.end)):
+        if not kept or part.start >= kept[-1].end:
+            kept.append(part)
+    return kept
+
+
+def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
+    """What is not the author's: producers' lines at both ends, [Illustration: …], [Footnote 1: …], [1], [Pg 7]."""
+    for first, last in ((start, min(end, start + HEAD)), (max(start, end - FOOT), end)):
+        yield from (
+            Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
+        )
+    remarks = list(TRANSCRIBER.finditer(source, start, end))
+    last_chapter = _last_chapter(source, max(start, end - LONGEST_ERRATA), end) if remarks else end
+    for match in remarks:
+        if gap := GAP.search(source, match.end(), start + HEAD):
+            yield Excluded("producer", match.start(), gap.start())
+        elif match.start() > last_chapter:
+            yield Excluded("producer", match.start(), end)
+            break
+    for match in NOTE.finditer(source, start, end):
+        if close := _closing(source, match.start(), end):
+            yield Excluded(KINDS.get(match[1].lower(), "note"), match.start(), close)
+    for kind, pattern in SIMPLE.items():
+        yield from (Excluded(kind, match.start(), match.end()) for match in pattern.finditer(source, start, end))
+
+
+def _last_chapter(source: str, start: int, end: int) -> int:
+    """Where the last heading of a chapter stands in source[start:end]; `start` if there is none."""
+    lines = re.finditer(r"^[ \t]*(\S.*)$", source[start:end], re.MULTILINE)
+    return max((start + line.start() for line in lines if 0 < heading_level(line[1]) < 3), default=start)
+
+
+def _closing(source: str, start: int, end: int) -> int:
+    """The place after the bracket that closes the one at `start`, 0 if none does."""
+    depth = 0
+    for match in re.finditer(r"[\[\]]", source[start : min(end, start + LONGEST_NOTE)]):
+        depth += 1 if match[0] == "[" else -1
+        if not depth:
+            return start + match.end()
+    return 0
+
+
+def _described(document: Document, head: str) -> Document:
+    """Title, author and language as the head of the file gives them."""
+    fields = {match[1]: " ".join(match[2].split()) for match in FIELD.finditer(head)}
+    old = OLD_TITLE.search(head)
+    return replace(
+        document,
+        title=fields.get("Title") or (" ".join(old[1].split()) if old else ""),
+        author=fields.get("Author") or (old[2].strip() if old else ""),
+        language=LANGUAGES.get(fields.get("Language", "").lower(), ""),
+    )

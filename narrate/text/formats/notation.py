@@ -1,0 +1,214 @@
+"""One line of Aozora notation into pieces: ruby 《》｜, notes ［＃…］, gaiji ※［＃…］, accents 〔〕, repeats ／＼."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from narrate.text.document import Piece
+from narrate.text.formats import gaiji
+from narrate.text.formats.ruby import base_length, is_reading
+
+# Characters before a reading among which its base is looked for; characters (or notes in it) of the longest note.
+FARTHEST_BASE, LONGEST_NOTE = 40, 1000
+INNER = f"[^［］\\n]{{0,{LONGEST_NOTE}}}"
+NOTE = f"［＃(?:[^［］\\n]|［(?:[^［］\\n]|［{INNER}］){{0,{LONGEST_NOTE}}}］){{0,{LONGEST_NOTE}}}］"
+TOKEN = re.compile(
+    f"(?P<gaiji>※{NOTE})|(?P<note>{NOTE})|《《(?P<dotted>[^《》\n]+)》》"
+    '|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|｜(?P<word>[^｜《》（）\n]{1,20})（(?P<in_round>[ぁ-ヺー・]+)）|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
+    "|(?P<mark>[《》≪≫※]|［＃)"
+)
+MARKUP = re.compile('[《》≪≫｜|※〔〕]|［＃|／[″"]?＼')
+# A description with an address that lacks its ※.
+BARE_GAIJI = re.compile(r"「.+」、(?:第[34]水準)?[12]-\d{1,2}-\d{1,2}(?:、.*)?")
+LEFT_RUBY = re.compile("「(.+)」(?:の左)?に「([^」]+)」のルビ|「([一-鿿]+)」の左に「([ぁ-ゖー]+)」の注記")
+LATIN_WORD = re.compile("(?:[A-Za-zÀ-ɏḀ-ỿ'-]+|〔[^〕]*〕)$")
+REPEATED = re.compile("[一-鿿々][ぁ-ゖ]{0,2}$|[ぁ-ゖ]{2}$|[ァ-ヺー]{2}$|..$|.$")
+# What must follow a narrow | for it to be the sign of a base.
+NARROW_BASE = re.compile("[^|｜《》\n]{1,20}《[ぁ-ヺー・ 　]+》")
+VOICED = str.maketrans(
+    "かきくけこさしすせそたちつてとはひふへほカキクケコサシスセソタチツテトハヒフヘホ",
+    "がぎぐげござじずぜぞだぢづでどばびぶべぼガギグゲゴザジズゼゾダヂヅデドバビブベボ",
+)
+
+
+class Note(NamedTuple):
+    """The inside of a ［＃…］ that has no sound, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Notation:
+    """Reads lines of `source`. `strict` (a text that may mean something else by its 《》): only Chinese characters take
+    a reading, and only kana is one."""
+
+    source: str
+    ruby: Literal["reading", "base"] = "reading"
+    strict: bool = False
+    pieces: list[Piece] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    _bar: int = -1
+    _accents: bool = False
+
+    def line(self, start: int, end: int) -> tuple[list[Piece], list[Note]]:
+        """The pieces and the notes of source[start:end], which holds no line end."""
+        self.pieces, self.notes, self._bar, self._accents = [], [], -1, False
+        if not MARKUP.search(self.source, start, end):
+            return [Piece(self.source[start:end], start, end)], []
+        at = start
+        for token in TOKEN.finditer(self.source, start, end):
+            self._text(at, token.start())
+            at = token.end()
+            self._token(token)
+        self._text(at, end)
+        return self.pieces, self.notes
+
+    def _token(self, token: re.Match[str]) -> None:
+        start, end = token.span()
+        kind, text = token.lastgroup, token[token.lastgroup or 0]
+        if kind == "ruby":
+            self._ruby(text, start, end)
+        elif kind == "in_round":
+            self.pieces.append(Piece(token["word"], start, end, text if self.ruby == "reading" else None))
+        elif kind == "gaiji":
+            self.pieces.append(_letter(text[3:-1], start, end))
+        elif kind == "note":
+            self._note(text[2:-1], start, end)
+        elif kind == "dotted":
+            self._text(start + 2, end - 2)
+        elif kind == "bar":
+            self._open_bar(text, start, end)
+        elif kind == "repeat":
+            sign = "〳〵" if len(text) == 2 else "〴〵"
+            self.pieces.append(Piece(sign, start, end, repeated(self._before(), voiced=len(text) == 3)))
+        elif kind == "accents":
+            self._accents = text == "〔"
+            self.pieces.append(Piece(text, start, end))
+        elif text != "［＃":
+            self.pieces.append(Piece({"≪": "《", "≫": "》"}.get(text, text), start, end, ""))
+
+    def _text(self, start: int, end: int) -> None:
+        at = start
+        if self._accents:
+            for match in gaiji.ACCENT.finditer(self.source, start, end):
+                if letter := gaiji.accent(self.source, match.start()):
+                    self._plain(at, match.start())
+                    self.pieces.append(Piece(letter, match.start(), match.end()))
+                    at = match.end()
+        self._plain(at, end)
+
+    def _plain(self, start: int, end: int) -> None:
+        if start < end:
+            self.pieces.append(Piece(self.source[start:end], start, end))
+
+    def _before(self) -> str:
+        """The visible text so far, back to the last reading or gap."""
+        text = ""
+        recent = self.pieces[: -FARTHEST_BASE - 2 : -1]
+        for piece, after in zip(recent, (None, *recent), strict=False):
+            if piece.spoken is not None or (after and piece.end != after.start) or len(text) > FARTHEST_BASE:
+                break
+            text = piece.text + text
+        return text
+
+    def _open_bar(self, bar: str, start: int, end: int) -> None:
+        if bar == "｜" or NARROW_BASE.match(self.source, end):
+            self._bar = start
+        else:
+            self._plain(start, end)
+
+    def _ruby(self, inside: str, start: int, end: int) -> None:
+        reading = sound(inside)
+        bar, self._bar = self._bar, -1
+        if bar >= 0:
+            taken = [piece for piece in self.pieces if piece.start > bar]
+            del self.pieces[len(self.pieces) - len(taken) :]
+        else:
+            usable = not self.strict or re.fullmatch("[ぁ-ヺー・ 　]+", reading)
+            taken = self._take(base_length(self._before(), self.strict) if usable else 0, start)
+        if not taken:
+            return self._unread(inside, start, end)
+        base = "".join(piece.text for piece in taken)
+        said = reading if self.ruby == "reading" and is_reading(reading, base) else None
+        if said is None and any(piece.spoken is not None for piece in taken):
+            said = "".join(piece.sound for piece in taken)
+        self.notes = [note for note in self.notes if note.start < taken[0].start]
+        self.pieces.append(Piece(base, bar if bar >= 0 else taken[0].start, end, said))
+        return None
+
+    def _unread(self, inside: str, start: int, end: int) -> None:
+        """《…》 after nothing that could have a reading: brackets of another kind."""
+        self.pieces.append(Piece("《", start, start + 1, ""))
+        self._text(start + 1, start + 1 + len(inside))
+        self.pieces.append(Piece("》", end - 1, end, ""))
+
+    def _take(self, count: int, end: int) -> list[Piece]:
+        """Cut the last `count` characters off the pieces, if they stand right before `end`."""
+        taken: list[Piece] = []
+        if not self.pieces or self.pieces[-1].end != end:
+            return taken
+        while count > 0:
+            piece = self.pieces.pop()
+            if len(piece.text) > count and not piece.whole:
+                self.pieces.append(Piece(piece.text[:-count], piece.start, piece.end - count))
+                piece = Piece(piece.text[-count:], piece.end - count, piece.end)
+            taken.insert(0, piece)
+            count -= len(piece.text)
+        return taken
+
+    def _note(self, text: str, start: int, end: int) -> None:
+        if BARE_GAIJI.fullmatch(text) and gaiji.by_address(text):
+            self.pieces.append(_letter(text, start, end))
+            return
+        if "ドット付き" in text and self._dots(text, start, end):
+            return
+        if self.ruby == "reading" and (left := LEFT_RUBY.fullmatch(text)):
+            base, reading = (part for part in left.groups() if part)
+            if self._before().endswith(base) and is_reading(reading, base) and (taken := self._take(len(base), start)):
+                self.pieces.append(Piece(base, taken[0].start, end, reading))
+                return
+        self.notes.append(Note(text, start, end))
+
+    def _dots(self, note: str, start: int, end: int) -> bool:
+        word = LATIN_WORD.search(self._before())
+        letters = word and gaiji.dotted(word[0], note)
+        taken = self._take(len(letters), start) if letters else []
+        if letters and taken:
+            self.pieces.append(Piece(letters, taken[0].start, end))
+        return bool(taken)
+
+
+def _letter(note: str, start: int, end: int) -> Piece:
+    text, spoken = gaiji.resolve(note)
+    if text in "《》｜※":
+        spoken = ""
+    return Piece(text, start, end, spoken)
+
+
+def sound(reading: str) -> str:
+    """A reading without the marks that may stand in it."""
+    if not MARKUP.search(reading):
+        return reading
+    text = ""
+    for token in re.split(f'(※?{NOTE}|／[″"]?＼)', reading):
+        if token.startswith("※［"):
+            letter, spoken = gaiji.resolve(token[3:-1])
+            text += letter if spoken is None else spoken
+        elif token.startswith("／"):
+            text += repeated(text, voiced=len(token) == 3)
+        elif not token.startswith("［＃"):
+            text += re.sub("[《》｜※]", "", token)
+    return text
+
+
+def repeated(before: str, voiced: bool = False) -> str:
+    """What the repeat sign ／＼ (voiced: ／″＼) says after `before`: いろ → いろ, それ → ぞれ."""
+    match = REPEATED.search(before)
+    if not match:
+        return ""
+    word = match[0]
+    return word[0].translate(VOICED) + word[1:] if voiced else word

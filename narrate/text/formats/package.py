@@ -1,0 +1,197 @@
+"""What an EPUB says of itself: its parts in reading order, its table of contents, its title, its locks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from narrate.errors import InputError
+from narrate.text.formats.archive import Archive, resolve
+from narrate.text.formats.markup import parse, tag_of, text_of, types_of
+
+# Scrambled fonts lock nothing that is read.
+FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+LOCKS = {
+    "META-INF/rights.xml": "Adobe DRM",
+    "META-INF/sinf.xml": "Apple FairPlay",
+    "META-INF/license.lcpl": "Readium LCP",
+    "license.lcpl": "Readium LCP",
+}
+LONG_CODES = {"jpn": "ja", "chi": "zh", "zho": "zh", "ger": "de", "deu": "de", "spa": "es", "por": "pt", "kor": "ko"}
+PAGES = re.compile(r"html|xml$")
+
+
+class Entry(NamedTuple):
+    """A line of the table of contents: where it points, and how deep it stands (1 highest)."""
+
+    label: str
+    path: str
+    fragment: str
+    level: int
+
+
+class Part(NamedTuple):
+    """A page in reading order; `linear` is False for what stands beside the book."""
+
+    path: str
+    linear: bool
+
+
+class Package(NamedTuple):
+    """An EPUB's description of itself. `kinds` are the types its landmarks give to whole pages."""
+
+    title: str
+    author: str
+    language: str
+    parts: tuple[Part, ...]
+    entries: tuple[Entry, ...]
+    navigation: str
+    styles: tuple[str, ...]
+    kinds: dict[str, set[str]]
+
+
+def read_package(archive: Archive) -> Package:
+    """Read the description. Raises InputError for a book that is locked, damaged or no book."""
+    path = _package_path(archive)
+    _refuse_locks(archive)
+    root = _tree(archive, path)
+    found: dict[str, list[Any]] = {}
+    for element in root.iter():
+        found.setdefault(tag_of(element), []).append(element)
+    items = {item.get("id"): item for item in found.get("item", ())}
+    paths = {key: resolve(path, item.get("href") or "")[0] for key, item in items.items()}
+    parts = _parts(archive, found, items, paths)
+    nav = next((paths[key] for key, item in items.items() if "nav" in (item.get("properties") or "").split()), "")
+    ncx = next((paths[k] for k, item in items.items() if item.get("media-type") == "application/x-dtbncx+xml"), "")
+    entries, kinds = _navigation(archive, nav)
+    for reference in found.get("reference", ()):
+        target, fragment = resolve(path, reference.get("href") or "")
+        if not fragment:
+            kinds.setdefault(target, set()).update(
+                (reference.get("type") or "").lower().replace("title-page", "titlepage").split()
+            )
+    return Package(
+        _words(found, "title"),
+        ", ".join(
+            dict.fromkeys(text_of(creator) for creator in found.get("creator", ()) if _is_author(creator, found))
+        ),
+        _language(_words(found, "language")),
+        parts,
+        entries or _ncx(archive, ncx),
+        nav,
+        tuple(paths[key] for key, item in items.items() if item.get("media-type") == "text/css"),
+        kinds,
+    )
+
+
+def _package_path(archive: Archive) -> str:
+    if archive.find("META-INF/container.xml"):
+        for element in _tree(archive, "META-INF/container.xml").iter():
+            path = element.get("full-path") if tag_of(element) == "rootfile" else None
+            if path and archive.find(path):
+                return str(archive.find(path))
+    path = next((name for name in archive.names if name.endswith(".opf")), "")
+    if not path:
+        raise InputError("is no EPUB, or a damaged one: it does not say which pages it has")
+    return path
+
+
+def _refuse_locks(archive: Archive) -> None:
+    encrypted = False
+    if archive.find("META-INF/encryption.xml"):
+        for data in _tree(archive, "META-INF/encryption.xml").iter():
+            if tag_of(data) == "encrypteddata":
+                methods = [e.get("Algorithm") for e in data.iter() if tag_of(e) == "encryptionmethod"]
+                encrypted |= not set(methods) & set(FONT_SCRAMBLING)
+    if encrypted:
+        lock = next((lock for name, lock in LOCKS.items() if archive.find(name)), "DRM")
+        raise InputError(f"is locked with {lock}: narrate cannot read it; get a copy without protection")
+
+
+def _tree(archive: Archive, path: str) -> Any:
+    tree = parse(archive.read(path), xml=True)
+    if tree is None:
+        raise InputError(f"is damaged: {path} is empty")
+    return tree
+
+
+def _words(found: dict[str, list[Any]], name: str) -> str:
+    return next((text for element in found.get(name, ()) if (text := text_of(element))), "")
+
+
+def _language(code: str) -> str:
+    """A code of two letters for "en-GB", "jpn" and the like."""
+    first = re.split("[-_]", code.lower())[0]
+    return LONG_CODES.get(first, first[:2])
+
+
+def _is_author(creator: Any, found: dict[str, list[Any]]) -> bool:
+    """A creator without a role, or with the role of author, in either version of EPUB."""
+    role = next((value for key, value in creator.attrib.items() if key.endswith("role")), None)
+    refined = f"#{creator.get('id')}"
+    for meta in found.get("meta", ()):
+        if meta.get("refines") == refined and meta.get("property") == "role":
+            role = text_of(meta)
+    return role in (None, "", "aut")
+
+
+def _parts(
+    archive: Archive, found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, str]
+) -> tuple[Part, ...]:
+    parts: dict[str, Part] = {}
+    for itemref in found.get("itemref", ()):
+        key = itemref.get("idref")
+        item = items.get(key)
+        if item is None or not PAGES.search(item.get("media-type") or "html") or not paths[key]:
+            continue
+        parts.setdefault(paths[key], Part(paths[key], itemref.get("linear") != "no"))
+    if not parts:
+        raise InputError("is damaged: it names no page to read")
+    return tuple(parts.values())
+
+
+def _navigation(archive: Archive, path: str) -> tuple[tuple[Entry, ...], dict[str, set[str]]]:
+    """The contents and the landmarks of an EPUB 3 navigation page."""
+    kinds: dict[str, set[str]] = {}
+    entries: tuple[Entry, ...] = ()
+    if not path or not archive.find(path):
+        return entries, kinds
+    tree = parse(archive.read(path))
+    for nav in tree.iter() if tree is not None else ():
+        if tag_of(nav) != "nav":
+            continue
+        if "landmarks" in types_of(nav):
+            for link in nav.iter():
+                target, fragment = resolve(path, link.get("href") or "") if tag_of(link) == "a" else ("", "")
+                if target and not fragment:
+                    kinds.setdefault(target, set()).update(types_of(link))
+        elif not entries and not types_of(nav) & {"page-list", "pagelist", "lot", "loi"}:
+            entries = tuple(_nav_entries(nav, path))
+    return entries, kinds
+
+
+def _nav_entries(nav: Any, path: str) -> Iterator[Entry]:
+    for link in nav.iter():
+        if tag_of(link) != "a" or not link.get("href"):
+            continue
+        above = [up for up in link.iterancestors() if tag_of(up) == "li"]
+        level = 1 + sum(any(tag_of(child) == "a" for child in up) for up in above[1:])
+        target, fragment = resolve(path, link.get("href"))
+        if text_of(link):
+            yield Entry(text_of(link), target, fragment, level)
+
+
+def _ncx(archive: Archive, path: str) -> tuple[Entry, ...]:
+    """The contents of an EPUB 2 navigation file."""
+    entries: list[Entry] = []
+    tree = parse(archive.read(path), xml=True) if path and archive.find(path) else None
+    for point in tree.iter() if tree is not None else ():
+        if tag_of(point) != "navpoint":
+            continue
+        label = next((text_of(child) for child in point if tag_of(child) == "navlabel"), "")
+        source = next((child.get("src") for child in point if tag_of(child) == "content"), None)
+        level = 1 + sum(tag_of(up) == "navpoint" for up in point.iterancestors())
+        if label and source:
+            entries.append(Entry(label, *resolve(path, source), level))
+    return tuple(entries)

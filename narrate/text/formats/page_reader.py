@@ -1,0 +1,164 @@
+"""The scribe: walks the tree of a page and writes down what a reader of the page reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from narrate.text.encoding import visible
+from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, text_of, types_of
+from narrate.text.formats.ruby import is_reading
+from narrate.text.formats.text_builder import Transcript
+
+INITIAL = re.compile("[“‘\"']?[A-ZÀ-Þ]")
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+
+
+class Scribe:
+    """Writes pages into a transcript.
+
+    `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are elements that are footnotes; with
+    `footnotes` they are written at the end of their page, else left out. `contents` are tables of contents.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        hidden: Collection[str] = (),
+        notes: Collection[Any] = (),
+        footnotes: bool = False,
+        contents: Collection[Any] = (),
+    ) -> None:
+        self._transcript = transcript
+        self._hidden_everywhere = self._hidden = frozenset(hidden)
+        self._notes = frozenset(notes)
+        self._contents = frozenset(contents)
+        self._footnotes = footnotes
+        self._held: list[Any] = []
+        self._level = 0
+        self._poem = self._pre = 0
+        self._page = ""
+
+    def read(self, tree: Any, page: str = "") -> None:
+        """Write a page down. Its points are marked as "page#id", its beginning as "page"."""
+        self._page = page
+        self._transcript.mark(page)
+        own = set().union(*(hidden_by("".join(e.itertext())) for e in tree.iter() if tag_of(e) == "style"))
+        self._hidden = self._hidden_everywhere | own
+        self._walk(tree)
+        while self._held:
+            self._walk(self._held.pop(0), asked=True)
+
+    def _walk(self, root: Any, asked: bool = False) -> None:
+        from lxml import etree
+
+        walker = etree.iterwalk(root, events=("start", "end"))
+        skipped = None
+        for event, element in walker:
+            if event == "start":
+                if self._begin(element, asked and element is root):
+                    skipped = element
+                    walker.skip_subtree()
+            else:
+                if element is not skipped:
+                    self._finish(element)
+                if element is not root:
+                    self._say(element.tail)
+        self._transcript.end_paragraph()
+
+    def _begin(self, element: Any, asked: bool) -> bool:
+        """Open an element; True if its inside is dealt with or not wanted."""
+        tag = tag_of(element)
+        block = tag in BLOCKS
+        if block:
+            self._end_paragraph()
+        self._mark(element)
+        kind = None if asked else self._kind(element, tag)
+        if kind:
+            self._silence(element, kind, block)
+            return True
+        if tag == "ruby":
+            self._ruby(element)
+            return True
+        if tag == "br":
+            self._transcript.end_line()
+        elif tag == "img":
+            self._picture(element)
+        elif tag in ("td", "th"):
+            self._transcript.separate()
+        self._level = self._level or HEADINGS.get(tag, 0)
+        self._pre += tag == "pre"
+        self._poem += bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
+        self._say(element.text)
+        return False
+
+    def _kind(self, element: Any, tag: str) -> str | None:
+        """What an element is that is not read aloud; None for one that is."""
+        if element in self._notes:
+            return "footnote"
+        return "contents" if element in self._contents else silence(element, tag, self._hidden)
+
+    def _finish(self, element: Any) -> None:
+        tag = tag_of(element)
+        if tag in BLOCKS:
+            self._end_paragraph()
+        self._pre -= tag == "pre"
+        self._poem -= bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
+        if tag in HEADINGS:
+            self._level = 0
+
+    def _end_paragraph(self) -> None:
+        self._transcript.end_paragraph("verse" if self._poem or self._pre else "prose", self._level)
+
+    def _say(self, text: str | None) -> None:
+        if not text:
+            return
+        if not text.isascii():
+            text = visible(text)  # entities may have brought what the page itself does not hold
+        if self._pre:
+            self._transcript.write_lines(text)
+        else:
+            self._transcript.write(text)
+
+    def _mark(self, element: Any) -> None:
+        for name in (element.get("id"), element.get("name")):
+            if name:
+                self._transcript.mark(f"{self._page}#{name}")
+
+    def _silence(self, element: Any, kind: str, block: bool) -> None:
+        """Leave an element out; its named points still count."""
+        for inner in element.iter():
+            if inner is not element and isinstance(inner.tag, str):
+                self._mark(inner)
+        if kind == "footnote" and self._footnotes:
+            self._held.append(element)
+            return
+        self._transcript.leave_out(kind, "".join(element.itertext()), apart=block)
+
+    def _picture(self, element: Any) -> None:
+        """A picture is silent, unless it stands for a character no font had, a first letter, or a whole heading."""
+        alt = (element.get("alt") or "").strip()
+        character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
+        initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
+        heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
+        if character or initial or (heading is not None and not text_of(heading)):
+            self._transcript.write(alt)
+
+    def _ruby(self, ruby: Any) -> None:
+        """A word with its reading. Parts without one are said as they are written."""
+        base, reading = "", ""
+        waiting = ruby.text or ""
+        for part in ruby:
+            tag, text = tag_of(part), "".join(part.itertext())
+            if tag == "rt":
+                base += waiting
+                reading += text if text.strip() and is_reading(text.strip(), waiting) else waiting
+                waiting = ""
+            elif tag == "rtc" and not reading:
+                base, reading, waiting = base + waiting, text, ""
+            elif tag not in ("rp", "rtc"):
+                waiting += text
+            waiting += part.tail or ""
+        said = "".join((reading + waiting).split())
+        self._transcript.write_ruby(base + waiting, said)

@@ -1,0 +1,131 @@
+"""Books of one page: HTML, Markdown and DOCX, all by way of HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, Literal
+
+from narrate.errors import InputError
+from narrate.text.document import Chapter, Document, Excluded
+from narrate.text.formats import gutenberg
+from narrate.text.formats.archive import Archive
+from narrate.text.formats.contents import contents_of
+from narrate.text.formats.footnotes import notes_of
+from narrate.text.formats.markup import parse_text, tag_of, text_of
+from narrate.text.formats.page_reader import Scribe
+from narrate.text.formats.text_builder import Transcript
+from narrate.text.structure.chapters import Block, bind, chapter_depth, opening_level, place
+from narrate.text.structure.outline import with_headings
+
+Ruby = Literal["reading", "base"]
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n([\s\S]*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+FIELD = re.compile(r"^(title|author|lang|language)\s*:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE | re.IGNORECASE)
+NOTE_REFERENCE = re.compile(r"\[\^([^\]\s]+)\](?!:)")
+NOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
+SAME_LEVEL = 9
+# <title> is what a page of HTML has for the style "Title"; a heading would stand among those of the chapters.
+DOCX_STYLES = "p[style-name='Title'] => title:fresh\np[style-name='Subtitle'] => p:fresh"
+
+
+def is_html(text: str) -> bool:
+    """True for a text that begins as HTML does."""
+    head = re.sub(r"\s*(?:<!--[\s\S]*?-->|<\?[\s\S]*?\?>)\s*", "", text[:5000].lstrip("\ufeff")).lstrip()
+    return bool(re.match(r"<!DOCTYPE\s+html|<html[\s>]|<head[\s>]|<body[\s>]", head, re.IGNORECASE))
+
+
+def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+    """Read a page of HTML. Raises InputError if there is nothing in it."""
+    tree = parse_text(text)
+    if tree is None:
+        raise InputError("has no text in it; there is nothing to say")
+    title = next((text_of(element) for element in tree.iter() if tag_of(element) == "title"), "")
+    named = {(e.get("name") or "").lower(): e.get("content") or "" for e in tree.iter() if tag_of(e) == "meta"}
+    language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "")[:2].lower()
+    transcript = Transcript(readings=ruby == "reading")
+    Scribe(transcript, (), notes_of({"": tree}), footnotes, contents_of({"": tree})).read(tree)
+    return _document(transcript, title, named.get("author", ""), language)
+
+
+def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+    """Read Markdown (CommonMark with tables and footnotes). Fenced code is no prose and left out."""
+    from markdown_it import MarkdownIt
+
+    front = FRONT_MATTER.match(text)
+    fields = {match[1].lower(): match[2] for match in FIELD.finditer(front[1])} if front else {}
+    body = text[front.end() :] if front else text
+    body = NOTE.sub(r'<aside role="doc-footnote">\2</aside>\n', body)
+    body = NOTE_REFERENCE.sub(r'<a role="doc-noteref">\1</a>', body)
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("code")
+    markdown.add_render_rule("fence", _no_prose)
+    document = read_html(f"<html><body>{markdown.render(body)}</body></html>", ruby, footnotes)
+    language = fields.get("lang", fields.get("language", ""))[:2].lower()
+    title = fields.get("title") or document.title
+    return replace(document, title=title, author=fields.get("author", ""), language=language)
+
+
+def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+    """Read a Word document. Raises InputError for one that is damaged or locked."""
+    import mammoth
+
+    archive = Archive(data)
+    for name in archive.names:
+        archive.read(name)
+    try:
+        page = mammoth.convert_to_html(BytesIO(data), style_map=DOCX_STYLES, convert_image=_no_image).value
+    except Exception as error:  # mammoth has no error of its own for a damaged file
+        raise InputError(f"is a damaged Word document ({type(error).__name__}); save it anew") from None
+    document = read_html(f"<html><body>{page}</body></html>", ruby, footnotes)
+    core = (
+        parse_text(archive.read("docProps/core.xml").decode("utf-8", "replace"))
+        if archive.find("docProps/core.xml")
+        else None
+    )
+    fields = {tag_of(element): text_of(element) for element in core.iter()} if core is not None else {}
+    title, author = fields.get("title") or document.title, fields.get("creator", "")
+    return replace(document, title=title, author=author)
+
+
+def _no_image(image: Any) -> list[Any]:
+    return []
+
+
+def _no_prose(renderer: Any, tokens: Any, index: int, *_: Any) -> str:
+    code = tokens[index].content.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<template>{code}</template>\n"
+
+
+def _document(transcript: Transcript, title: str, author: str, language: str) -> Document:
+    source = transcript.source
+    blocks, licence = without_licence(transcript.blocks)
+    first = next((block.paragraph.text for block in blocks if block.level == 1), "")
+    excluded = tuple(sorted([*transcript.excluded, *licence], key=lambda part: part.start))
+    return Document(title or first, author, language, headed(source, blocks), source, excluded)
+
+
+def headed(source: str, blocks: Sequence[Block]) -> tuple[Chapter, ...]:
+    """Chapters by the headings of pages, or, if they mark none, by lines that say that they are headings.
+
+    A single heading of the highest kind, at the beginning, is the title of the book and opens no chapter.
+    """
+    heads = [i for i, block in enumerate(blocks) if block.level]
+    if not heads:
+        found = with_headings(source, list(blocks), apart=True)
+        return bind(found, opening_level(found))
+    levels = [blocks[i].level for i in heads]
+    rows = list(blocks)
+    if levels.count(min(levels)) == 1 and levels[0] == min(levels) and len(levels) > 2 and heads[0] < 3:
+        rows[heads[0]] = Block(blocks[heads[0]].paragraph, SAME_LEVEL)
+        heads = heads[1:]
+    return bind(rows, chapter_depth([(blocks[i].paragraph.text, blocks[i].level) for i in heads]))
+
+
+def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded]]:
+    """Leave out what Project Gutenberg puts around a book."""
+    texts = [block.paragraph.text for block in blocks]
+    first = next((i + 1 for i, text in enumerate(texts[:400]) if gutenberg.START.search(text)), 0)
+    last = next((i for i in range(first, len(texts)) if gutenberg.END.search(texts[i])), len(texts))
+    around = [*blocks[:first], *blocks[last:]]
+    return list(blocks[first:last]), [Excluded("licence", *place(block.paragraph)) for block in around]

@@ -1,0 +1,249 @@
+"""Plain text into paragraphs: hard-wrapped lines joined, verse kept by lines, headings found, contents left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from narrate.text.document import Document, Excluded, Paragraph, Piece
+from narrate.text.structure.chapters import Block, bind, opening_level, place, without_repeats
+from narrate.text.structure.outline import Line, Outline, outline
+from narrate.text.structure.verse import with_verse
+
+# Source that is left out is overwritten with this sign, which no decoded text holds; all places stay the same.
+HOLE = "\x00"
+# A hyphen that only cut a word at the end of its line.
+CUT = "\x01"
+LINE = re.compile(f"[^\\s{HOLE}{CUT}](?:.*[^\\s{HOLE}{CUT}])?")
+ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
+TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
+AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
+UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
+ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】―—~～♪*]$")
+SENTENCE = re.compile("[.!?。！？][”’“«»」』）)\"']*$")
+INNER_MARK = re.compile("[，。；、：！？]")
+HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
+WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+# A title so long may have been broken at its end.
+FULL_TITLE = 40
+# Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
+SHORT_LINE = 0.75
+
+
+def read(source: str) -> Document:
+    """Read decoded text. Title, author and language stay open ("") where the text does not tell them."""
+    title, author = TITLE.match(source), AUTHOR.search(source, 0, 1000)
+    masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
+    masked = without_hyphens(source, masked)
+    return build(source, masked, [], title[1] if title else "", author[1].strip() if author else "")
+
+
+def build(
+    source: str,
+    masked: str,
+    excluded: list[Excluded],
+    title: str = "",
+    author: str = "",
+    listed: Iterable[str] = (),
+) -> Document:
+    """Make a book of `masked`, which is `source` with holes where something is left out; `listed` are known titles."""
+    rows = list(lines(masked))
+    found = outline(rows, listed)
+    for kind, numbers in (("contents", found.contents), ("page", found.pages)):
+        excluded += (Excluded(kind, rows[i].start, rows[i].end) for i in sorted(numbers))
+    blocks = with_verse(source, list(_blocks(masked, rows, found)))
+    chapters, repeats = without_repeats(bind(blocks, opening_level(blocks)))
+    for chapter in repeats:
+        excluded += (Excluded("repeat", *place(paragraph)) for paragraph in chapter.paragraphs)
+    warnings = tuple(f"{chapter.title!r} stands twice in the file; it is said once" for chapter in repeats)
+    excluded.sort(key=lambda part: part.start)
+    return Document(title, author, "", chapters, source, tuple(excluded), warnings=warnings)
+
+
+def mask(source: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Overwrite spans with holes; line ends stay."""
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= at:
+            parts += source[at:start], re.sub(r"[^\n]", HOLE, source[start:end])
+            at = end
+    return "".join(parts) + source[at:]
+
+
+def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
+    """Mark the hyphens that only cut a word: the whole word stands elsewhere in the text (or, if `eager`, the word with
+    the hyphen does not)."""
+    breaks = [match for match in HYPHEN.finditer(source) if match[2][0].islower()]
+    if not breaks:
+        return masked
+    words = set(WORD.findall(source.lower()))
+    cut: list[int] = []
+    for match in breaks:
+        first, second = match[1].lower(), match[2].lower()
+        if first + second in words or (eager and f"{first}-{second}" not in words):
+            cut.append(match.end(1))
+    parts = [masked[a + 1 : b] for a, b in zip([-1, *cut], [*cut, len(masked)], strict=True)]
+    return CUT.join(parts)
+
+
+def lines(masked: str) -> Iterator[Line]:
+    """The lines that are not blank."""
+    end = number = 0
+    for match in LINE.finditer(masked):
+        feeds = masked.count("\n", end, match.start())
+        margin = masked.rfind("\n", end, match.start()) + 1 or end
+        gap = feeds - 1 if number else feeds
+        yield Line(match[0], match.start(), match.end(), match.start() - margin, gap)
+        end, number = match.end(), number + 1
+
+
+def width(text: str) -> int:
+    """Columns on a screen, East Asian characters two wide (near enough for other scripts)."""
+    return len(text) if text.isascii() else (len(text.encode("utf-8", "replace")) + len(text)) // 2
+
+
+def wrap_width(rows: Sequence[Line]) -> int:
+    """The column at which the lines of a text were broken, 0 if every line is a paragraph.
+
+    In broken prose most lines do not end a sentence, and the next word would not have fitted on them. In verse nearly
+    every line begins with a capital.
+    """
+    pairs = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
+    if not pairs:
+        return 0
+    widths = sorted(a.indent + width(a.text) for a, _ in pairs)
+    column = widths[int(0.95 * (len(widths) - 1))]
+    following = [b.text for a, b in pairs if not ENDED.search(a.text)]
+    if sum(text[0].isupper() for text in following) > 0.8 * len(following):
+        return 0
+    forced = sum(_forced(a, b, column) for a, b in pairs)
+    wrapped = 30 <= column <= 160 and len(following) > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
+    return column if wrapped else 0
+
+
+def _forced(line: Line, following: Line, column: int) -> bool:
+    """True if the next word would not have fitted on the line, give or take a few columns."""
+    first = following.text[:1] if UNSPACED.match(following.text) else following.text.split(maxsplit=1)[0]
+    return line.indent + width(line.text) + 1 + width(first) >= column - 6
+
+
+def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block]:
+    column = wrap_width(rows)
+    block: list[Line] = []
+    level = 0
+    for i, line in enumerate(rows):
+        left_out = i in found.contents or i in found.pages
+        here = found.levels.get(i, 0)
+        following = rows[i + 1] if i + 1 < len(rows) else None
+        if block and (
+            left_out
+            or here != level
+            or not (_same_title(block[-1], line) if here else _continues(block, line, following, column))
+        ):
+            yield from _finished(masked, block, column, level)
+            block = []
+        level = here
+        if not left_out:
+            block.append(line)
+    yield from _finished(masked, block, column, level)
+
+
+def _finished(masked: str, block: list[Line], column: int, level: int) -> Iterator[Block]:
+    if block and level:
+        yield Block(Paragraph(tuple(pieces(masked, block)), "heading"), level)
+    else:
+        yield from _paragraphs(masked, block, column)
+
+
+def _same_title(line: Line, following: Line) -> bool:
+    """Whether a title goes on in its next line."""
+    return not following.gap and (following.text[0].islower() or line.text.endswith(",") or len(line.text) > FULL_TITLE)
+
+
+def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
+    """Whether a line belongs to the block before it."""
+    before = block[-1]
+    if not line.gap and column:
+        return True
+    if ENDED.search(before.text):
+        return False
+    if column and _forced(before, line, column) and (line.text[0].islower() or UNSPACED.match(line.text)):
+        return True  # a page number or a picture stood between
+    if not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
+        return False
+    # East Asian lines, each with space around it, that were cut in the middle of a sentence.
+    if before.text[-1] in "，、" and line.indent <= before.indent + 2:
+        return True
+    near = 20 <= len(before.text) <= 45 and len(line.text) <= 45
+    return near and all(INNER_MARK.search(row.text) for row in (before, line))
+
+
+def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
+    """A block of lines as one paragraph, several by their indents, or verse."""
+    if not block:
+        return
+    if not column or len(block) == 1:
+        yield _paragraph(masked, block, "prose")
+        return
+    margin = min(line.indent for line in block)
+    loose = sum(not _flows(a, b, column) for a, b in zip(block, block[1:], strict=False))
+    if 2 * loose > len(block) - 1:
+        for line in block:
+            yield _paragraph(masked, [line], "verse")
+        return
+    indented = {i for i, line in enumerate(block) if i and line.indent > margin}
+    ended = {i for i, line in enumerate(block[:-1], 1) if _ends_short(line, column)}
+    starts = sorted({0, len(block)} | (indented if 2 * len(indented) < len(block) else set()) | ended)
+    for start, end in zip(starts, starts[1:], strict=False):
+        yield _paragraph(masked, block[start:end], "prose")
+
+
+def _ends_short(line: Line, column: int) -> bool:
+    return line.indent + width(line.text) < SHORT_LINE * column and bool(SENTENCE.search(line.text))
+
+
+def _flows(line: Line, following: Line, column: int) -> bool:
+    """Whether a line runs on into the next: it was full, or the next goes on in the middle of a sentence."""
+    if _forced(line, following, column):
+        return True
+    return not line.indent and not ENDED.search(line.text) and following.text[0].islower()
+
+
+def _paragraph(masked: str, block: Sequence[Line], kind: str) -> Block:
+    return Block(Paragraph(tuple(pieces(masked, block)), kind))
+
+
+def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
+    """The pieces of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
+    start = block[0].start
+    for line, following in zip(block, (*block[1:], None), strict=True):
+        spaced = following and masked[line.end] != CUT and _spaced(line.text, following.text)
+        if following is None:
+            yield from _solid(masked, start, line.end)
+        elif spaced and following.start == line.end + 1:
+            continue
+        else:
+            yield from _solid(masked, start, line.end)
+            if spaced:
+                yield Piece(" ", line.end, line.end + 1)
+            start = following.start
+
+
+def _spaced(before: str, after: str) -> bool:
+    """Whether two lines are joined with a space."""
+    if UNSPACED.match(before[-1]) or UNSPACED.match(after):
+        return False
+    return not (before.endswith(("—", "--")) or (before.endswith("-") and before[-2:-1].isalpha()))
+
+
+def _solid(masked: str, start: int, end: int) -> Iterator[Piece]:
+    text = masked[start:end].replace("\n", " ").replace("\t", " ")
+    if HOLE not in text and CUT not in text:
+        yield Piece(text, start, end)
+        return
+    at = start
+    for part in re.split(f"([{HOLE}{CUT}]+)", text):
+        if part and part[0] not in (HOLE, CUT):
+            yield Piece(part, at, at + len(part))
+        at += len(part)

@@ -1,0 +1,157 @@
+"""A transcript: what a marked-up page says, written down word by word, with what is left out and where things stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from narrate.text.document import Excluded, Paragraph, Piece
+from narrate.text.formats.ruby import is_reading
+from narrate.text.structure.chapters import Block
+
+SPACE = re.compile(r"[ \t\n\r\f\v]+")
+WIDE = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff]")
+ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】―—]$")
+PREFORMATTED = re.compile(r"[^\n]*\S[^\n]*")
+
+
+@dataclass(slots=True)
+class Transcript:
+    """`source` grows by everything that is written or left out; `blocks` by every paragraph that is finished.
+
+    `marks` says at which place of the source a named point of the page stands. `readings` is False to say the base.
+    """
+
+    readings: bool = True
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+    marks: dict[str, int] = field(default_factory=dict)
+    _lines: list[list[Piece]] = field(default_factory=lambda: [[]])
+    _space: str = ""
+    _end: str = ""
+
+    @property
+    def source(self) -> str:
+        return "".join(self.parts)
+
+    def mark(self, name: str) -> None:
+        """Name the place where the next words will stand."""
+        self.marks.setdefault(name, self.length)
+
+    def write(self, text: str) -> None:
+        """Write words; white space is one space, and a line end between East Asian characters is none."""
+        if not text:
+            return
+        body = text.strip(" \t\n\r\f\v")
+        if not body:
+            self._space += text
+            return
+        self._space += text[: len(text) - len(text.lstrip(" \t\n\r\f\v"))]
+        self._put(self._joint(body[0]) + SPACE.sub(lambda gap: _gap(gap, body), body))
+        self._space = text[len(text.rstrip(" \t\n\r\f\v")) :]
+
+    def write_lines(self, text: str) -> None:
+        """Write preformatted text: every line is a line of its own."""
+        for line in PREFORMATTED.finditer(text):
+            self.end_line()
+            self._put(line[0].strip().replace("\t", " "))
+        if text.endswith("\n"):
+            self.end_line()
+
+    def write_ruby(self, base: str, reading: str) -> None:
+        """Write a base and its reading."""
+        base, reading = "".join(base.split()), " ".join(reading.split())
+        if not base:
+            return
+        before = self._joint(base[0])
+        if before:
+            self._put(before)
+        said = reading if self.readings and reading and is_reading(reading, base) else None
+        start = self.length
+        self._append(base + reading)
+        self._lines[-1].append(Piece(base, start, self.length, said))
+        self._end = base[-1]
+
+    def separate(self) -> None:
+        """Put a comma between the cells of a table's row."""
+        if self._lines[-1] and self._end.isalnum():
+            self._space = ""
+            self._put("、" if WIDE.match(self._end) else ", ")
+
+    def leave_out(self, kind: str, text: str, apart: bool = False) -> None:
+        """Keep in the source what is not said; `apart` on lines of its own."""
+        text = text.strip()
+        if text:
+            start = self.length
+            self._append(text)
+            self.excluded.append(Excluded(kind, start, self.length))
+            if apart:
+                self._append("\n")
+
+    def end_line(self) -> None:
+        """Break the line within a paragraph."""
+        self._space = self._end = ""
+        if self._lines[-1]:
+            self._append("\n")
+            self._lines.append([])
+
+    def end_paragraph(self, kind: str = "prose", level: int = 0) -> None:
+        """Finish the paragraph. Lines that were broken become paragraphs, those of a heading stay together."""
+        self.end_line()
+        lines = [line for line in map(_trimmed, self._lines) if line]
+        self._lines = [[]]
+        if not lines:
+            return
+        if level:
+            joined = [piece for line in lines for piece in (*line, Piece(" ", line[-1].end, line[-1].end + 1))]
+            self.blocks.append(Block(Paragraph(tuple(joined[:-1]), "heading"), level))
+            return
+        if kind == "prose" and len(lines) > 2:
+            whole = sum(bool(ENDED.search(line[-1].text)) for line in lines[:-1])
+            kind = "prose" if 2 * whole >= len(lines) - 1 else "verse"
+        self.blocks.extend(Block(Paragraph(tuple(line), kind)) for line in lines)
+
+    def _joint(self, first: str) -> str:
+        """The space between what was written and a text that begins with `first`."""
+        space, self._space = self._space, ""
+        if not space or not self._lines[-1] or self._end == " ":
+            return ""
+        return "" if "\n" in space and WIDE.match(self._end or " ") and WIDE.match(first) else " "
+
+    def _put(self, text: str) -> None:
+        start = self.length
+        self._append(text)
+        line = self._lines[-1]
+        if line and line[-1].spoken is None and line[-1].end == start and not line[-1].whole:
+            line[-1] = Piece(line[-1].text + text, line[-1].start, self.length)
+        else:
+            line.append(Piece(text, start, self.length))
+        self._end = text[-1]
+
+    def _append(self, text: str) -> None:
+        self.parts.append(text)
+        self.length += len(text)
+
+
+def _gap(gap: re.Match[str], text: str) -> str:
+    if "\n" not in gap[0]:
+        return " "
+    before, after = text[gap.start() - 1], text[gap.end()]
+    return "" if WIDE.match(before) and WIDE.match(after) else " "
+
+
+def _trimmed(line: list[Piece]) -> list[Piece]:
+    """A line without the wide spaces that indent it."""
+    while line and not line[0].whole and not line[0].text.strip():
+        line = line[1:]
+    while line and not line[-1].whole and not line[-1].text.strip():
+        line = line[:-1]
+    if line and not line[0].whole:
+        text = line[0].text.lstrip()
+        line = [Piece(text, line[0].end - len(text), line[0].end), *line[1:]]
+    if line and not line[-1].whole:
+        text = line[-1].text.rstrip()
+        line = [*line[:-1], Piece(text, line[-1].start, line[-1].start + len(text))]
+    return line

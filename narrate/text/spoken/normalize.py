@@ -1,0 +1,161 @@
+"""Make a text sayable: pieces that a voice would stumble over get other words to say. What is seen never changes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from narrate.errors import InputError
+from narrate.text.document import Document, Paragraph, Piece
+from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
+from narrate.text.spoken.sayable import Found, in_heading, stumbling
+
+__all__ = ["Rule", "SayOptions", "load_dictionary", "normalize"]
+
+SENTENCE = re.compile("[^.。！？!?]*[.。！？!?]+[」』”’)）]*|[^.。！？!?]+$")
+SPELLABLE = ("en", "ja", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class SayOptions:
+    """`rules`: the listener's dictionary, which has the last word; `wetext`: spell out numbers, dates and units."""
+
+    rules: tuple[Rule, ...] = ()
+    wetext: bool = False
+
+
+def normalize(document: Document, options: SayOptions | None = None, tally: Counter[Rule] | None = None) -> Document:
+    """Give every piece that needs it its own words to say; `tally` counts how often each rule was applied.
+
+    Raises InputError if `options.wetext` is asked for and not installed.
+    """
+    options = options or SayOptions()
+    spell = _speller(document.language) if options.wetext and document.language in SPELLABLE else None
+    dictionary = Dictionary(options.rules, document.language)
+
+    counts: Counter[Rule] = Counter() if tally is None else tally
+
+    def sayable(paragraph: Paragraph) -> Paragraph:
+        changed = _sayable(paragraph, document.language, spell)
+        return _ruled(changed, dictionary, document.source, counts) if dictionary else changed
+
+    chapters = tuple(replace(c, paragraphs=tuple(map(sayable, c.paragraphs))) for c in document.chapters)
+    return replace(document, chapters=chapters)
+
+
+def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | None) -> Paragraph:
+    text = paragraph.text
+    if not any(map(str.isalnum, text)):
+        return replace(paragraph, pieces=tuple(piece._replace(spoken="") for piece in paragraph.pieces))
+    found: list[Found] = []
+    for start, stretch in _stretches(paragraph.pieces):
+        here = stumbling(stretch, language)
+        if paragraph.kind == "heading":
+            here = _merged(in_heading(stretch, language), here)
+        found += ((start + begin, start + end, said) for begin, end, said in here)
+    pieces = paragraph.pieces
+    if found:
+        pieces = tuple(recut(pieces, [(*one, None) for one in found]))
+    if spell:
+        pieces = tuple(_spelled(pieces, spell))
+    return paragraph if pieces is paragraph.pieces else replace(paragraph, pieces=pieces)
+
+
+def _stretches(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+    """The text of pieces between which nothing of the source was left out, and where it begins in the paragraph."""
+    start = 0
+    text = pieces[0].text
+    for before, piece in zip(pieces, pieces[1:], strict=False):
+        if before.end != piece.start:
+            yield start, text
+            start, text = start + len(text), ""
+        text += piece.text
+    yield start, text
+
+
+def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Counter[Rule]) -> Paragraph:
+    """Apply the dictionary, which may change what the other rules made of a word."""
+    edits = dictionary.find(paragraph.text)
+    if not edits:
+        return paragraph
+    return replace(paragraph, pieces=tuple(recut(paragraph.pieces, edits, source, tally)))
+
+
+def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
+    """Both, without those of the second that overlap the first."""
+    free = [one for one in second if all(one[1] <= other[0] or other[1] <= one[0] for other in first)]
+    return sorted([*first, *free])
+
+
+def recut(
+    pieces: Sequence[Piece],
+    edits: Sequence[tuple[int, int, str, Rule | None]],
+    source: str = "",
+    tally: Counter[Rule] | None = None,
+) -> Iterator[Piece]:
+    """Make pieces of their own of the places that are said otherwise: start and end in the paragraph's text, the words.
+
+    A place whose edge lies inside a piece that must not be cut stays as it is, and so does one with words of the
+    `source` between its pieces that were left out; without a rule (which has the last word) also one that already has
+    its own words.
+    """
+    at = 0
+    todo = list(reversed(edits))
+    row = list(reversed(pieces))
+    while row:
+        piece = row.pop()
+        end = at + len(piece.text)
+        while todo and todo[-1][0] < at:
+            todo.pop()
+        if not todo or todo[-1][0] >= end:
+            yield piece
+            at = end
+            continue
+        start, stop, said, rule = todo.pop()
+        taken = [piece]
+        while end < stop:
+            taken.append(row.pop())
+            end += len(taken[-1].text)
+        first, last = taken[0], taken[-1]
+        cuts = (first.whole and start > at) or (last.whole and stop < end)
+        gaps = "".join(source[a.end : b.start] for a, b in zip(taken, taken[1:], strict=False))
+        if cuts or any(map(str.isalnum, gaps)) or (rule is None and any(part.whole for part in taken)):
+            yield first
+            row.extend(reversed(taken[1:]))
+            at += len(first.text)
+            continue
+        begin = first.start + start - at
+        finish = last.end - (end - stop)
+        if start > at:
+            yield Piece(first.text[: start - at], first.start, begin)
+        yield Piece("".join(part.text for part in taken)[start - at : stop - at], begin, finish, said)
+        if rule and tally is not None:
+            tally[rule] += 1
+        if stop < end:
+            row.append(Piece(last.text[len(last.text) - (end - stop) :], finish, last.end))
+        at = stop
+
+
+def _spelled(pieces: Sequence[Piece], spell: Callable[[str], str]) -> Iterator[Piece]:
+    """Spell out the sentences that hold digits."""
+    for piece in pieces:
+        if piece.whole or not re.search(r"\d", piece.text):
+            yield piece
+            continue
+        for sentence in SENTENCE.finditer(piece.text):
+            said = spell(sentence[0]) if re.search(r"\d", sentence[0]) else sentence[0]
+            start, end = piece.start + sentence.start(), piece.start + sentence.end()
+            yield Piece(sentence[0], start, end, said if said != sentence[0] else None)
+
+
+@cache
+def _speller(language: str) -> Callable[[str], str]:
+    try:
+        from wetext import Normalizer
+    except ImportError:
+        raise InputError("--normalize needs wetext: pip install 'narrate-aloud[normalize]'") from None
+    spell: Callable[[str], str] = Normalizer(lang=language, operator="tn").normalize
+    return spell

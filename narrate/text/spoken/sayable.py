@@ -1,0 +1,204 @@
+"""What makes a voice stumble, and what to say for it: one pattern for all of it, one function for each kind.
+
+Every kind begins with a sign that is rare in prose, so that a book is searched for these signs alone (FIRST).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+
+from narrate.text.formats.notation import repeated
+from narrate.text.structure.headings import LABEL, ROMAN
+from narrate.text.structure.outline import roman_value
+
+Found = tuple[int, int, str]
+Say = Callable[[re.Match[str], str], str | None]
+
+DOT = {"ja": "ドット", "zh": "点", "ko": " 닷 ", "de": " Punkt ", "fr": " point ", "es": " punto ", "it": " punto "}
+DOT |= {"pt": " ponto ", "ru": " точка ", "en": " dot "}
+AT = {"ja": "アット", "ko": " 골뱅이 ", "fr": " arobase ", "es": " arroba ", "it": " chiocciola ", "pt": " arroba "}
+AT |= {"ru": " собака "}
+COMMA = {"ja": "、", "zh": "，"}
+SHAPES = {"○": "まる", "◯": "まる", "〇": "まる", "×": "ばつ", "△": "さんかく", "□": "しかく", "◎": "にじゅうまる"}
+SQUARES = {"㈱": "株式会社", "㈲": "有限会社", "№": "No."}
+DEGREES = {"ja": "度", "zh": "摄氏度"}
+HAN_DIGITS = "〇一二三四五六七八九十百千年月日"
+OPENING, CLOSING = "「『（(〈《“‘［[【〔", "」』）)〉》”’］]】〕\"'"
+MARKS = "、。，．！？!?,.；;：:"
+
+# Bullets, arrows, boxes, dingbats, emoji, variation selectors, private and missing characters.
+SYMBOLS = (
+    "\u2022\u2023\u2043\u2190-\u21ff\u2300-\u23ff\u2500-\u25ff\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff\u3004\u3012\u3013\u3020\u303d\u203b"
+    "\ufe00-\ufe0f\ufffc\ufffd\ue000-\uf8ff\u200c\u200d\u20e3™®©\U0001f000-\U0001faff\U000e0000-\U000e01ef"
+)
+LINK = re.compile(
+    r"(?P<url>(?:https?://|www\.)[\w./%?&=#~:+@,;!*$'-]*[\w/])"
+    r"|(?P<mail>[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)",
+    re.ASCII,
+)
+TROUBLE = re.compile(
+    r"(?P<rule>[-=_*~＝＊＿#＃]{4,}|[─━═]{4,}|\*+|`+|^(?:#{1,6}|>+)\s)"
+    r"|(?P<pause>[…‥]+|[―—─]+|・{2,}|。{2,}|、{2,}|-{2,}|\.(?: ?\.){2,}|–{2,})"
+    r"|(?P<cries>[!?！？‼⁇⁈⁉]{2,}|[‼⁇⁈⁉])"
+    r"|(?P<tilde>[~～〜]{2,}|ー{3,})"
+    r"|(?P<kana>[ｦ-ﾟ]+)"
+    r"|(?P<wide>[Ａ-Ｚａ-ｚ０-９]+(?:[．，：][０-９]+)*)"
+    r"|(?P<again>[ゝゞヽヾ〻]|[〳〴]〵?)"
+    r"|(?P<shapes>[○◯〇×△□◎]{2,})"
+    r"|(?P<roman>[Ⅰ-ⅿ]+)"
+    r"|(?P<ring>[①-⑳㉑-㉟㊱-㊿❶-❿])"
+    r"|(?P<square>[㈠-㉃㊀-㊰㌀-㏿℃№])"
+    r"|(?P<note>[\[［〔]\d{1,3}[\]］〕]|[（(]注\s?\d*[）)])"
+    r"|(?P<power>[¹²³⁰-⁹]+)"
+    r"|(?P<empty>[（(]\s*[）)])"
+    rf"|(?P<symbol>[{SYMBOLS}]+)"
+)
+FIRST = re.compile(
+    rf"[\-.!?~*=_#`>\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
+    rf"㈠-㉃㊀-㊰㌀-㏿℃№〔［（¹²³⁰-⁹＝＊＿＃{SYMBOLS}]"
+)
+HEAD_NUMBER = re.compile(rf"\b(?i:{LABEL})\.?\s+({ROMAN})\b|^\W*({ROMAN})(?=[.:]|\s*$|\s+[—–-])")
+# A cry of one letter, drawn out: eight of them and more make some voices scream for minutes.
+CRIES = tuple(
+    8 * letter
+    for letter in "あいうえおぁぃぅぇぉんっーアイウエオァィゥェォンッ啊哈呵呜嗷哇아하흐ㅋㅎㅠAaEeHhIiMmOoRrSsUuWwZz"
+)
+CRY = re.compile(r"(\w)\1{7,}")
+CRY_LENGTH = 5
+
+
+def stumbling(text: str, language: str) -> list[Found]:
+    """The places of a text that a voice should say otherwise: start, end, what to say. Disjoint, in order."""
+    found = list(_troubles(text, language))
+    if "://" in text or "www." in text or "@" in text:
+        links = [(*match.span(), _link(match, language)) for match in LINK.finditer(text)]
+        found = [one for one in found if not any(start <= one[0] < end for start, end, _ in links)] + links
+    if any(cry in text for cry in CRIES):
+        found += ((*match.span(), CRY_LENGTH * match[1]) for match in CRY.finditer(text))
+    return sorted(found)
+
+
+def in_heading(text: str, language: str) -> list[Found]:
+    """What is said otherwise in headings alone: Roman numerals as numbers, a wide space as a pause."""
+    found = []
+    for match in HEAD_NUMBER.finditer(text):
+        place = 1 if match[1] else 2
+        found.append((*match.span(place), str(roman_value(match[place]))))
+    if language in COMMA:
+        found += ((*match.span(), COMMA[language]) for match in re.finditer("(?<=\\w)\u3000+(?=\\w)", text))
+    return sorted(found)
+
+
+def _troubles(text: str, language: str) -> Iterator[Found]:
+    at = 0
+    while hit := FIRST.search(text, at):
+        match = TROUBLE.match(text, hit.start())
+        at = match.end() if match else hit.end()
+        if match:
+            said = SAY[match.lastgroup or ""](match, language)
+            if said is not None:
+                yield match.start(), at, said
+
+
+def _link(match: re.Match[str], language: str) -> str:
+    """An address by its host alone, spelled: example dot com."""
+    dot = DOT.get(language, DOT["en"])
+    if match["mail"]:
+        return match[0].replace("@", AT.get(language, " at ")).replace(".", dot)
+    host = re.sub(r"^(?:https?://)?(?:[^/@]*@)?(?:www\.)?", "", match[0])
+    return re.split("[/:?#]", host)[0].replace(".", dot)
+
+
+def _around(match: re.Match[str]) -> tuple[str, str]:
+    """The characters before and after a match, "" at the ends."""
+    start, end = match.span()
+    return match.string[max(0, start - 1) : start], match.string[end : end + 1]
+
+
+def _pause(match: re.Match[str], language: str) -> str | None:
+    """…… and ―― in East Asian text: a pause between words, an end before a closing quote, else nothing. Elsewhere one
+    sign instead of several."""
+    before, after = _around(match)
+    if language in COMMA:
+        if not before or not before.isalnum():
+            return ""
+        if after and after in MARKS:
+            return ""
+        return "。" if not after or after in CLOSING else COMMA[language]
+    said = "..." if match[0][0] in ".…‥" else "—" if match[0][0] in "-–—―─" else match[0][0]
+    return said if said != match[0] else None
+
+
+def _cries(match: re.Match[str], language: str) -> str:
+    asks = any(sign in "?？⁇⁈⁉" for sign in match[0])
+    wide = match[0][0] in "！？" or (language in COMMA and match[0][0] in "‼⁇⁈⁉")
+    return ("？" if asks else "！") if wide else "?" if asks else "!"
+
+
+def _again(match: re.Match[str], language: str) -> str | None:
+    """Marks of iteration: こゝろ is こころ, いろ〳〵 is いろいろ, 益〻 is 益々."""
+    if match[0] == "〻":
+        return "々"
+    text = match.string[max(0, match.start() - 12) : match.start()]
+    return repeated(text[-1:] if match[0] in "ゝゞヽヾ" else text, voiced=match[0][0] in "ゞヾ〴")
+
+
+def _shapes(match: re.Match[str], language: str) -> str:
+    """Letters left blank: ○○さん is まるまるさん. In years circles are zeros: 二○○八年."""
+    before, after = _around(match)
+    if set(match[0]) <= set("〇○◯") and ((before and before in HAN_DIGITS) or (after and after in HAN_DIGITS)):
+        return len(match[0]) * "〇"
+    if language == "ja":
+        return "".join(SHAPES[sign] for sign in match[0][:4])
+    return len(match[0][:2]) * "某" if language == "zh" else ""
+
+
+def _roman(match: re.Match[str], language: str) -> str:
+    letters = unicodedata.normalize("NFKC", match[0]).upper()
+    return str(roman_value(letters)) if re.fullmatch("[IVXLC]+", letters) else letters
+
+
+def _square(match: re.Match[str], language: str) -> str:
+    if match[0] == "℃" and language in DEGREES:
+        return DEGREES[language]
+    return SQUARES.get(match[0]) or unicodedata.normalize("NFKC", match[0])
+
+
+def _power(match: re.Match[str], language: str) -> str | None:
+    """A raised number is a footnote's, unless it follows a unit (m², x³)."""
+    word = re.search(r"[^\W\d_]+$", match.string[: match.start()])
+    return None if word and len(word[0]) <= 2 else ""
+
+
+def _symbol(match: re.Match[str], language: str) -> str:
+    before, after = _around(match)
+    return " " if before.isalnum() and after.isalnum() and before.isascii() else ""
+
+
+def _silent(match: re.Match[str], language: str) -> str:
+    return ""
+
+
+def _narrow(match: re.Match[str], language: str) -> str:
+    return unicodedata.normalize("NFKC", match[0])
+
+
+SAY: dict[str, Say] = {
+    "rule": _silent,
+    "pause": _pause,
+    "cries": _cries,
+    "tilde": lambda match, language: "ーー" if match[0][0] == "ー" else match[0][0],
+    "kana": _narrow,
+    "wide": _narrow,
+    "again": _again,
+    "shapes": _shapes,
+    "roman": _roman,
+    "ring": lambda match, language: str(int(unicodedata.numeric(match[0]))),
+    "square": _square,
+    "note": _silent,
+    "power": _power,
+    "empty": _silent,
+    "symbol": _symbol,
+}

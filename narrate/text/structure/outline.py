@@ -1,0 +1,310 @@
+"""The outline of a plain text: its headings, its tables of contents, its page numbers.
+
+A line is a heading by what it says ("Chapter 3"), by its place in a row of numbers that runs through the book, or
+because the table of contents names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from narrate.text.structure.chapters import Block, place
+from narrate.text.structure.headings import (
+    DECORATION,
+    LONGEST,
+    ROMAN,
+    bare,
+    heading_level,
+    is_named,
+    number_of,
+    without_title,
+)
+
+
+class Line(NamedTuple):
+    """A line that is not blank, without the space around it; `gap` is the number of blank lines before it."""
+
+    text: str
+    start: int
+    end: int
+    indent: int
+    gap: int
+
+
+class Outline(NamedTuple):
+    """Line numbers: the `levels` of headings, the tables of `contents`, the `pages` (bare page numbers)."""
+
+    levels: dict[int, int]
+    contents: frozenset[int]
+    pages: frozenset[int]
+
+
+CONTENTS = re.compile(
+    r"(?:table of )?contents|inhalt(?:sverzeichnis)?|table des matières|sommaire|[íi]ndice|sommario|sumário"
+    r"|содержание|оглавление|차\s*례|목\s*차|目\s*[录錄次]|(?:list of )?illustrations",
+    re.IGNORECASE,
+)
+COUNTERS = rf"(?P<roman>{ROMAN})|(?P<digits>\d{{1,3}})|(?P<wide>[０-９]{{1,3}})|(?P<han>[一二三四五六七八九十百]+)"
+COUNT_WORDS = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty",
+    "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+    "un deux trois quatre cinq six sept huit neuf dix onze douze",
+    "uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
+    "uno due tre quattro cinque sei sette otto nove dieci undici dodici",
+    "um dois três quatro cinco seis sete oito nove dez onze doze",
+    "один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать",
+)
+WORD_VALUES = {word: value for words in COUNT_WORDS for value, word in enumerate(words.split(), 1)}
+WORD_VALUES |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
+WORD = "|".join(sorted(WORD_VALUES, key=len, reverse=True))
+BARE = re.compile(rf"[(（]?(?:{COUNTERS}|(?P<word>(?i:(?:{WORD})(?:[- ](?:{WORD}))?)))[)）]?[.、．]?")
+COUNTED = re.compile(rf"(?:{COUNTERS})(?:[.、．:：]\s*|[ 　]+)(?P<title>\S.{{0,70}})")
+STYLES = ("roman", "digits", "wide", "han", "word")
+LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
+SENTENCE_END = re.compile("[.!?。！？…‥”’」』）)\"'》>】:：;；—―-]$")
+HAN_TITLE = re.compile("[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\\s]{1,15}")
+LONGEST_CONTENTS = 800
+HAN_DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")}
+ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
+
+
+def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
+    """Find the headings, contents and page numbers of a text given as its lines; `known` are titles it has."""
+    levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _begins(lines, i)}
+    contents, listed = _contents(lines)
+    listed |= {_name(title) for title in known}
+    contents |= _silent_contents(lines, levels, contents)
+    for i, line in enumerate(lines):
+        if listed and len(line.text) <= LONGEST and _alone(lines, i) and _name(line.text) in listed:
+            levels.setdefault(i, 2)
+    levels = {i: level for i, level in levels.items() if i not in contents}
+    numbers, pages = _numbers(lines, contents | levels.keys())
+    counted = _counted(lines, contents | levels.keys() | numbers | pages)
+    levels |= dict.fromkeys(counted, 2)
+    has_chapters = any(level == 2 and not is_named(lines[i].text) for i, level in levels.items())
+    levels |= {i: levels.get(i + 1, 3 if has_chapters else 2) for i in numbers}
+    return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(pages))
+
+
+def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list[Block]:
+    """Mark the headings among paragraphs that came without: 第一章, or 一, 二, 三 with space around them (which all
+    paragraphs have that are set `apart`)."""
+    rows: list[Line] = []
+    for block in blocks:
+        start, end = place(block.paragraph)
+        gap = max(int(apart), source.count("\n", rows[-1].end, start) - 1) if rows else 0
+        rows.append(Line(block.paragraph.text, start, end, 0, gap))
+    levels = outline(rows).levels
+    return [
+        Block(replace(block.paragraph, kind="heading"), levels[i]) if i in levels else block
+        for i, block in enumerate(blocks)
+    ]
+
+
+def _begins(lines: Sequence[Line], i: int) -> bool:
+    """A blank line before it, or at least no unfinished sentence."""
+    before = lines[i - 1].text if i else ""
+    return (
+        not i or lines[i].gap > 0 or len(before) < 30 or bool(SENTENCE_END.search(before)) or heading_level(before) > 0
+    )
+
+
+def _heads(lines: Sequence[Line], i: int) -> bool:
+    """A blank line before it, and in its block nothing after it but a title."""
+    last = i
+    while last + 1 < len(lines) and not lines[last + 1].gap and last < i + 3 and is_title(lines[last + 1].text):
+        last += 1
+    return (i == 0 or lines[i].gap > 0) and (last + 1 == len(lines) or lines[last + 1].gap > 0)
+
+
+def _alone(lines: Sequence[Line], i: int) -> bool:
+    """A blank line before and after it."""
+    return (i == 0 or lines[i].gap > 0) and (i + 1 == len(lines) or lines[i + 1].gap > 0)
+
+
+def _name(text: str) -> str:
+    """A title as the table of contents and the head of the chapter share it."""
+    text = LEADER.sub("", text.strip(DECORATION))
+    if match := COUNTED.fullmatch(text):
+        text = match["title"]
+    return re.sub(r"[\W_]+", " ", text).strip().casefold()
+
+
+def _key(text: str) -> object:
+    """What an entry of the contents and its chapter's head have in common: label and number, or the title."""
+    return number_of(bare(text)) or _name(text)
+
+
+def _contents(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
+    """The lines of every announced table of contents, and the names it lists."""
+    found: set[int] = set()
+    listed: set[str] = set()
+    for i, line in enumerate(lines):
+        if i in found or len(line.text) > 40 or not CONTENTS.fullmatch(line.text.strip(DECORATION + ".:[]【】")):
+            continue
+        end = _contents_end(lines, i)
+        found.update(range(i, end))
+        listed.update(_name(lines[j].text) for j in range(i + 1, end))
+    return found, {name for name in listed if len(name) > 2 and not BARE.fullmatch(name.upper())}
+
+
+def _contents_end(lines: Sequence[Line], i: int) -> int:
+    """The first line after the table of contents that line `i` announces; `i` itself if there is none."""
+    first = i + 1
+    last = next((j for j in range(first, len(lines)) if len(lines[j].text) > 2 * LONGEST), len(lines))
+    last = min(last, i + LONGEST_CONTENTS)
+    if first >= last:
+        return i
+    wanted = _key(lines[first].text)
+    for j in range(first + 1, last):
+        if lines[j].gap >= 4:
+            return j
+        if _key(lines[j].text) == wanted:
+            return j - 1 if BARE.fullmatch(bare(lines[j - 1].text)) and not lines[j].gap else j
+    if last == len(lines):
+        seen = {_key(line.text) for line in lines[:i] if len(line.text) <= LONGEST}
+        if 2 * sum(_key(line.text) in seen for line in lines[first:]) >= last - first:
+            return last
+    return next((j for j in range(first + 2, last) if lines[j].gap >= 3), i)
+
+
+def _silent_contents(lines: Sequence[Line], levels: dict[int, int], known: set[int]) -> set[int]:
+    """Three or more chapter heads in a row, with nothing between them, the first of which comes again later."""
+    heads = [i for i in sorted(levels) if i not in known]
+    keys = [_key(lines[i].text) for i in heads]
+    last = {key: at for at, key in enumerate(keys)}
+    found: set[int] = set()
+    at = 0
+    while at < len(heads):
+        end = at + 1
+        while end < len(heads) and heads[end] == heads[end - 1] + 1 and levels[heads[end]] == levels[heads[at]]:
+            if keys[end] == keys[at]:
+                break
+            end += 1
+        if end - at >= 3 and last[keys[at]] >= end:
+            found.update(heads[at:end])
+        at = end
+    return found
+
+
+def _numbers(lines: Sequence[Line], taken: set[int]) -> tuple[set[int], set[int]]:
+    """Lines that are a number alone and count up: heads of chapters, or page numbers if they cut sentences in two."""
+    heads: set[int] = set()
+    pages: set[int] = set()
+    for style, found in _counting(lines, taken, BARE, 12).items():
+        chain = _chain(found, restart=True)
+        places = [i for i, _ in found]
+        cut = [i for i in places if i and i - 1 not in taken and lines[i - 1].text[-1].isalpha()]
+        if style in ("digits", "wide") and len(found) >= 3 and 3 * len(cut) > len(found):
+            pages.update(places)
+        elif len(chain) >= 2 and _distance(lines, chain) > 200:
+            heads.update(chain)
+    return heads, pages
+
+
+def _counted(lines: Sequence[Line], taken: set[int]) -> set[int]:
+    """Lines such as "IV. A Title" that count up through the whole text, far apart from one another."""
+    heads: set[int] = set()
+    for found in _counting(lines, taken, COUNTED, LONGEST).values():
+        chain = _chain(found, restart=False)
+        if len(chain) >= 3 and _distance(lines, chain) > 800:
+            heads.update(chain)
+    return heads
+
+
+def _counting(
+    lines: Sequence[Line], taken: set[int], pattern: re.Pattern[str], longest: int
+) -> dict[str, list[tuple[int, int]]]:
+    """Lines with a number in `pattern`, by the style of their numeral: line number and value."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for i, line in enumerate(lines):
+        if len(line.text) > longest or i in taken or not _heads(lines, i):
+            continue
+        match = pattern.fullmatch(line.text.strip(DECORATION))
+        title = match.groupdict().get("title") or "A" if match else ""
+        if match and not title[0].islower() and not title.endswith((",", ";", "。", "，", "、")):
+            groups = match.groupdict()
+            style = next(name for name in STYLES if groups.get(name))
+            found.setdefault(style, []).append((i, _value(style, match[style])))
+    return found
+
+
+def _chain(found: Iterable[tuple[int, int]], restart: bool) -> list[int]:
+    """The line numbers of the values that count 1, 2, 3 …, from 1 again where `restart` allows it."""
+    chain: list[int] = []
+    expected = 1
+    for i, value in found:
+        if value == expected or (restart and value == 1):
+            chain.append(i)
+            expected = value + 1
+    return chain
+
+
+def _distance(lines: Sequence[Line], chain: Sequence[int]) -> int:
+    """The median number of characters between the lines of a chain."""
+    steps = sorted(lines[b].start - lines[a].start for a, b in zip(chain, chain[1:], strict=False))
+    return steps[len(steps) // 2] if steps else 0
+
+
+def _value(style: str, text: str) -> int:
+    if style == "word":
+        return sum(WORD_VALUES[word] for word in re.split("[- ]", text.lower()))
+    return roman_value(text) if style == "roman" else han_value(text) if style == "han" else int(text)
+
+
+def roman_value(text: str) -> int:
+    """The number that capital Roman numerals up to C write."""
+    values = [ROMAN_VALUES[sign] for sign in text]
+    return sum(-a if a < b else a for a, b in zip(values, (*values[1:], 0), strict=True))
+
+
+def han_value(text: str) -> int:
+    """The number that Chinese numerals up to 百 write."""
+    total = digit = 0
+    for character in text:
+        if unit := {"十": 10, "百": 100}.get(character, 0):
+            total, digit = total + (digit or 1) * unit, 0
+        else:
+            digit = HAN_DIGITS.get(character, 0)
+    return total + digit
+
+
+def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[int]) -> dict[int, int]:
+    """Add the lines that hold the title of the heading before them: the rest of its block, or one short line."""
+    extended = dict(levels)
+    for i, level in levels.items():
+        j = i + 1
+        opens = i == 0 or lines[i].gap > 0
+        last = _rest_of_title(lines, i) if opens else i
+        while j < min(len(lines), i + 4) and opens and not lines[j].gap:
+            if j > last and not is_title(lines[j].text):
+                break
+            extended.setdefault(j, level)
+            j += 1
+        if j != i + 1 or j == len(lines) or j in levels or j in contents or lines[j].gap > 4 or not _alone(lines, j):
+            continue
+        text = bare(lines[i].text)
+        if (without_title(text) or BARE.fullmatch(text)) and is_title(lines[j].text):
+            extended[j] = level
+    return extended
+
+
+def _rest_of_title(lines: Sequence[Line], i: int) -> int:
+    """The last line of a heading of several that stands alone and says no sentence; `i` if it is none."""
+    last = next((j for j in range(i, min(len(lines), i + 4) - 1) if lines[j + 1].gap), i)
+    size = sum(len(line.text) for line in lines[i : last + 1])
+    return i if size > 2 * LONGEST or SENTENCE_END.search(lines[last].text) else last
+
+
+def is_title(text: str) -> bool:
+    """A title rather than a sentence: short, its words capitalised, no full stop (or all in capitals)."""
+    if HAN_TITLE.fullmatch(text):
+        return True
+    if len(text) > 60 or (text.endswith((".", ",", ";", ":", "!", "”", '"')) and not text.isupper()):
+        return False
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3 or text.isupper()]
+    return bool(words) and sum(word[0].isupper() for word in words) >= 0.6 * len(words)
