@@ -36,6 +36,7 @@ CASES = [
     ("en", "One line\nruns on. |The next one."),
     ("en", "1. Milk is white. |2. Eggs are not. |IV. The war began. |Well . . . I don't know. |(She did.)"),
     ("en", "It cost £5 10s. 6d. in all. |See Chap. IV. and Vol. ii. first. |No. |I know."),
+    ("en", "“No. /I know,” he said. |He went to house No. I in the lane. |She read the last Chap. |I know."),
     ("en", "She said, “I told you so, you know, long before. /It is all true. "
            "/Would you not believe it? /So it stays, I fear.” |Then."),
     # others

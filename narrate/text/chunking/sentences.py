@@ -137,6 +137,7 @@ _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
 _LONG = 100  # characters: what is longer may have to be cut within
 _TAG = 60  # characters: what is longer than that is no "she said"
+_ANSWER = re.compile(r"(?:^|[.!?…][\"'”’»)\]]* |[\"'“‘«(\[])No\. (?=I )")  # sentencex takes this I for a number
 _BY_MARKS = re.compile(r"""(?s:.)+?(?:[.!?…]["'”’»)\]]*\s+|\Z)""")
 _ODD_SPACE = re.compile(r"[^\S ]")
 
@@ -186,7 +187,10 @@ def _segmented(text: str, language: str) -> list[int]:
         parts = []
     if "".join(parts) != blank:
         parts = _BY_MARKS.findall(blank)
-    return list(accumulate(map(len, parts)))
+    ends = list(accumulate(map(len, parts)))
+    if language == "en" and "No. I " in blank:
+        ends = sorted({*ends, *(match.end() for match in _ANSWER.finditer(blank))})
+    return ends
 
 
 def _runs_on(text: str, at: int, language: str) -> bool:
