@@ -6,6 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow example on a busy machine is no defect: no test is held to a time.
+settings.register_profile("narrate", deadline=None)
+settings.load_profile("narrate")
 
 # Tests press Ctrl-C and hang up on programs they start. A shell that starts the tests in the background, or `nohup`,
 # has them ignore both, and every program they start would too.

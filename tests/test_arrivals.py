@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.text.chunking.arrivals import Writing, arriving_chunks, gather
@@ -161,7 +161,6 @@ def test_broken_bytes_in_the_middle_do_not_stop_it() -> None:
         assert until_none(chunks) == ["Two \ufffd is."]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(

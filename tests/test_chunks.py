@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from narrate.text.chunking.chunks import (
@@ -88,7 +88,6 @@ def pieces_of(document: Document) -> list[Piece]:
     return [piece for chapter in document.chapters for paragraph in chapter.paragraphs for piece in paragraph.pieces]
 
 
-@settings(deadline=None)
 @given(documents(), st.integers(10, 80) | st.none(), st.booleans())
 def test_every_letter_is_spoken_once_in_order_and_within_the_limit(
     document: Document, size: int | None, mixed: bool
@@ -108,7 +107,6 @@ def test_every_letter_is_spoken_once_in_order_and_within_the_limit(
         assert len(chunk.text.splitlines()) <= 1 == len(chunk.spoken.splitlines())
 
 
-@settings(deadline=None)
 @given(documents(), st.integers(10, 80))
 def test_what_has_a_reading_is_not_cut_and_no_source_is_left_out(document: Document, size: int) -> None:
     chunks = list(cut(document, Lengths.of(size)))
@@ -125,7 +123,6 @@ def test_what_has_a_reading_is_not_cut_and_no_source_is_left_out(document: Docum
                 assert sum(chunk.start <= place < chunk.end for chunk in chunks) == 1
 
 
-@settings(deadline=None)
 @given(st.lists(PLAIN.filter(letters).filter(lambda text: text[0] not in "#>"), min_size=1, max_size=5))
 @example(["「」a「", "b"])
 def test_the_texts_joined_are_the_paragraphs(paragraphs: list[str]) -> None:
@@ -134,7 +131,6 @@ def test_the_texts_joined_are_the_paragraphs(paragraphs: list[str]) -> None:
     assert "".join(seen.split()) == "".join("".join(paragraphs).split())
 
 
-@settings(deadline=None)
 @given(st.text(ALPHABET, min_size=1, max_size=300), st.integers(10, 40))
 def test_no_number_or_word_that_fits_is_cut_and_no_accent_left_alone(text: str, size: int) -> None:
     for one, other in pairwise(cut(book(text), Lengths.of(size))):

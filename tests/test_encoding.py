@@ -133,7 +133,7 @@ def test_line_ends_spaces_and_invisible_characters() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_become_text_or_one_clear_line(data: bytes) -> None:
     try:
         said = decode(data).text

@@ -133,7 +133,7 @@ CHARACTERS = st.sampled_from("abAZ1。、！？!?…―—-.*○〇×ｱＡ１�
 
 
 @given(st.text(CHARACTERS, max_size=80), st.sampled_from(["ja", "zh", "en"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_seen_never_changes(text: str, language: str) -> None:
     before = plain.read(text)
     document = Document("", "", language, before.chapters, text)

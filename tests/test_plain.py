@@ -164,7 +164,7 @@ LETTER = st.sampled_from("abc吾輩猫。、.!? \n\n\u3000_-1第章一I「」“
 
 
 @given(st.text(LETTER, max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_letter_is_in_one_piece_or_left_out_by_name(source: str) -> None:
     document = plain.read(source)
     seen = [0] * len(source)
