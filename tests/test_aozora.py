@@ -160,6 +160,15 @@ def test_the_legend_stands_between_rules_of_any_kind(rule: str) -> None:
     assert spoken(document) == "ほんぶんです。"
 
 
+def test_a_legend_stands_near_the_beginning_alone() -> None:
+    """A rule of signs and the words of a legend, further on, are the book's own, with all that stands before them."""
+    story = "　彼は静かに《しずか》に川を見ていた。\n" * 100
+    document = aozora.read(f"題\n作者\n\n{story}\n{LEGEND}\n{story}{FOOT}")
+    assert spoken(document).count("川を見て") == 200
+    assert "legend" not in {part.kind for part in document.excluded}
+    assert spoken(aozora.read(f"題\n作者\n\n{LEGEND}\n{story}{FOOT}")).count("川を見て") == 100
+
+
 def test_where_a_colophon_is_none() -> None:
     story = "　彼は静かに川を見ていた。\n" * 20
     said = spoken(aozora.read(f"題\n作者\n\n{LEGEND}\n{story}　底本：とは何か。\n{story}{FOOT}"))

@@ -174,6 +174,13 @@ def test_a_thousand_letters_without_a_mark_are_cut_between_phrases() -> None:
     assert not any(one[-1].isdigit() and two[0].isdigit() for one, two in pairwise(texts(cut(book(numbers)))))
 
 
+def test_a_chunk_is_rather_too_short_than_longer_than_its_target() -> None:
+    """Of two ends nearly as far from an even share (70 of 210), the one within the target of 100 is taken."""
+    sentences = [("a" * (size - 2) + ". ").capitalize() for size in (28, 82, 100)]
+    chunks = texts(cut(book("".join(sentences)), Lengths(narrow=100, stretch=2), opening=0))
+    assert chunks == [sentence.strip() for sentence in sentences]
+
+
 def test_brackets_are_cut_only_if_they_must_be() -> None:
     text = "The old man (who had seen it all before, and said so) went down to the shore and waited for the boat"
     chunks = texts(cut(book(text), Lengths.of(60)))

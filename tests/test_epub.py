@@ -205,6 +205,18 @@ def test_covers_imprints_contents_and_what_is_beside_the_book() -> None:
     assert (kinds["cover"], kinds["colophon"], kinds["contents"], kinds["beside"]) == (2, 2, 1, 1)
 
 
+@pytest.mark.parametrize("mark", ["label", "landmark", "imprint"])
+@pytest.mark.parametrize("sentences", [1, 300])
+def test_a_page_with_much_text_is_no_cover_and_no_imprint_whatever_it_is_called(mark: str, sentences: int) -> None:
+    words = "It was a bright cold day, and the clocks were striking. " * sentences
+    first = page(f"<p>{words}{'Copyright © 2020 A. Author.' if mark == 'imprint' else ''}</p>")
+    labels = item("a.xhtml", "Cover") if mark == "label" else ""
+    landmark = '<li><a epub:type="cover" href="a.xhtml">Cover</a></li>' if mark == "landmark" else ""
+    entries = labels + "".join(item(f"c{n}.xhtml", f"Chapter {n}") for n in (1, 2, 3))
+    document = epub.read(make_epub({"a.xhtml": first, **CHAPTERS}, {"nav.xhtml": nav(entries, landmark)}))
+    assert sound(document).count("bright cold day") - 9 == (sentences if sentences > 1 else 0)
+
+
 def test_the_licence_of_project_gutenberg() -> None:
     body = (
         '<section class="pg-boilerplate pgheader" id="pg-header"><p>Licence head</p></section>'
