@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from narrate.errors import InputError
+from narrate.text.characters import KANA_LETTERS
 
 # A codec's wider sister reads everything the codec does and the characters real files add (①, ㈱, 镕, “ ”).
 WIDER = {
@@ -106,7 +107,7 @@ def clean(text: str) -> str:
         text = text.replace(end, "\n")
     text = visible(text)
     head = text[:20_000]
-    if len(re.findall("[ぁ-ヺ]", head)) > 0.1 * len(head):
+    if len(re.findall(f"[{KANA_LETTERS}]", head)) > 0.1 * len(head):
         for sign, same in SAME_SIGN.items():
             text = text.replace(sign, same)
     return text

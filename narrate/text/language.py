@@ -6,6 +6,7 @@ import re
 from collections import Counter
 
 from narrate.text.brackets import QUOTES, enclosed
+from narrate.text.characters import CYRILLIC, HALFWIDTH_KANA, HAN, HANGUL, KANA_LETTERS, WIDE_LETTERS
 
 LANGUAGES = {
     "ja": "Japanese",
@@ -20,9 +21,8 @@ LANGUAGES = {
     "it": "Italian",
 }
 
-_WIDE = re.compile(
-    r"[\u1100-\u11ff\u3005-\u3007\u3041-\u318f\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uffdc\U00020000-\U000323af]+"
-)
+_WIDE = re.compile(f"[{WIDE_LETTERS}]+")
+_SCRIPTS = [re.compile(f"[{letters}]") for letters in (KANA_LETTERS + HALFWIDTH_KANA, HAN, HANGUL, CYRILLIC)]
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON_WORDS = {
     "en": "the and of to was that with his had it is not you she they",
@@ -76,22 +76,9 @@ def detect_language(text: str, otherwise: str = "en") -> str:
 
     A script decides when it is a noticeable part of the letters, so that one foreign name does not turn the book.
     """
-    kana = han = hangul = cyrillic = total = 0
-    for character in text[:20_000]:
-        code = ord(character)
-        if code < 0x250:
-            total += character.isalpha()
-        elif 0x3041 <= code <= 0x30FA or 0xFF66 <= code <= 0xFF9D:
-            kana += 1
-        elif 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x323AF:
-            han += 1
-        elif 0xAC00 <= code <= 0xD7A3 or 0x1100 <= code <= 0x11FF or 0x3130 <= code <= 0x318F:
-            hangul += 1
-        elif 0x400 <= code <= 0x52F:
-            cyrillic += 1
-        elif character.isalpha():
-            total += 1
-    total += kana + han + hangul + cyrillic
+    letters = "".join(filter(str.isalpha, text[:20_000]))
+    kana, han, hangul, cyrillic = (len(script.findall(letters)) for script in _SCRIPTS)
+    total = len(letters)
     if kana > 0.05 * (kana + han) and kana + han > 0.15 * total:
         return "ja"
     if hangul > 0.15 * total:

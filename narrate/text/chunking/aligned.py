@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from narrate.text.chunking.phrases import places
+from narrate.text.chunking.phrases import cut_points
 from narrate.text.document import Piece
 
 NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
@@ -177,7 +177,7 @@ def _slices(sound: str, longest: int) -> Iterator[str]:
     begin = 0
     while len(sound) - begin > longest:
         low, high = begin + max(1, longest // 2), begin + longest
-        at = next((found[-1] for found in places(sound, low, high, "") if found), high)
+        at = next((found[-1] for found in cut_points(sound, low, high, "") if found), high)
         yield sound[begin:at]
         begin = at
     yield sound[begin:]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from narrate.text.brackets import is_quoting
+from narrate.text.characters import COLONS, ELLIPSES, HAN, KANA, QUOTE_ENDS, STOPS
 from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.chunking.chunks import OPENING, PARAGRAPH_PAUSE, PAUSES, Lengths, cut
 from narrate.text.chunking.sentences import Rank, sentence_breaks
@@ -29,9 +30,9 @@ WRAPPED = 50  # columns from which a line without a full stop may have been brok
 
 _MARKED_UP = re.compile(
     r"\s*(?:<[!?a-zA-Z]|%PDF|PK\x03\x04)"
-    r"|(?s:.*?)(?:Project Gutenberg|テキスト中に現れる記号|［＃|[\u3005\u4e00-\u9fff]《[\u3041-\u30ff]+》)"
+    rf"|(?s:.*?)(?:Project Gutenberg|テキスト中に現れる記号|［＃|[{HAN}]《[{KANA}]+》)"
 )
-_STOPPED = re.compile(r"[.!?。！？…:：][\"'”’」』）)\]»]*\s*$")
+_STOPPED = re.compile(rf"[{STOPS}{ELLIPSES}{COLONS}][{re.escape(''.join(QUOTE_ENDS))}]*\s*$")
 _NEW_LINE = re.compile(r"[\s「『]|[-*•–—] |\d{1,3}[.)] ")
 
 

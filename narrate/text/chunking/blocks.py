@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from narrate.text.characters import ends_sentence
 from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.document import Paragraph, Piece
 from narrate.text.language import is_wide
 
 CRUMBS = 8  # paragraphs joined to one, at most: keeps a block bounded when every line is a crumb
-_ENDS = tuple("。！？!?.…」』”’\"'）)》〉】»“―—")
 
 
 @dataclass(slots=True)
@@ -71,6 +71,6 @@ def _belongs(held: Block, paragraph: Paragraph, sound: str, length: Callable[[st
     if held.kind == paragraph.kind == "verse":
         text = held.text
         enough = length(text)
-        return len(text) < (enough if text.endswith(_ENDS) else 2 * enough)
+        return len(text) < (enough if ends_sentence(text) else 2 * enough)
     # An answer belongs to what was said before, a number to what it numbers.
-    return not says_enough(sound) and not any(map(str.isdigit, sound)) and sound.rstrip().endswith(_ENDS)
+    return not says_enough(sound) and not any(map(str.isdigit, sound)) and ends_sentence(sound.rstrip())

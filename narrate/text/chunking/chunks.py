@@ -14,7 +14,7 @@ from typing import NamedTuple
 from narrate.text.brackets import enclosed
 from narrate.text.chunking.aligned import Strip
 from narrate.text.chunking.blocks import Block, blocks
-from narrate.text.chunking.phrases import places
+from narrate.text.chunking.phrases import cut_points
 from narrate.text.chunking.sentences import Break, Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document
 from narrate.text.language import is_wide, runs
@@ -219,7 +219,7 @@ def _cut_within(strip: Strip, begin: int, stop: int, limit: int, language: str, 
     size = strip.size(begin, stop)
     share = size // ceil(size / limit)
     ideal, low, high = strip.reach(begin, share), strip.reach(begin, share // 2), strip.reach(begin, limit)
-    for found in places(strip.line, max(low, begin + 1), high, language, brackets):
+    for found in cut_points(strip.line, max(low, begin + 1), high, language, brackets):
         allowed = [at for at in found if strip.may_cut(at)]
         if allowed:
             return min(allowed, key=lambda at: abs(at - ideal))

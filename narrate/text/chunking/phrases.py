@@ -10,22 +10,38 @@ from functools import cache
 from itertools import accumulate
 from typing import Any
 
-from narrate.text.brackets import CLOSING, OPENING
-
-_NUMERAL = "0-9０-９〇一二三四五六七八九十百千万"
-_CLAUSE_END = re.compile(
-    rf"(?:[;；]|(?<!\d)[:：]|[:：](?!\d)|[—―─–…‥]+(?!\d)|[,，](?!\d)|(?<![{_NUMERAL}])[、]|、(?![{_NUMERAL}])"
-    r"|[.!?。！？](?=\s|[^\W\d_a-zA-Z]))[」』”’〟）】)\]]*"
+from narrate.text.characters import (
+    CLAUSE_MARKS,
+    CLOSERS,
+    COLONS,
+    DASHES,
+    ELLIPSES,
+    FULLWIDTH_DIGITS,
+    HAN,
+    HAN_NUMERALS,
+    KANA,
+    KANA_LETTERS,
+    SEMICOLONS,
+    STOPS,
+    WIDE_LETTERS,
 )
-_NOT_FIRST = (
-    frozenset("、。，．！？；：…‥ー～々ゝゞヽヾ・,.!?;:%％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ") | CLOSING - OPENING
+
+_NUMERAL = "0-9" + FULLWIDTH_DIGITS + HAN_NUMERALS
+_CLAUSE_END = re.compile(
+    rf"(?:[{SEMICOLONS}]|(?<!\d)[{COLONS}]|[{COLONS}](?!\d)|[–{DASHES}{ELLIPSES}]+(?!\d)|[,，](?!\d)"
+    rf"|(?<![{_NUMERAL}])、|、(?![{_NUMERAL}])|[{STOPS}](?=\s|[^\W\d_a-zA-Z]))[{re.escape(CLOSERS)}]*"
+)
+# No line of print begins with these.
+_NOT_FIRST = frozenset(
+    STOPS + ELLIPSES + CLAUSE_MARKS + CLOSERS + "ー～々ゝゞヽヾ・%％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
 )
 _CONTEXT = 12  # characters on either side of a window that budoux sees
-_HAN_OR_KANA = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
-_KANA = re.compile(r"[\u3041-\u30fa]")
+_HAN_OR_KANA = re.compile(f"[{HAN}{KANA}]")
+_KANA = re.compile(f"[{KANA_LETTERS}]")
+_WIDE_LETTER = re.compile(f"[{WIDE_LETTERS}]")
 
 
-def places(
+def cut_points(
     text: str, low: int, high: int, language: str, brackets: Sequence[tuple[int, int]] = ()
 ) -> Iterator[list[int]]:
     """Where `text` may be cut within [low, high], as lists of the same worth, best first; each may be empty.
@@ -85,11 +101,7 @@ def _splits_word(text: str, at: int) -> bool:
         return False
     if left.isnumeric() and right.isnumeric():
         return True
-    return not (_is_wide(left) or _is_wide(right))
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
+    return not (_WIDE_LETTER.match(left) or _WIDE_LETTER.match(right))
 
 
 def splits_nothing(text: str, at: int) -> bool:

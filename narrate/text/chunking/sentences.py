@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from narrate.text.brackets import CLOSING, MARKS, OPENING, QUOTES, enclosed
+from narrate.text.characters import ELLIPSES, HALFWIDTH_KANA, HAN, KANA, QUOTE_ENDS, SPEECH_ENDS, STOPS, WIDE_STOPS
 from narrate.text.chunking.phrases import splits_nothing
 
 
@@ -29,9 +30,9 @@ class Break(NamedTuple):
     rank: Rank
 
 
-HAN_OR_KANA = re.compile(r"[\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af]+")
-_MAY_END = re.compile(r"[.!?。！？…‥．｡‼⁇⁈⁉」』”〟]")
-_TAIL = "".join(CLOSING) + ".!?。！？…‥．｡‼⁇⁈⁉ \u3000\n\r\t"
+HAN_OR_KANA = re.compile(f"[{HAN}{KANA}{HALFWIDTH_KANA}]+")
+_MAY_END = re.compile(f"[{STOPS}{ELLIPSES}{SPEECH_ENDS}]")
+_TAIL = "".join(CLOSING) + STOPS + ELLIPSES + " \u3000\n\r\t"
 _SPACE = re.compile(r"\s*")
 
 
@@ -53,8 +54,8 @@ def sentence_breaks(text: str, language: str) -> list[Break]:
 
 # --- Chinese and Japanese ---------------------------------------------------------------------------------------------
 
-_WIDE_MARKS = re.compile(r"[。！？!?.．…‥｡‼⁇⁈⁉]+|[」』”〟]")
-_STOP = re.compile(r"[。！？｡‼⁇⁈⁉]")
+_WIDE_MARKS = re.compile(f"[{STOPS}{ELLIPSES}]+|[{SPEECH_ENDS}]")
+_SURE_STOP = re.compile(f"[{WIDE_STOPS}]")
 _LATIN_WORD = re.compile(r"[a-z]{2}$")
 _LATIN_TITLE = re.compile(r"\b(?:[MDS][rst]|Mrs|Prof)$")
 _GOES_ON = re.compile(r"って|[とはがをにもでへのやか、，,；;：:]")  # after a quotation or !?: the sentence goes on
@@ -77,7 +78,7 @@ def _wide_breaks(text: str) -> Iterator[Break]:
         inside = turn < len(spans) and spans[turn][0] < after < spans[turn][1]
         closed = turn < len(spans) and spans[turn][1] == after
         opened = spans[turn][0] if closed else 0
-        if match[0] in "」』”〟" and not (closed and opened <= begin and text[opened] in QUOTES):
+        if match[0] in SPEECH_ENDS and not (closed and opened <= begin and text[opened] in QUOTES):
             continue  # the name of a book, a word in quotation marks: no speech
         rank = Rank.INNER if inside else Rank.SENTENCE
         if closed and at == after and text[at : at + 1] not in OPENING:
@@ -94,13 +95,13 @@ def _wide_breaks(text: str) -> Iterator[Break]:
 def _may_end(text: str, start: int, end: int) -> bool:
     """True if the marks text[start:end] are such as end a sentence where they stand."""
     marks, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
-    if _STOP.search(marks):
+    if _SURE_STOP.search(marks):
         return True
-    if marks in "」』”〟":  # speech without a full stop: then comes white space or another speech
+    if marks in SPEECH_ENDS:  # speech without a full stop: then comes white space or another speech
         return after.isspace() or after in QUOTES
     if "!" in marks or "?" in marks:
         return not (before.isascii() and before.isalpha() and after.isalnum())  # Yahoo!ニュース
-    if len(marks) > 1 or marks in "…‥":  # trailing off
+    if len(marks) > 1 or marks in ELLIPSES:  # trailing off
         return after.isspace() or after in CLOSING
     if HAN_OR_KANA.match(before):
         return not after.isalnum()
@@ -137,8 +138,9 @@ _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
 _LONG = 100  # characters: what is longer may have to be cut within
 _TAG = 60  # characters: what is longer than that is no "she said"
-_ANSWER = re.compile(r"(?:^|[.!?…][\"'”’»)\]]* |[\"'“‘«(\[])No\. (?=I )")  # sentencex takes this I for a number
-_BY_MARKS = re.compile(r"""(?s:.)+?(?:[.!?…]["'”’»)\]]*\s+|\Z)""")
+_OVER = f"[{STOPS}{ELLIPSES}][{re.escape(''.join(QUOTE_ENDS))}]*"
+_ANSWER = re.compile(rf"(?:^|{_OVER} |[\"'“‘«(\[])No\. (?=I )")  # sentencex takes this I for a number
+_BY_MARKS = re.compile(rf"(?s:.)+?(?:{_OVER}\s+|\Z)")
 _ODD_SPACE = re.compile(r"[^\S ]")
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from narrate.text.characters import FULLWIDTH_DIGITS, HAN, KANA, KANA_LETTERS
 from narrate.text.document import Document, Excluded, Paragraph, Piece
 from narrate.text.formats.notation import Notation, Note
 from narrate.text.formats.ruby import remember
@@ -18,13 +19,14 @@ LEGEND = re.compile(rf"^{RULE}\n(?:.*\n){{0,120}}?{RULE}[ \t]*$", re.M)
 LEGEND_SIGNS = re.compile("【テキスト中に現れる記号について】|《》：|［＃］：|（例）")
 COLOPHON = re.compile(
     r"(?:\A|(?<=\n\n)|(?<=\n　\n)|(?<=］\n))[ 　]*"
-    r"(?:底本の?(?:親本)?[0-9０-９]*[：:](?P<quoted>[「『])?|(?P<alone>入力[：:]).*\n(?:.*\n){0,3}?[ 　]*校正[：:])"
+    rf"(?:底本の?(?:親本)?[0-9{FULLWIDTH_DIGITS}]*[：:](?P<quoted>[「『])?"
+    r"|(?P<alone>入力[：:]).*\n(?:.*\n){0,3}?[ 　]*校正[：:])"
 )
 VOLUNTEERS = re.compile("^[ 　]*(?:入力|校正|青空文庫作成ファイル|テキスト入力)[：:]", re.M)
 NOTE = re.compile("［＃[^］\n]{0,1000}］")
-OLD_NOTE = re.compile(r"\[#([^\[\]\n]{0,500}[ぁ-ヺ一-鿿][^\[\]\n]{0,500})\]")
+OLD_NOTE = re.compile(rf"\[#([^\[\]\n]{{0,500}}[{HAN}{KANA_LETTERS}][^\[\]\n]{{0,500}})\]")
 RUBY = re.compile(
-    "[一-鿿々〆ヶ]《[ぁ-ヺー・]+》|[｜|][^｜|《》\n]{1,20}《[^《》\n]{1,30}》|｜[^｜《》（）\n]{1,20}（[ぁ-ヺー・]+）"
+    f"[{HAN}ヶ]《[{KANA}]+》|[｜|][^｜|《》\n]{{1,20}}《[^《》\n]{{1,30}}》|｜[^｜《》（）\n]{{1,20}}（[{KANA}]+）"
 )
 LINE = re.compile(r"[^\s](?:.*[^\s])?")
 TRANSLATOR = re.compile("(?:訳|譯|編|校訂|註|注)$")

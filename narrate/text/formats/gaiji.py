@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from narrate.text.characters import FULLWIDTH_DIGITS, HAN, KANA_LETTERS
+
 # What stands for a letter that has no code: printers put 〓 into such a hole.
 GETA = "〓"
 ADDRESS = re.compile(r"(?:^|[、準\s])([12])-(\d{1,2})-(\d{1,2})(?!\d)")
 UNICODE = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
-ROMAN = re.compile(r"ローマ数字([0-9０-９]+)")
-MARKED_KANA = re.compile(r"(半?濁点)付き(?:平仮名|片仮名|仮名)?「?([ぁ-ヺ])」?")
-SMALL_KANA = re.compile(r"小書き(?:平仮名|片仮名)?の?「?([ぁ-ヺ])」?")
-OTHER_FORM = re.compile(r"「([一-鿿])」の(?:正字|旧字|新字|異体字|俗字|略字|本字|別体|草書|古字|古形)")
+ROMAN = re.compile(f"ローマ数字([0-9{FULLWIDTH_DIGITS}]+)")
+MARKED_KANA = re.compile(f"(半?濁点)付き(?:平仮名|片仮名|仮名)?「?([{KANA_LETTERS}])」?")
+SMALL_KANA = re.compile(f"小書き(?:平仮名|片仮名)?の?「?([{KANA_LETTERS}])」?")
+OTHER_FORM = re.compile(f"「([{HAN}])」の(?:正字|旧字|新字|異体字|俗字|略字|本字|別体|草書|古字|古形)")
 BRACKETS = {"二重かっこ開く": "｟", "二重かっこ閉じる": "｠", "二重かっこ閉じ": "｠"}
 
 # Accents as Aozora spells them in ASCII: the letter, then its mark.
@@ -27,7 +29,7 @@ WHOLE |= {"O/": "Ø", "o/": "ø", "D/": "Đ", "d/": "đ", "H/": "Ħ", "h/": "ħ"
 # l'eau, d'or, qu'un: an apostrophe rather than an accent.
 ELISION = re.compile(r"[cdjlmnstuCDJLMNSTU]'(?=[aeiouhyAEIOUHY])")
 
-DOT = re.compile(r"(?:(前|後)の|([0-9０-９]+)つめの)?([A-Za-z]+)は(?:ともに)?([上下])ドット付き")
+DOT = re.compile(rf"(?:(前|後)の|([0-9{FULLWIDTH_DIGITS}]+)つめの)?([A-Za-z]+)は(?:ともに)?([上下])ドット付き")
 DOTS = {"上": "\u0307", "下": "\u0323"}
 
 

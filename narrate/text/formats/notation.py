@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from narrate.text.characters import HAN, HIRAGANA, KANA, KATAKANA, LATIN
 from narrate.text.document import Piece
 from narrate.text.formats import gaiji
-from narrate.text.formats.ruby import base_length, is_reading
+from narrate.text.formats.ruby import IN_KANA, base_length, is_reading
 
 # Characters before a reading among which its base is looked for; characters (or notes in it) of the longest note.
 FARTHEST_BASE, LONGEST_NOTE = 40, 1000
@@ -16,17 +17,18 @@ INNER = f"[^［］\\n]{{0,{LONGEST_NOTE}}}"
 NOTE = f"［＃(?:[^［］\\n]|［(?:[^［］\\n]|［{INNER}］){{0,{LONGEST_NOTE}}}］){{0,{LONGEST_NOTE}}}］"
 TOKEN = re.compile(
     f"(?P<gaiji>※{NOTE})|(?P<note>{NOTE})|《《(?P<dotted>[^《》\n]+)》》"
-    '|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|｜(?P<word>[^｜《》（）\n]{1,20})（(?P<in_round>[ぁ-ヺー・]+)）|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
+    f"|《(?P<ruby>(?:[^《》\n]|《[^《》\n]*》)*)》|｜(?P<word>[^｜《》（）\n]{{1,20}})（(?P<in_round>[{KANA}]+)）"
+    '|(?P<bar>[｜|])|(?P<repeat>／[″"]?＼)|(?P<accents>[〔〕])'
     "|(?P<mark>[《》≪≫※]|［＃)"
 )
 MARKUP = re.compile('[《》≪≫｜|※〔〕]|［＃|／[″"]?＼')
 # A description with an address that lacks its ※.
 BARE_GAIJI = re.compile(r"「.+」、(?:第[34]水準)?[12]-\d{1,2}-\d{1,2}(?:、.*)?")
-LEFT_RUBY = re.compile("「(.+)」(?:の左)?に「([^」]+)」のルビ|「([一-鿿]+)」の左に「([ぁ-ゖー]+)」の注記")
-LATIN_WORD = re.compile("(?:[A-Za-zÀ-ɏḀ-ỿ'-]+|〔[^〕]*〕)$")
-REPEATED = re.compile("[一-鿿々][ぁ-ゖ]{0,2}$|[ぁ-ゖ]{2}$|[ァ-ヺー]{2}$|..$|.$")
+LEFT_RUBY = re.compile(f"「(.+)」(?:の左)?に「([^」]+)」のルビ|「([{HAN}]+)」の左に「([{HIRAGANA}ー]+)」の注記")
+LATIN_WORD = re.compile(f"(?:[{LATIN}'-]+|〔[^〕]*〕)$")
+REPEATED = re.compile(f"[{HAN}][{HIRAGANA}]{{0,2}}$|[{HIRAGANA}]{{2}}$|[{KATAKANA}]{{2}}$|..$|.$")
 # What must follow a narrow | for it to be the sign of a base.
-NARROW_BASE = re.compile("[^|｜《》\n]{1,20}《[ぁ-ヺー・ 　]+》")
+NARROW_BASE = re.compile(f"[^|｜《》\n]{{1,20}}《[{KANA} \u3000]+》")
 VOICED = str.maketrans(
     "かきくけこさしすせそたちつてとはひふへほカキクケコサシスセソタチツテトハヒフヘホ",
     "がぎぐげござじずぜぞだぢづでどばびぶべぼガギグゲゴザジズゼゾダヂヅデドバビブベボ",
@@ -128,7 +130,7 @@ class Notation:
             taken = [piece for piece in self.pieces if piece.start > bar]
             del self.pieces[len(self.pieces) - len(taken) :]
         else:
-            usable = not self.strict or re.fullmatch("[ぁ-ヺー・ 　]+", reading)
+            usable = not self.strict or IN_KANA.fullmatch(reading)
             taken = self._take(base_length(self._before(), self.strict) if usable else 0, start)
         if not taken:
             return self._unread(inside, start, end)

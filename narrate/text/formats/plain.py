@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from narrate.text.characters import QUOTE_ENDS, STOPS, UNSPACED, WIDE_CLAUSE_MARKS, WIDE_STOPS, ends_line
 from narrate.text.document import Document, Excluded, Paragraph, Piece
 from narrate.text.structure.chapters import Block, bind, opening_level, place, without_repeats
 from narrate.text.structure.outline import Line, Outline, outline
@@ -18,10 +19,9 @@ LINE = re.compile(f"[^\\s{HOLE}{CUT}](?:.*[^\\s{HOLE}{CUT}])?")
 ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
 TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
 AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
-UNSPACED = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
-ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】―—~～♪*]$")
-SENTENCE = re.compile("[.!?。！？][”’“«»」』）)\"']*$")
-INNER_MARK = re.compile("[，。；、：！？]")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+STOPPED = re.compile(f"[{STOPS}][{re.escape(''.join(QUOTE_ENDS))}]*$")
+INNER_MARK = re.compile(f"[{WIDE_STOPS}{WIDE_CLAUSE_MARKS}]")
 HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A title so long may have been broken at its end.
@@ -114,7 +114,7 @@ def wrap_width(rows: Sequence[Line]) -> int:
         return 0
     widths = sorted(a.indent + width(a.text) for a, _ in pairs)
     column = widths[int(0.95 * (len(widths) - 1))]
-    following = [b.text for a, b in pairs if not ENDED.search(a.text)]
+    following = [b.text for a, b in pairs if not ends_line(a.text)]
     if sum(text[0].isupper() for text in following) > 0.8 * len(following):
         return 0
     forced = sum(_forced(a, b, column) for a, b in pairs)
@@ -124,7 +124,7 @@ def wrap_width(rows: Sequence[Line]) -> int:
 
 def _forced(line: Line, following: Line, column: int) -> bool:
     """True if the next word would not have fitted on the line, give or take a few columns."""
-    first = following.text[:1] if UNSPACED.match(following.text) else following.text.split(maxsplit=1)[0]
+    first = following.text[:1] if _UNSPACED.match(following.text) else following.text.split(maxsplit=1)[0]
     return line.indent + width(line.text) + 1 + width(first) >= column - 6
 
 
@@ -166,11 +166,11 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
     before = block[-1]
     if not line.gap and column:
         return True
-    if ENDED.search(before.text):
+    if ends_line(before.text):
         return False
-    if column and _forced(before, line, column) and (line.text[0].islower() or UNSPACED.match(line.text)):
+    if column and _forced(before, line, column) and (line.text[0].islower() or _UNSPACED.match(line.text)):
         return True  # a page number or a picture stood between
-    if not UNSPACED.match(before.text[-1]) or not UNSPACED.match(line.text):
+    if not _UNSPACED.match(before.text[-1]) or not _UNSPACED.match(line.text):
         return False
     # East Asian lines, each with space around it, that were cut in the middle of a sentence.
     if before.text[-1] in "，、" and line.indent <= before.indent + 2:
@@ -200,14 +200,14 @@ def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
 
 
 def _ends_short(line: Line, column: int) -> bool:
-    return line.indent + width(line.text) < SHORT_LINE * column and bool(SENTENCE.search(line.text))
+    return line.indent + width(line.text) < SHORT_LINE * column and bool(STOPPED.search(line.text))
 
 
 def _flows(line: Line, following: Line, column: int) -> bool:
     """Whether a line runs on into the next: it was full, or the next goes on in the middle of a sentence."""
     if _forced(line, following, column):
         return True
-    return not line.indent and not ENDED.search(line.text) and following.text[0].islower()
+    return not line.indent and not ends_line(line.text) and following.text[0].islower()
 
 
 def _paragraph(masked: str, block: Sequence[Line], kind: str) -> Block:
@@ -232,7 +232,7 @@ def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
 
 def _spaced(before: str, after: str) -> bool:
     """Whether two lines are joined with a space."""
-    if UNSPACED.match(before[-1]) or UNSPACED.match(after):
+    if _UNSPACED.match(before[-1]) or _UNSPACED.match(after):
         return False
     return not (before.endswith(("—", "--")) or (before.endswith("-") and before[-2:-1].isalpha()))
 

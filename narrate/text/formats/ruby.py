@@ -6,18 +6,36 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from narrate.text.characters import (
+    BOPOMOFO,
+    CYRILLIC,
+    FULLWIDTH_DIGITS,
+    FULLWIDTH_LETTERS,
+    HAN,
+    HANGUL,
+    HIRAGANA,
+    KANA,
+    KANA_LETTERS,
+    KATAKANA,
+    LATIN,
+)
 from narrate.text.document import Paragraph, Piece
 
-HAN = "㐀-䶿一-鿿豈-﫿𠀀-𲎯々〆〇仝"
 # The characters without ｜ that a reading belongs to: the run of one script right before it, as aozora2html has it.
 BASES = tuple(
     re.compile(f"[{script}]+$")
-    for script in (f"{HAN}ヶヵ〓", "ぁ-ゖゝゞ", "ァ-ヺーヽヾ", "Ａ-Ｚａ-ｚ０-９Α-ωА-я", "A-Za-zÀ-ɏ0-9&'-")
+    for script in (
+        f"{HAN}ヶヵ〓",
+        HIRAGANA,
+        KATAKANA,
+        f"{FULLWIDTH_LETTERS}{FULLWIDTH_DIGITS}Α-ω{CYRILLIC}",
+        f"{LATIN}0-9&'-",
+    )
 )
 HAN_BASE = BASES[0]
-KANA = re.compile("[ぁ-ヺー・ 　]+")
-NO_KANA = re.compile("[^\u3041-\u30fa\uac00-\ud7a3]+")
-TONE = re.compile("[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ\u3105-\u312f]")
+IN_KANA = re.compile(f"[{KANA} \u3000]+")
+NEITHER_KANA_NOR_HANGUL = re.compile(f"[^{KANA_LETTERS}{HANGUL}]+")
+TONE = re.compile(f"[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ{BOPOMOFO}]")
 HONORIFIC = (
     "(?:さん|さま|ちゃん|くん|君|様|氏|殿|先生|嬢|夫人|公|翁|博士|教授|大尉|中尉|少尉|大佐|大将|和尚|坊|姫|兄|姉)"
 )
@@ -37,7 +55,7 @@ def is_reading(reading: str, base: str) -> bool:
     """False for emphasis 《・・・》, 《ママ》 ("so in the original"), pinyin and bopomofo: there the base is said."""
     if reading in ("ママ", "ﾏﾏ", "まま", "原") and "母" not in base and "儘" not in base:
         return False
-    if NO_KANA.fullmatch(reading) and TONE.search(reading) and HAN_BASE.fullmatch(base):
+    if NEITHER_KANA_NOR_HANGUL.fullmatch(reading) and TONE.search(reading) and HAN_BASE.fullmatch(base):
         return False
     return any(character.isalnum() and character not in "○●◎" for character in reading)
 
@@ -81,7 +99,7 @@ def _names(rows: list[Paragraph]) -> dict[str, str]:
                 first.setdefault(piece.text, piece.start)
                 if after and after.start == piece.end and FOLLOWED.match(after.text):
                     honoured.add(piece.text)
-    once = {base: min(said) for base, said in found.items() if len(said) == 1 and KANA.fullmatch(min(said))}
+    once = {base: min(said) for base, said in found.items() if len(said) == 1 and IN_KANA.fullmatch(min(said))}
     plain = [piece for row in rows for piece in row.pieces if piece.spoken is None]
     alone: set[str] = set()
     for run in set(HAN_RUN.findall("\n".join(piece.text for piece in plain))):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from narrate.text.characters import UNSPACED, ends_line
 from narrate.text.document import Excluded, Paragraph, Piece
 from narrate.text.formats.ruby import is_reading
 from narrate.text.structure.chapters import Block
 
 SPACE = re.compile(r"[ \t\n\r\f\v]+")
-WIDE = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff]")
-ENDED = re.compile("[.!?。！？…‥：:”’」』）)\"'》】―—]$")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 PREFORMATTED = re.compile(r"[^\n]*\S[^\n]*")
 
 
@@ -78,7 +78,7 @@ class Transcript:
         """Put a comma between the cells of a table's row."""
         if self._lines[-1] and self._end.isalnum():
             self._space = ""
-            self._put("、" if WIDE.match(self._end) else ", ")
+            self._put("、" if _UNSPACED.match(self._end) else ", ")
 
     def leave_out(self, kind: str, text: str, apart: bool = False) -> None:
         """Keep in the source what is not said; `apart` on lines of its own."""
@@ -109,7 +109,7 @@ class Transcript:
             self.blocks.append(Block(Paragraph(tuple(joined[:-1]), "heading"), level))
             return
         if kind == "prose" and len(lines) > 2:
-            whole = sum(bool(ENDED.search(line[-1].text)) for line in lines[:-1])
+            whole = sum(ends_line(line[-1].text) for line in lines[:-1])
             kind = "prose" if 2 * whole >= len(lines) - 1 else "verse"
         self.blocks.extend(Block(Paragraph(tuple(line), kind)) for line in lines)
 
@@ -118,7 +118,7 @@ class Transcript:
         space, self._space = self._space, ""
         if not space or not self._lines[-1] or self._end == " ":
             return ""
-        return "" if "\n" in space and WIDE.match(self._end or " ") and WIDE.match(first) else " "
+        return "" if "\n" in space and _UNSPACED.match(self._end or " ") and _UNSPACED.match(first) else " "
 
     def _put(self, text: str) -> None:
         start = self.length
@@ -139,7 +139,7 @@ def _gap(gap: re.Match[str], text: str) -> str:
     if "\n" not in gap[0]:
         return " "
     before, after = text[gap.start() - 1], text[gap.end()]
-    return "" if WIDE.match(before) and WIDE.match(after) else " "
+    return "" if _UNSPACED.match(before) and _UNSPACED.match(after) else " "
 
 
 def _trimmed(line: list[Piece]) -> list[Piece]:

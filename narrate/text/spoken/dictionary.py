@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from narrate.errors import InputError
+from narrate.text.characters import CYRILLIC, LATIN
 from narrate.text.encoding import decode
 from narrate.text.language import LANGUAGES
 
 SECTION = re.compile(r"\[\s*(\*|[a-z]{2})\s*\]")
 RULE = re.compile(r"(?P<word>/.+/|[^\t=→]+?)\s*(?:\t|=|→|⇒|->)\s*(?P<reading>.*)")
-WORD_END = re.compile(r"[A-Za-zÀ-ɏЀ-ӿ0-9]")
+# A character of a word in a script with spaces.
+IN_WORD = f"[{LATIN}{CYRILLIC}0-9]"
+WORD_END = re.compile(IN_WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,6 @@ class Dictionary:
 
 def _bounded(word: str) -> str:
     """A pattern for a word that stands by itself in scripts with spaces, anywhere in the others."""
-    head = r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9])" if WORD_END.match(word[0]) else ""
-    foot = r"(?![A-Za-zÀ-ɏЀ-ӿ0-9])" if WORD_END.match(word[-1]) else ""
+    head = f"(?<!{IN_WORD})" if WORD_END.match(word[0]) else ""
+    foot = f"(?!{IN_WORD})" if WORD_END.match(word[-1]) else ""
     return head + re.escape(word) + foot

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from narrate.errors import InputError
+from narrate.text.characters import CLOSERS, STOPS
 from narrate.text.document import Document, Paragraph, Piece
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
 from narrate.text.spoken.sayable import Found, in_heading, stumbling
 
 __all__ = ["Rule", "SayOptions", "load_dictionary", "normalize"]
 
-SENTENCE = re.compile("[^.。！？!?]*[.。！？!?]+[」』”’)）]*|[^.。！？!?]+$")
+SENTENCE = re.compile(f"[^{STOPS}]*[{STOPS}]+[{re.escape(CLOSERS)}]*|[^{STOPS}]+$")
 SPELLABLE = ("en", "ja", "zh")
 
 

@@ -9,6 +9,18 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
+from narrate.text.characters import (
+    CLAUSE_MARKS,
+    CLOSERS,
+    CRIES,
+    DASHES,
+    ELLIPSES,
+    FULLWIDTH_DIGITS,
+    FULLWIDTH_LETTERS,
+    HALFWIDTH_KANA,
+    HAN_DIGITS,
+    STOPS,
+)
 from narrate.text.formats.notation import repeated
 from narrate.text.structure.headings import LABEL, ROMAN
 from narrate.text.structure.outline import roman_value
@@ -24,9 +36,7 @@ COMMA = {"ja": "、", "zh": "，"}
 SHAPES = {"○": "まる", "◯": "まる", "〇": "まる", "×": "ばつ", "△": "さんかく", "□": "しかく", "◎": "にじゅうまる"}
 SQUARES = {"㈱": "株式会社", "㈲": "有限会社", "№": "No."}
 DEGREES = {"ja": "度", "zh": "摄氏度"}
-HAN_DIGITS = "〇一二三四五六七八九十百千年月日"
-OPENING, CLOSING = "「『（(〈《“‘［[【〔", "」』）)〉》”’］]】〕\"'"
-MARKS = "、。，．！？!?,.；;：:"
+IN_YEARS = HAN_DIGITS + "十百千年月日"
 
 # Bullets, arrows, boxes, dingbats, emoji, variation selectors, private and missing characters.
 SYMBOLS = (
@@ -40,11 +50,11 @@ LINK = re.compile(
 )
 TROUBLE = re.compile(
     r"(?P<rule>[-=_*~＝＊＿#＃]{4,}|[─━═]{4,}|\*+|`+|^(?:#{1,6}|>+)\s)"
-    r"|(?P<pause>[…‥]+|[―—─]+|・{2,}|。{2,}|、{2,}|-{2,}|\.(?: ?\.){2,}|–{2,})"
-    r"|(?P<cries>[!?！？‼⁇⁈⁉]{2,}|[‼⁇⁈⁉])"
+    rf"|(?P<pause>[{ELLIPSES}]+|[{DASHES}]+|・{{2,}}|。{{2,}}|、{{2,}}|-{{2,}}|\.(?: ?\.){{2,}}|–{{2,}})"
+    rf"|(?P<cries>[{CRIES}]{{2,}}|[‼⁇⁈⁉])"
     r"|(?P<tilde>[~～〜]{2,}|ー{3,})"
-    r"|(?P<kana>[ｦ-ﾟ]+)"
-    r"|(?P<wide>[Ａ-Ｚａ-ｚ０-９]+(?:[．，：][０-９]+)*)"
+    rf"|(?P<kana>[{HALFWIDTH_KANA}]+)"
+    rf"|(?P<wide>[{FULLWIDTH_LETTERS}{FULLWIDTH_DIGITS}]+(?:[．，：][{FULLWIDTH_DIGITS}]+)*)"
     r"|(?P<again>[ゝゞヽヾ〻]|[〳〴]〵?)"
     r"|(?P<shapes>[○◯〇×△□◎]{2,})"
     r"|(?P<roman>[Ⅰ-ⅿ]+)"
@@ -56,12 +66,13 @@ TROUBLE = re.compile(
     rf"|(?P<symbol>[{SYMBOLS}]+)"
 )
 FIRST = re.compile(
-    rf"[\-.!?~*=_#`>\[(…‥―—─・。、–！？‼⁇⁈⁉～〜ーｦ-ﾟＡ-Ｚａ-ｚ０-９ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
+    rf"[\-.~*=_#`>\[(・。、–～〜ー{CRIES}{ELLIPSES}{DASHES}{HALFWIDTH_KANA}{FULLWIDTH_LETTERS}{FULLWIDTH_DIGITS}"
+    rf"ゝゞヽヾ〻〳〴○◯〇×△□◎Ⅰ-ⅿ①-⑳㉑-㉟㊱-㊿❶-❿"
     rf"㈠-㉃㊀-㊰㌀-㏿℃№〔［（¹²³⁰-⁹＝＊＿＃{SYMBOLS}]"
 )
 HEAD_NUMBER = re.compile(rf"\b(?i:{LABEL})\.?\s+({ROMAN})\b|^\W*({ROMAN})(?=[.:]|\s*$|\s+[—–-])")
 # A cry of one letter, drawn out: eight of them and more make some voices scream for minutes.
-CRIES = tuple(
+DRAWN_OUT = tuple(
     8 * letter
     for letter in "あいうえおぁぃぅぇぉんっーアイウエオァィゥェォンッ啊哈呵呜嗷哇아하흐ㅋㅎㅠAaEeHhIiMmOoRrSsUuWwZz"
 )
@@ -75,7 +86,7 @@ def stumbling(text: str, language: str) -> list[Found]:
     if "://" in text or "www." in text or "@" in text:
         links = [(*match.span(), _link(match, language)) for match in LINK.finditer(text)]
         found = [one for one in found if not any(start <= one[0] < end for start, end, _ in links)] + links
-    if any(cry in text for cry in CRIES):
+    if any(cry in text for cry in DRAWN_OUT):
         found += ((*match.span(), CRY_LENGTH * match[1]) for match in CRY.finditer(text))
     return sorted(found)
 
@@ -124,10 +135,10 @@ def _pause(match: re.Match[str], language: str) -> str | None:
     if language in COMMA:
         if not before or not before.isalnum():
             return ""
-        if after and after in MARKS:
+        if after and after in STOPS + CLAUSE_MARKS:
             return ""
-        return "。" if not after or after in CLOSING else COMMA[language]
-    said = "..." if match[0][0] in ".…‥" else "—" if match[0][0] in "-–—―─" else match[0][0]
+        return "。" if not after or after in CLOSERS + "\"'" else COMMA[language]
+    said = "..." if match[0][0] in "." + ELLIPSES else "—" if match[0][0] in "-–" + DASHES else match[0][0]
     return said if said != match[0] else None
 
 
@@ -148,7 +159,7 @@ def _again(match: re.Match[str], language: str) -> str | None:
 def _shapes(match: re.Match[str], language: str) -> str:
     """Letters left blank: ○○さん is まるまるさん. In years circles are zeros: 二○○八年."""
     before, after = _around(match)
-    if set(match[0]) <= set("〇○◯") and ((before and before in HAN_DIGITS) or (after and after in HAN_DIGITS)):
+    if set(match[0]) <= set("〇○◯") and ((before and before in IN_YEARS) or (after and after in IN_YEARS)):
         return len(match[0]) * "〇"
     if language == "ja":
         return "".join(SHAPES[sign] for sign in match[0][:4])

@@ -10,12 +10,13 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from narrate.errors import InputError
+from narrate.text.characters import HAN_COUNT
 from narrate.text.document import Chapter, Document, Paragraph
 from narrate.text.structure.headings import heading_level, is_named
 
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
-NUMBER = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,9}|[一二三四五六七八九十百]+)\W*")
+NUMBER = re.compile(rf"\W*(?:\d{{1,3}}|[IVXLC]{{1,9}}|[{HAN_COUNT}]+)\W*")
 # Letters a chapter must have to be taken for a repeat rather than a refrain.
 LONG_ENOUGH = 400
 

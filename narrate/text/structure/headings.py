@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from narrate.text.characters import FIRST_EAST_ASIAN, FULLWIDTH_DIGITS, HAN_NUMERALS
+
 
 def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
@@ -57,7 +59,7 @@ NAMED = re.compile(
 FIRST_WORD = re.compile(r"\w+")
 MAY_START = re.compile(rf"{LABEL}|the|das|der|la|le|\d+|{ROMAN}|{ORDINAL}", re.IGNORECASE)
 
-HAN_NUMBER = "[0-9０-９〇零一二三四五六七八九十百千万兩两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟廿卅]+"
+HAN_NUMBER = f"[0-9{FULLWIDTH_DIGITS}{HAN_NUMERALS}零兩两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟廿卅]+"
 HAN_LEVELS = (
     dict.fromkeys("卷巻部集册冊", 1) | dict.fromkeys("章回话話篇編编幕折夜", 2) | dict.fromkeys("节節场場段", 3)
 )
@@ -101,7 +103,7 @@ def heading_level(text: str) -> int:
     text = bare(text)
     if not text or len(text) > LONGEST:
         return 0
-    return _latin(text) if text[0] < "\u2e80" else _east_asian(text)
+    return _latin(text) if text[0] < FIRST_EAST_ASIAN else _east_asian(text)
 
 
 def number_of(text: str) -> tuple[str, str] | None:
@@ -141,8 +143,9 @@ def _is_title(rest: str) -> bool:
     title = rest.lstrip(" \t.,:)]–—―-")
     if not title:
         return True
-    unmarked = rest.strip().startswith(title)
-    if unmarked and not (title[0].isupper() or title[0].isdigit() or title[0] in "\"“‘'«(¿¡" or title[0] > "\u2e80"):
+    first = title[0]
+    begins = first.isupper() or first.isdigit() or first in "\"“‘'«(¿¡" or first > FIRST_EAST_ASIAN
+    if rest.strip().startswith(title) and not begins:
         return False
     return not title.endswith((",", ";"))
 

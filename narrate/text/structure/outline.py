@@ -11,6 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from narrate.text.characters import (
+    FULLWIDTH_DIGITS,
+    HAN,
+    HAN_COUNT,
+    HAN_DIGITS,
+    KANA,
+    SEMICOLONS,
+    WIDE_BRACKETS,
+    ends_line,
+)
 from narrate.text.structure.chapters import Block, place
 from narrate.text.structure.headings import (
     DECORATION,
@@ -47,7 +57,7 @@ CONTENTS = re.compile(
     r"|содержание|оглавление|차\s*례|목\s*차|目\s*[录錄次]|(?:list of )?illustrations",
     re.IGNORECASE,
 )
-COUNTERS = rf"(?P<roman>{ROMAN})|(?P<digits>\d{{1,3}})|(?P<wide>[０-９]{{1,3}})|(?P<han>[一二三四五六七八九十百]+)"
+COUNTERS = rf"(?P<roman>{ROMAN})|(?P<digits>\d{{1,3}})|(?P<wide>[{FULLWIDTH_DIGITS}]{{1,3}})|(?P<han>[{HAN_COUNT}]+)"
 COUNT_WORDS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty",
@@ -65,10 +75,9 @@ BARE = re.compile(rf"[(（]?(?:{COUNTERS}|(?P<word>(?i:(?:{WORD})(?:[- ](?:{WORD
 COUNTED = re.compile(rf"(?:{COUNTERS})(?:[.、．:：]\s*|[ 　]+)(?P<title>\S.{{0,70}})")
 STYLES = ("roman", "digits", "wide", "han", "word")
 LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
-SENTENCE_END = re.compile("[.!?。！？…‥”’」』）)\"'》>】:：;；—―-]$")
-HAN_TITLE = re.compile("[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff\\s]{1,15}")
+HAN_TITLE = re.compile(rf"[{HAN}{KANA}{WIDE_BRACKETS}\s]{{1,15}}")
 LONGEST_CONTENTS = 800
-HAN_DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")}
+DIGIT_VALUES = {character: value for value, character in enumerate(HAN_DIGITS)}
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
 
 
@@ -108,9 +117,12 @@ def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list
 def _begins(lines: Sequence[Line], i: int) -> bool:
     """A blank line before it, or at least no unfinished sentence."""
     before = lines[i - 1].text if i else ""
-    return (
-        not i or lines[i].gap > 0 or len(before) < 30 or bool(SENTENCE_END.search(before)) or heading_level(before) > 0
-    )
+    return not i or lines[i].gap > 0 or len(before) < 30 or _is_over(before) or heading_level(before) > 0
+
+
+def _is_over(text: str) -> bool:
+    """True if the words after the text are no part of its sentence. A rule of hyphens, too, cuts them off."""
+    return ends_line(text) or text.endswith(("-", ">", *SEMICOLONS))
 
 
 def _heads(lines: Sequence[Line], i: int) -> bool:
@@ -269,7 +281,7 @@ def han_value(text: str) -> int:
         if unit := {"十": 10, "百": 100}.get(character, 0):
             total, digit = total + (digit or 1) * unit, 0
         else:
-            digit = HAN_DIGITS.get(character, 0)
+            digit = DIGIT_VALUES.get(character, 0)
     return total + digit
 
 
@@ -297,7 +309,7 @@ def _rest_of_title(lines: Sequence[Line], i: int) -> int:
     """The last line of a heading of several that stands alone and says no sentence; `i` if it is none."""
     last = next((j for j in range(i, min(len(lines), i + 4) - 1) if lines[j + 1].gap), i)
     size = sum(len(line.text) for line in lines[i : last + 1])
-    return i if size > 2 * LONGEST or SENTENCE_END.search(lines[last].text) else last
+    return i if size > 2 * LONGEST or _is_over(lines[last].text) else last
 
 
 def is_title(text: str) -> bool:

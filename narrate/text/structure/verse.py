@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from narrate.text.characters import ends_line
 from narrate.text.structure.chapters import Block, place
 
-ENDED = re.compile("[.!?。！？…‥：:”’“«»」』）)\"'》】]$")
 LONGEST_LINE = 60
 
 
@@ -40,5 +39,5 @@ def _is_poem(stanza: list[Block]) -> bool:
     if len(stanza) < 2 or any(block.level or block.paragraph.kind != "prose" for block in stanza):
         return False
     lines = [block.paragraph.text for block in stanza]
-    open_ended = sum(not ENDED.search(line) for line in lines[:-1])
+    open_ended = sum(not ends_line(line) for line in lines[:-1])
     return all(len(line) <= LONGEST_LINE for line in lines) and 3 * open_ended >= len(lines) - 1
