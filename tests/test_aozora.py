@@ -41,7 +41,7 @@ LEFT_OUT = {
 
 def spoken(document: Document) -> str:
     paragraphs = [paragraph for chapter in document.chapters for paragraph in chapter.paragraphs]
-    return "\n".join("".join(piece.sound for piece in paragraph.pieces) for paragraph in paragraphs)
+    return "\n".join("".join(span.sound for span in paragraph.spans) for paragraph in paragraphs)
 
 
 def shown(page: str) -> str:
@@ -198,15 +198,15 @@ def test_wagahai_has_eleven_chapters_and_no_marks(books: Path) -> None:
 
 
 def test_first_two_hundred_rubies_of_wagahai(books: Path) -> None:
-    """Each 《reading》 of the file is the sound of one piece, whose text is the characters before it."""
+    """Each 《reading》 of the file is the sound of one span, whose text is the characters before it."""
     document = read_file(books / "wagahai.sjis.txt", ReadOptions(ruby_memory=False))
     body = document.source.index("［＃８字下げ］一")
     rubies = list(re.finditer("(?:｜([^｜《》\n]+)|([一-鿿々〆]+))《([^《》]+)》", document.source[body:]))[:200]
-    pieces = {p.end: p for c in document.chapters for row in c.paragraphs for p in row.pieces if p.spoken is not None}
+    spans = {p.end: p for c in document.chapters for row in c.paragraphs for p in row.spans if p.spoken is not None}
     assert len(rubies) == 200
     for ruby in rubies:
-        piece = pieces[body + ruby.end()]
-        assert (piece.text, piece.spoken) == (ruby[1] or ruby[2], ruby[3])
+        span = spans[body + ruby.end()]
+        assert (span.text, span.spoken) == (ruby[1] or ruby[2], ruby[3])
 
 
 POEM = """京都の夜

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from narrate.playback.bookmark import Bookmarks, Place, place_of
 from narrate.text.book import BookId, book_id
-from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
+from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
 
 YES = "“Yes,” said she."
 
@@ -30,7 +30,7 @@ def sentences(count: int) -> list[str]:
 
 
 def document(source: str, title: str = "The Miller") -> Document:
-    return Document(title, "", "en", (Chapter(1, "One", (Paragraph((Piece(source, 0, len(source)),)),)),), source)
+    return Document(title, "", "en", (Chapter(1, "One", (Paragraph((Span(source, 0, len(source)),)),)),), source)
 
 
 def chunk(source: str, start: int, end: int) -> Chunk:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from narrate.errors import InputError
-from narrate.text.document import Paragraph, Piece
+from narrate.text.document import Paragraph, Span
 from narrate.text.formats import plain
 from narrate.text.structure.chapters import Block, bind, chapter_depth, parse_chapters, select
 
@@ -11,7 +11,7 @@ BOOK = plain.read("Front.\n\n" + "\n\n".join(f"Chapter {n}\n\nText {n}." for n i
 
 
 def block(text: str, level: int = 0) -> Block:
-    return Block(Paragraph((Piece(text, 0, len(text)),), "heading" if level else "prose"), level)
+    return Block(Paragraph((Span(text, 0, len(text)),), "heading" if level else "prose"), level)
 
 
 def test_a_part_and_its_first_chapter_open_one_chapter() -> None:

@@ -22,7 +22,7 @@ from narrate.text.chunking.chunks import (
     stats,
 )
 from narrate.text.chunking.sentences import Rank
-from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
+from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
 from narrate.text.readers import ReadOptions, read_file
 from narrate.text.spoken.normalize import normalize
 
@@ -41,7 +41,7 @@ def book(*paragraphs: str | Paragraph, language: str = "en") -> Document:
         if isinstance(paragraph, str):
             kind = kinds.get(paragraph[:2], "prose")
             text = paragraph[2:] if kind != "prose" else paragraph
-            paragraph = Paragraph((Piece(text, len(source), len(source) + len(text)),), kind)
+            paragraph = Paragraph((Span(text, len(source), len(source) + len(text)),), kind)
         made.append(paragraph)
         source += paragraph.text + "\n"
     return Document("", "", language, (Chapter(1, "", tuple(made)),), source)
@@ -62,30 +62,30 @@ READINGS = st.none() | st.text("かな kana,。 ", max_size=30)
 
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
-    """Chapters of plain and whole pieces, with source between them that nobody reads."""
+    """Chapters of plain and whole spans, with source between them that nobody reads."""
     at = draw(st.integers(0, 3))
     chapters = []
     for number in range(draw(st.integers(1, 2))):
         paragraphs = []
         for kind in draw(st.lists(st.sampled_from(["prose", "prose", "verse"]), min_size=1, max_size=4)):
-            pieces = []
+            spans = []
             for text, whole, reading, gap in draw(
                 st.lists(st.tuples(PLAIN, st.booleans(), READINGS, st.integers(0, 3)), min_size=1, max_size=5)
             ):
                 extra = draw(st.integers(0, 4)) if whole else 0
                 if text or extra:
-                    pieces.append(Piece(text, at, at + len(text) + extra, reading if whole else None))
+                    spans.append(Span(text, at, at + len(text) + extra, reading if whole else None))
                 at += len(text) + extra + gap
-            paragraphs.append(Paragraph(tuple(pieces), kind))
+            paragraphs.append(Paragraph(tuple(spans), kind))
             at += 1
-        heading = Paragraph((Piece("One", at, at + 3),), "heading")
+        heading = Paragraph((Span("One", at, at + 3),), "heading")
         at += 4
         chapters.append(Chapter(number, "", (*paragraphs, heading) if draw(st.booleans()) else tuple(paragraphs)))
     return Document("", "", draw(st.sampled_from(["ja", "en", "zh", "ru"])), tuple(chapters), " " * at)
 
 
-def pieces_of(document: Document) -> list[Piece]:
-    return [piece for chapter in document.chapters for paragraph in chapter.paragraphs for piece in paragraph.pieces]
+def spans_of(document: Document) -> list[Span]:
+    return [span for chapter in document.chapters for paragraph in chapter.paragraphs for span in paragraph.spans]
 
 
 @given(documents(), st.integers(10, 80) | st.none(), st.booleans())
@@ -94,9 +94,9 @@ def test_every_letter_is_spoken_once_in_order_and_within_the_limit(
 ) -> None:
     lengths = Lengths.of(size) if size else Lengths(20, 40)
     chunks = list(cut(document, lengths, mixed=mixed))
-    pieces = pieces_of(document)
+    spans = spans_of(document)
     longest = lengths.narrow * lengths.stretch
-    assert letters("".join(c.spoken for c in chunks)) == letters("".join(piece.sound for piece in pieces))
+    assert letters("".join(c.spoken for c in chunks)) == letters("".join(span.sound for span in spans))
     assert [c.index for c in chunks] == list(range(len(chunks)))
     assert all(one.end <= other.start for one, other in pairwise(chunks))
     for chunk in chunks:
@@ -110,16 +110,16 @@ def test_every_letter_is_spoken_once_in_order_and_within_the_limit(
 @given(documents(), st.integers(10, 80))
 def test_what_has_a_reading_is_not_cut_and_no_source_is_left_out(document: Document, size: int) -> None:
     chunks = list(cut(document, Lengths.of(size)))
-    for piece in pieces_of(document):
-        if piece.whole and letters(piece.sound):
-            holders = [chunk for chunk in chunks if chunk.start < piece.end and piece.start < chunk.end]
+    for span in spans_of(document):
+        if span.whole and letters(span.sound):
+            holders = [chunk for chunk in chunks if chunk.start < span.end and span.start < chunk.end]
             assert holders
-            if max(len(piece.text), len(piece.sound)) <= size:
+            if max(len(span.text), len(span.sound)) <= size:
                 assert len(holders) == 1
-                assert holders[0].start <= piece.start
-                assert piece.end <= holders[0].end
-        elif not piece.whole:
-            for place in (at for at, letter in enumerate(piece.text, piece.start) if letter.isalnum()):
+                assert holders[0].start <= span.start
+                assert span.end <= holders[0].end
+        elif not span.whole:
+            for place in (at for at, letter in enumerate(span.text, span.start) if letter.isalnum()):
                 assert sum(chunk.start <= place < chunk.end for chunk in chunks) == 1
 
 
@@ -230,19 +230,19 @@ def test_verse_is_cut_between_lines_and_breathes() -> None:
 
 
 def test_readings_are_spoken_and_seen_text_stays() -> None:
-    ruby = Paragraph((Piece("吾輩", 0, 7, "わがはい"), Piece("は猫である。", 7, 13), Piece("[1]", 13, 16, "")))
+    ruby = Paragraph((Span("吾輩", 0, 7, "わがはい"), Span("は猫である。", 7, 13), Span("[1]", 13, 16, "")))
     (chunk,) = cut(book(ruby, language="ja"))
     assert (chunk.text, chunk.spoken) == ("吾輩は猫である。[1]", "わがはいは猫である。")
     assert (chunk.start, chunk.end) == (0, 16)
 
 
 def test_a_note_that_is_not_spoken_does_not_hide_a_sentence_end() -> None:
-    note = Paragraph((Piece("It ended here.", 0, 14), Piece("[12]", 14, 18, ""), Piece(" It began again.", 18, 34)))
+    note = Paragraph((Span("It ended here.", 0, 14), Span("[12]", 14, 18, ""), Span(" It began again.", 18, 34)))
     assert texts(cut(book(note))) == ["It ended here.[12]", "It began again."]
 
 
 def test_a_reading_longer_than_the_limit_is_all_spoken() -> None:
-    long = Paragraph((Piece("See", 0, 3), Piece("1984", 3, 7, " nineteen hundred and eighty-four"), Piece(".", 7, 8)))
+    long = Paragraph((Span("See", 0, 3), Span("1984", 3, 7, " nineteen hundred and eighty-four"), Span(".", 7, 8)))
     chunks = list(cut(book(long), Lengths.of(12)))
     assert "".join(chunk.spoken for chunk in chunks).replace(" ", "") == "Seenineteenhundredandeighty-four."
     assert "".join(texts(chunks)) == "See1984."
@@ -294,7 +294,7 @@ def novel(request: pytest.FixtureRequest, books: Path) -> tuple[Document, list[C
 
 def test_real_books_are_spoken_whole(novel: tuple[Document, list[Chunk]]) -> None:
     document, chunks = novel
-    sounds = letters("".join(piece.sound for piece in pieces_of(document)))
+    sounds = letters("".join(span.sound for span in spans_of(document)))
     assert letters("".join(chunk.spoken for chunk in chunks)) == sounds
     assert all(one.end <= other.start for one, other in pairwise(chunks))
     assert all(max(len(chunk.text), len(chunk.spoken)) <= 480 for chunk in chunks)
@@ -311,5 +311,5 @@ def test_real_books_fit_any_length(novel: tuple[Document, list[Chunk]]) -> None:
     for size in (10, 33, 100):
         chunks = list(cut(part, Lengths.of(size)))
         assert all(max(len(chunk.text), len(chunk.spoken)) <= size for chunk in chunks)
-        sounds = letters("".join(piece.sound for piece in pieces_of(part)))
+        sounds = letters("".join(span.sound for span in spans_of(part)))
         assert letters("".join(chunk.spoken for chunk in chunks)) == sounds

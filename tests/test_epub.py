@@ -30,7 +30,7 @@ def titles(document: Document) -> list[tuple[int, str]]:
 
 
 def sound(document: Document) -> str:
-    return "\n".join("".join(p.sound for p in row.pieces) for c in document.chapters for row in c.paragraphs)
+    return "\n".join("".join(p.sound for p in row.spans) for c in document.chapters for row in c.paragraphs)
 
 
 def read_page(body: str, head: str = "", others: dict[str, str | bytes] | None = None, **options: Any) -> Document:
@@ -300,7 +300,7 @@ BOOKS = ["kusamakura-japanese-vertical-writing", "childrens-literature", "access
 def test_every_letter_of_a_real_book_is_written_once(books: Path, name: str) -> None:
     path = books / "epub" / f"{name}.epub"
     archive = Archive(path.read_bytes())
-    pages = [parse(archive.read(part.path)) for part in read_package(archive).parts]
+    pages = [parse(archive.read(item.path)) for item in read_package(archive).spine]
     letters = re.sub(r"[\W_]", "", "".join("".join(tree.itertext()) for tree in pages))
     assert re.sub(r"[\W_]", "", read_file(path).source) == letters
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from narrate.text.document import Document, Paragraph, Piece
+from narrate.text.document import Document, Paragraph, Span
 from narrate.text.formats import plain
 from narrate.text.readers import ReadOptions, read_bytes, read_file
 from narrate.text.spoken.normalize import Rule, SayOptions, normalize, recut
@@ -18,7 +18,7 @@ def read(text: str, language: str) -> Document:
 
 
 def sound(document: Document) -> str:
-    return "\n".join("".join(p.sound for p in row.pieces) for c in document.chapters for row in c.paragraphs)
+    return "\n".join("".join(p.sound for p in row.spans) for c in document.chapters for row in c.paragraphs)
 
 
 def said(text: str, language: str = "en", *rules: Rule) -> str:
@@ -141,23 +141,23 @@ def test_what_is_seen_never_changes(text: str, language: str) -> None:
     for old, new in zip(document.chapters, after.chapters, strict=True):
         for row, same in zip(old.paragraphs, new.paragraphs, strict=True):
             assert same.text == row.text
-            assert [piece.start for piece in same.pieces] == sorted(piece.start for piece in same.pieces)
-            assert (same.pieces[0].start, same.pieces[-1].end) == (row.pieces[0].start, row.pieces[-1].end)
-            for left, right in zip(same.pieces, same.pieces[1:], strict=False):
+            assert [span.start for span in same.spans] == sorted(span.start for span in same.spans)
+            assert (same.spans[0].start, same.spans[-1].end) == (row.spans[0].start, row.spans[-1].end)
+            for left, right in zip(same.spans, same.spans[1:], strict=False):
                 assert left.end <= right.start
 
 
 def test_recut_across_pieces_keeps_the_places_of_the_source() -> None:
     row = Paragraph(
-        (Piece("ab", 0, 2), Piece(" ", 2, 5), Piece("cd", 5, 7), Piece("漢", 7, 12, "かん"), Piece("ef", 12, 14))
+        (Span("ab", 0, 2), Span(" ", 2, 5), Span("cd", 5, 7), Span("漢", 7, 12, "かん"), Span("ef", 12, 14))
     )
     edits = [(1, 4, "X", Rule("b c", "X")), (5, 7, "Y", None)]
-    assert list(recut(row.pieces, edits)) == [
-        Piece("a", 0, 1),
-        Piece("b c", 1, 6, "X"),
-        Piece("d", 6, 7),
-        Piece("漢", 7, 12, "かん"),
-        Piece("ef", 12, 14),
+    assert list(recut(row.spans, edits)) == [
+        Span("a", 0, 1),
+        Span("b c", 1, 6, "X"),
+        Span("d", 6, 7),
+        Span("漢", 7, 12, "かん"),
+        Span("ef", 12, 14),
     ]
 
 

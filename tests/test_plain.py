@@ -171,12 +171,12 @@ def test_every_letter_is_in_one_piece_or_left_out_by_name(source: str) -> None:
     last = 0
     for chapter in document.chapters:
         for paragraph in chapter.paragraphs:
-            for piece in paragraph.pieces:
-                assert last <= piece.start < piece.end
-                last = piece.end
-                if len(piece.text) == piece.end - piece.start:
-                    assert piece.text == source[piece.start : piece.end].replace("\n", " ")
-                seen[piece.start : piece.end] = [n + 1 for n in seen[piece.start : piece.end]]
+            for span in paragraph.spans:
+                assert last <= span.start < span.end
+                last = span.end
+                if len(span.text) == span.end - span.start:
+                    assert span.text == source[span.start : span.end].replace("\n", " ")
+                seen[span.start : span.end] = [n + 1 for n in seen[span.start : span.end]]
     for part in document.excluded:
         seen[part.start : part.end] = [n + 1 for n in seen[part.start : part.end]]
     assert all(count == 1 for count, character in zip(seen, source, strict=True) if character.isalnum())

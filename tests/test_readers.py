@@ -15,7 +15,7 @@ from tests.hostile import files
 
 
 def sound(document: Document) -> str:
-    return "\n".join("".join(p.sound for p in row.pieces) for c in document.chapters for row in c.paragraphs)
+    return "\n".join("".join(p.sound for p in row.spans) for c in document.chapters for row in c.paragraphs)
 
 
 def zipped(**files: str) -> bytes:
@@ -64,7 +64,7 @@ def test_wrong_paths(tmp_path: Path) -> None:
 
 def test_the_content_decides_not_the_suffix() -> None:
     assert read_bytes(b"<!doctype html><p>Read <b>this</b>.", "x.txt").chapters[0].paragraphs[0].text == "Read this."
-    assert read_bytes("漢字《かんじ》です。".encode(), "x.epub").chapters[0].paragraphs[0].pieces[0].spoken == "かんじ"
+    assert read_bytes("漢字《かんじ》です。".encode(), "x.epub").chapters[0].paragraphs[0].spans[0].spoken == "かんじ"
     assert read_bytes(b"# Head\n\nText.", "x.md").chapters[0].title == "Head"
     assert read_bytes(b"# Head\n\nText.", "x.txt").chapters[0].title == ""
 
@@ -125,8 +125,8 @@ def test_hostile_files_are_read_or_refused_in_one_line(seed: int) -> None:
 
 
 def unread(document: Document) -> list[int]:
-    """The letters of the source that are not in exactly one piece or exclusion."""
-    spans = [(p.start, p.end) for c in document.chapters for row in c.paragraphs for p in row.pieces]
+    """The letters of the source that are not in exactly one span or exclusion."""
+    spans = [(p.start, p.end) for c in document.chapters for row in c.paragraphs for p in row.spans]
     assert spans == sorted(spans)
     seen = bytearray(len(document.source))
     for start, end in spans + [(part.start, part.end) for part in document.excluded]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from narrate.text.book import BookId
-from narrate.text.document import Chapter, Chunk, Document, Piece
+from narrate.text.document import Chapter, Chunk, Document, Span
 
 _TAG = "b2:"
 AROUND = 200  # characters kept before and after the sentence, to find it again
@@ -84,10 +84,10 @@ def place_of(document: Document, chunk: Chunk) -> Place:
     )
 
 
-def _pieces(chapters: Iterable[Chapter], step: int = 1) -> Iterator[Piece]:
+def _pieces(chapters: Iterable[Chapter], step: int = 1) -> Iterator[Span]:
     for chapter in chapters:
         for paragraph in chapter.paragraphs[::step]:
-            yield from paragraph.pieces[::step]
+            yield from paragraph.spans[::step]
 
 
 class Bookmarks:

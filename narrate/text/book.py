@@ -78,13 +78,13 @@ class Book:
     @cached_property
     def extent(self) -> tuple[int, int]:
         """Where in the source the text that will be spoken begins and ends."""
-        pieces = [
-            piece
+        spans = [
+            span
             for chapter in (self.document.chapters if self.document else ())
             for paragraph in (*chapter.paragraphs[:1], *chapter.paragraphs[-1:])
-            for piece in paragraph.pieces
+            for span in paragraph.spans
         ]
-        return (pieces[0].start, pieces[-1].end) if pieces else (0, 0)
+        return (spans[0].start, spans[-1].end) if spans else (0, 0)
 
     def share(self, chunk: Chunk) -> float | None:
         """How much of the book is over when the chunk is, 0 … 1; None for text that is still being written."""

@@ -1,12 +1,13 @@
-"""The nouns of text: Document, Chapter, Paragraph, Piece, Chunk. Every one knows where it stands in the source."""
+"""The nouns of text: Document, Chapter, Paragraph, Span, Chunk. Every one knows where it stands in the source."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Span:
     """A stretch of a paragraph and the source it came from.
 
     `text` is what a reader's eye sees, without markup; `start`, `end` the character offsets in `Document.source` of
@@ -25,20 +26,31 @@ class Piece(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """True if the piece must not be cut: it has a reading, or does not map to the source one to one."""
+        """True if the span must not be cut: it has a reading, or does not map to the source one to one."""
         return self.spoken is not None or self.end - self.start != len(self.text)
+
+
+ParagraphKind = Literal["prose", "heading", "verse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """Pieces in source order. `kind` is "prose", "heading" (a chapter's title) or "verse" (one line of a poem)."""
 
-    pieces: tuple[Piece, ...]
-    kind: str = "prose"
+    spans: tuple[Span, ...]
+    kind: ParagraphKind = "prose"
+
+    @property
+    def start(self) -> int:
+        return self.spans[0].start
+
+    @property
+    def end(self) -> int:
+        return self.spans[-1].end
 
     @property
     def text(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
+        return "".join(span.text for span in self.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +63,16 @@ class Chapter:
     paragraphs: tuple[Paragraph, ...]
 
 
+ExcludedKind = Literal[
+    "beside", "code", "colophon", "contents", "cover", "footnote", "form", "head", "header", "hidden", "illustration",
+    "legend", "licence", "media", "note", "page", "producer", "reference", "repeat", "ruby mark",
+]  # fmt: skip
+
+
 class Excluded(NamedTuple):
     """Source that is not spoken, by kind: "licence", "legend", "colophon", "contents", "note", "header" …"""
 
-    kind: str
+    kind: ExcludedKind
     start: int
     end: int
 

@@ -1,4 +1,4 @@
-"""Strip: a paragraph's pieces end to end on one axis, so that a cut at a place cuts text, sound and source alike."""
+"""A paragraph's text, what is said for it, and its source, on one axis: a cut at an offset cuts all three."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from narrate.text.chunking.phrases import cut_points
-from narrate.text.document import Piece
+from narrate.text.document import Span
 
-NOTHING = "\ufffc"  # stands on the axis for a piece without text, so that every piece has a place of its own
+NOTHING = "\ufffc"  # stands on the axis for a span without text, so that every span has a place of its own
 _GLANCE = 24  # characters that nearly always tell whether there is something to say
 _ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
 _LETTER = re.compile(r"[^\W_]")
@@ -18,17 +18,17 @@ _BROKEN = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]|  ")
 _SPACES = re.compile(r"[ \t-\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
-class Strip:
+class AlignedText:
     """`line` is what sentences are found in: the text, with white space where something is seen and not said.
 
-    A whole piece that alone is longer than `longest` characters, in text or in sound, is cut to slices that are not.
+    A whole span that alone is longer than `longest` characters, in text or in sound, is cut to slices that are not.
     """
 
-    def __init__(self, pieces: Iterable[Piece], longest: int) -> None:
-        self._pieces = [part for piece in pieces for part in _fitting(piece, longest)]
-        self._whole = [piece.whole for piece in self._pieces]
-        self._said = [piece.sound for piece in self._pieces]
-        faces = [piece.text or NOTHING for piece in self._pieces]
+    def __init__(self, spans: Iterable[Span], longest: int) -> None:
+        self._spans = [part for span in spans for part in _fitting(span, longest)]
+        self._whole = [span.whole for span in self._spans]
+        self._said = [span.sound for span in self._spans]
+        faces = [span.text or NOTHING for span in self._spans]
         self._face = self.line = "".join(faces)
         self._starts = [0, *accumulate(map(len, faces))]
         self._sounds = [0, *accumulate(map(len, self._said))]
@@ -36,14 +36,14 @@ class Strip:
         self._plain = self._said == faces
         self._gaps: set[int] = set()
         if not self._plain:
-            self._gaps = {at for piece, at in zip(self._pieces, self._starts, strict=False) if not piece.text}
-            self.line = "".join(map(_heard, self._pieces, faces))
+            self._gaps = {at for span, at in zip(self._spans, self._starts, strict=False) if not span.text}
+            self.line = "".join(map(_heard, self._spans, faces))
 
     @property
     def joints(self) -> list[int]:
-        """Where the second and further paragraphs begin (see blocks.Block.join)."""
-        pairs = zip(self._pieces, self._starts[1:], strict=True)
-        return [after for piece, after in pairs if piece.start == piece.end and piece.text == " "]
+        """Where the second and further paragraphs begin (see Passage.join)."""
+        pairs = zip(self._spans, self._starts[1:], strict=True)
+        return [after for span, after in pairs if span.start == span.end and span.text == " "]
 
     def __len__(self) -> int:
         return len(self._face)
@@ -66,16 +66,16 @@ class Strip:
         return low
 
     def may_cut(self, at: int) -> bool:
-        """False within a whole piece."""
+        """False within a whole span."""
         return self.before(at) == at
 
     def before(self, at: int) -> int:
-        """The last place up to `at` that is not within a whole piece."""
+        """The last place up to `at` that is not within a whole span."""
         index = self._index(at)
-        return self._starts[index] if index < len(self._pieces) and self._whole[index] else at
+        return self._starts[index] if index < len(self._spans) and self._whole[index] else at
 
     def after(self, at: int) -> int:
-        """The first place from `at` on that is not within a whole piece."""
+        """The first place from `at` on that is not within a whole span."""
         return at if self.may_cut(at) else self._starts[self._index(at) + 1]
 
     def text_and_sound(self, begin: int, end: int) -> tuple[str, str]:
@@ -100,7 +100,7 @@ class Strip:
     def source(self, begin: int, end: int) -> tuple[int, int]:
         """Where the source of it begins and ends."""
         first, last = self._index(begin), self._index(end - 1)
-        head, tail = self._pieces[first], self._pieces[last]
+        head, tail = self._spans[first], self._spans[last]
         start = head.start if self._whole[first] else head.start + begin - self._starts[first]
         return start, tail.end if self._whole[last] else tail.start + end - self._starts[last]
 
@@ -115,7 +115,7 @@ class Strip:
     def _is_blank(self, at: int) -> bool:
         if not self._face[at].isspace() and at not in self._gaps:
             return False
-        return not says_anything(self._pieces[self._index(at)].spoken or "")
+        return not says_anything(self._spans[self._index(at)].spoken or "")
 
     def has_letters(self, begin: int, end: int) -> bool:
         return begin < end and bool(_LETTER.search(self._sound(begin, end)))
@@ -131,7 +131,7 @@ class Strip:
 
     def _sounded(self, at: int) -> int:
         index = self._index(at)
-        if index == len(self._pieces) or at == self._starts[index]:
+        if index == len(self._spans) or at == self._starts[index]:
             return self._sounds[index]
         return self._sounds[index + 1] if self._whole[index] else self._sounds[index] + at - self._starts[index]
 
@@ -144,33 +144,33 @@ def says_anything(sound: str) -> bool:
     return bool(_LETTER.search(sound))
 
 
-def _heard(piece: Piece, face: str) -> str:
-    return face if piece.spoken is None or _LETTER.search(piece.spoken) or face.isspace() else " " * len(face)
+def _heard(span: Span, face: str) -> str:
+    return face if span.spoken is None or _LETTER.search(span.spoken) or face.isspace() else " " * len(face)
 
 
 def _on_one_line(text: str) -> str:
     return (_SPACES.sub(" ", text) if _BROKEN.search(text) else text).strip()
 
 
-def _fitting(piece: Piece, longest: int) -> Iterable[Piece]:
-    if max(len(piece.text), len(piece.sound)) <= longest or not piece.whole:
-        return (piece,)
-    return _sliced(piece, longest)
+def _fitting(span: Span, longest: int) -> Iterable[Span]:
+    if max(len(span.text), len(span.sound)) <= longest or not span.whole:
+        return (span,)
+    return _sliced(span, longest)
 
 
-def _sliced(piece: Piece, longest: int) -> Iterator[Piece]:
-    sounds = list(_slices(piece.sound, longest))
-    count = max(len(sounds), -(-len(piece.text) // longest))
+def _sliced(span: Span, longest: int) -> Iterator[Span]:
+    sounds = list(_slices(span.sound, longest))
+    count = max(len(sounds), -(-len(span.text) // longest))
     sounds += [""] * (count - len(sounds))
 
     def share(of: int, number: int) -> int:
         return of * number // count
 
-    width = piece.end - piece.start
+    width = span.end - span.start
     for number, sound in enumerate(sounds):
-        text = piece.text[share(len(piece.text), number) : share(len(piece.text), number + 1)]
-        start, end = piece.start + share(width, number), piece.start + share(width, number + 1)
-        yield Piece(text, start, end, sound)
+        text = span.text[share(len(span.text), number) : share(len(span.text), number + 1)]
+        start, end = span.start + share(width, number), span.start + share(width, number + 1)
+        yield Span(text, start, end, sound)
 
 
 def _slices(sound: str, longest: int) -> Iterator[str]:

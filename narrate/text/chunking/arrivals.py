@@ -15,7 +15,7 @@ from narrate.text.characters import COLONS, ELLIPSES, HAN, KANA, QUOTE_ENDS, STO
 from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.chunking.chunks import OPENING, PARAGRAPH_PAUSE, PAUSES, Lengths, cut
 from narrate.text.chunking.sentences import Rank, sentence_breaks
-from narrate.text.document import Chapter, Chunk, Document, Paragraph, Piece
+from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
 from narrate.text.language import is_wide
 
 PAUSE = 0.3  # seconds of silence after which a writer is thinking and what it wrote last is taken as it stands
@@ -168,14 +168,14 @@ class Writing:
             return []
         chapter = Chapter(1, "", (Paragraph(tuple(_lines(text))),))
         document = self._sayable(Document("", "", self._language, (chapter,), text))
-        place = self._offset + begin
+        offset = self._offset + begin
         chunks = [
             replace(
                 chunk,
                 index=self._chunks + chunk.index,
                 paragraph=self._paragraphs,
-                start=place + chunk.start,
-                end=place + chunk.end,
+                start=offset + chunk.start,
+                end=offset + chunk.end,
             )
             for chunk in cut(document, self._lengths, mixed=self._mixed, opening=max(0, OPENING - self._chunks))
         ]
@@ -187,14 +187,14 @@ class Writing:
         self._column = len(gone) - 1 - gone.rfind("\n") + ("\n" not in gone) * self._column
 
 
-def _lines(text: str) -> Iterator[Piece]:
+def _lines(text: str) -> Iterator[Span]:
     """The lines of a paragraph; where one was broken stands a space, or nothing in Chinese or Japanese."""
     at = 0
     for match in re.finditer(r"[ \t\r]*\n[ \t\r]*", text):
-        yield Piece(text[at : match.start()], at, match.start())
-        yield Piece("" if is_wide(text[at : match.start()]) else " ", match.start(), match.end())
+        yield Span(text[at : match.start()], at, match.start())
+        yield Span("" if is_wide(text[at : match.start()]) else " ", match.start(), match.end())
         at = match.end()
-    yield Piece(text[at:], at, len(text))
+    yield Span(text[at:], at, len(text))
 
 
 def _arrived(fd: int, seconds: float) -> bool:

@@ -12,8 +12,8 @@ from math import ceil
 from typing import NamedTuple
 
 from narrate.text.brackets import enclosed
-from narrate.text.chunking.aligned import Strip
-from narrate.text.chunking.blocks import Block, blocks
+from narrate.text.chunking.aligned import AlignedText
+from narrate.text.chunking.passages import Passage, passages
 from narrate.text.chunking.phrases import cut_points
 from narrate.text.chunking.sentences import Break, Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document
@@ -66,7 +66,7 @@ class Room(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A stretch of a strip that becomes a chunk."""
+    """A stretch of a passage that becomes a chunk."""
 
     begin: int
     end: int
@@ -101,15 +101,15 @@ def cut(
     index = paragraphs = 0
     for chapter in document.chapters:
         held: Chunk | None = None
-        for block, strip, parts in _cut_blocks(chapter, manner):
+        for passage, aligned, parts in _cut_passages(chapter, manner):
             for number, part in enumerate(parts, 1):
                 if held:
                     yield held
-                begin, end = strip.trimmed(part.begin, part.end)
-                pause = PAUSES[part.rank] if number < len(parts) else _pause_after(block)
+                begin, end = aligned.trimmed(part.begin, part.end)
+                pause = PAUSES[part.rank] if number < len(parts) else _pause_after(passage)
                 held = Chunk(
-                    index, chapter.number, chapter.title, *strip.text_and_sound(begin, end),
-                    part.language, pause, *strip.source(begin, end), paragraphs + block.number,
+                    index, chapter.number, chapter.title, *aligned.text_and_sound(begin, end),
+                    part.language, pause, *aligned.source(begin, end), paragraphs + passage.number,
                 )  # fmt: skip
                 index += 1
         if held:
@@ -117,52 +117,54 @@ def cut(
         paragraphs += len(chapter.paragraphs)
 
 
-def _pause_after(block: Block) -> float:
-    if block.kind == "heading":
+def _pause_after(passage: Passage) -> float:
+    if passage.kind == "heading":
         return HEADING_PAUSE
-    if block.scene_ends:
+    if passage.scene_ends:
         return SCENE_PAUSE
-    return PAUSES[Rank.LINE] if block.goes_on else PARAGRAPH_PAUSE
+    return PAUSES[Rank.LINE] if passage.goes_on else PARAGRAPH_PAUSE
 
 
-def _cut_blocks(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Block, Strip, list[Part]]]:
+def _cut_passages(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Passage, AlignedText, list[Part]]]:
     lengths = manner.lengths
     alone, waiting = manner.opening, manner.opening == OPENING
-    for block in blocks(chapter.paragraphs, lambda text: lengths.room(text).target):
-        room = lengths.room(block.text)
+    for passage in passages(chapter.paragraphs, lambda text: lengths.room(text).target):
+        room = lengths.room(passage.text)
         limit = lengths.least if manner.mixed else room.limit
-        strip = Strip(block.pieces, limit)
+        aligned = AlignedText(passage.spans, limit)
         parts: list[Part] = []
-        if block.kind == "heading":
+        if passage.kind == "heading":
             alone = manner.opening
-            parts += _divide(strip, 0, [Break(len(strip), Rank.SENTENCE)], room, manner.language)
+            parts += _divide(aligned, 0, [Break(len(aligned), Rank.SENTENCE)], room, manner.language)
         else:
-            for begin, breaks, language in _stretches(block, strip, manner, alone):
+            for begin, breaks, language in _stretches(passage, aligned, manner, alone):
                 if manner.mixed:
-                    room = lengths.room(strip.line[begin : breaks[-1].at])
+                    room = lengths.room(aligned.line[begin : breaks[-1].at])
                 # The listener waits for the first sentence of all: it is the one that is not spared a cut.
-                parts += _divide(strip, begin, breaks, Room(room.target, room.target) if waiting else room, language)
+                parts += _divide(aligned, begin, breaks, Room(room.target, room.target) if waiting else room, language)
                 waiting = False
                 alone -= 1
         waiting = False
-        yield block, strip, _gathered(strip, parts, limit)
+        yield passage, aligned, _gathered(aligned, parts, limit)
 
 
-def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Iterator[tuple[int, list[Break], str]]:
+def _stretches(
+    passage: Passage, aligned: AlignedText, manner: _Manner, alone: int
+) -> Iterator[tuple[int, list[Break], str]]:
     """What is divided by itself: (begin, breaks up to the end, language); the first `alone` are sentences."""
     home = manner.language
-    for begin, end, language in runs(strip.line, home) if manner.mixed else [(0, len(strip), home)]:
-        begin, end = strip.before(begin), strip.before(end)
+    for begin, end, language in runs(aligned.line, home) if manner.mixed else [(0, len(aligned), home)]:
+        begin, end = aligned.before(begin), aligned.before(end)
         if begin == end:
             continue
-        found = {at + begin: rank for at, rank in sentence_breaks(strip.line[begin:end], language)}
-        for at in strip.joints if block.kind == "verse" else ():
+        found = {at + begin: rank for at, rank in sentence_breaks(aligned.line[begin:end], language)}
+        for at in aligned.joints if passage.kind == "verse" else ():
             found.setdefault(at, Rank.LINE)
-        breaks = [Break(at, found[at]) for at in sorted(found) if begin < at < end and strip.may_cut(at)]
+        breaks = [Break(at, found[at]) for at in sorted(found) if begin < at < end and aligned.may_cut(at)]
         breaks.append(Break(end, Rank.SENTENCE))
         first = 0
         for number, each in enumerate(breaks[:-1]):
-            if alone <= 0 or block.kind == "verse":
+            if alone <= 0 or passage.kind == "verse":
                 break
             if each.rank is Rank.SENTENCE:
                 yield begin, breaks[first : number + 1], language
@@ -170,23 +172,23 @@ def _stretches(block: Block, strip: Strip, manner: _Manner, alone: int) -> Itera
         yield begin, breaks[first:], language
 
 
-def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
+def _divide(aligned: AlignedText, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
     """Cut what lies between `begin` and the last break into parts of like length."""
     end = breaks[-1].at
     brackets: list[tuple[int, int]] | None = None
     turn = 0
-    while strip.size(begin, end) > room.target:
+    while aligned.size(begin, end) > room.target:
         while breaks[turn].at <= begin:
             turn += 1
-        best = _best_break(strip, begin, breaks, turn, room)
-        if best is None and strip.size(begin, end) <= room.limit:
+        best = _best_break(aligned, begin, breaks, turn, room)
+        if best is None and aligned.size(begin, end) <= room.limit:
             break  # nothing but crumbs
         if best is None:
             ahead = (breaks[number].at for number in range(turn, len(breaks)))
-            stop = next(at for at in ahead if strip.size(begin, at) > room.limit)
+            stop = next(at for at in ahead if aligned.size(begin, at) > room.limit)
             if brackets is None:
-                brackets = enclosed(strip.line)
-            best = Break(_cut_within(strip, begin, stop, room.limit, language, brackets), Rank.CLAUSE)
+                brackets = enclosed(aligned.line)
+            best = Break(_cut_within(aligned, begin, stop, room.limit, language, brackets), Rank.CLAUSE)
         yield Part(begin, best.at, best.rank, language)
         begin = best.at
         if begin == end:
@@ -194,19 +196,19 @@ def _divide(strip: Strip, begin: int, breaks: list[Break], room: Room, language:
     yield Part(begin, end, Rank.SENTENCE, language)
 
 
-def _best_break(strip: Strip, begin: int, breaks: list[Break], turn: int, room: Room) -> Break | None:
+def _best_break(aligned: AlignedText, begin: int, breaks: list[Break], turn: int, room: Room) -> Break | None:
     """The break that gives the best part from `begin`: near to an even share of what is left, and a real end."""
     end = breaks[-1].at
-    total = strip.size(begin, end)
+    total = aligned.size(begin, end)
     share = total / ceil(total / room.target)
     best: Break | None = None
     least = 0.0
     for number in range(turn, len(breaks)):
         at, rank = breaks[number]
-        size = strip.size(begin, at)
+        size = aligned.size(begin, at)
         if size > room.limit or (best and size - share > least):
             break
-        if strip.is_crumb(begin, at) or (at < end <= at + 12 and strip.is_crumb(at, end)):
+        if aligned.is_crumb(begin, at) or (at < end <= at + 12 and aligned.is_crumb(at, end)):
             continue
         cost = abs(size - share) + max(0, size - room.target) + (rank is not Rank.SENTENCE) * room.target / 3
         if best is None or cost < least:
@@ -214,32 +216,34 @@ def _best_break(strip: Strip, begin: int, breaks: list[Break], turn: int, room: 
     return best
 
 
-def _cut_within(strip: Strip, begin: int, stop: int, limit: int, language: str, brackets: list[tuple[int, int]]) -> int:
+def _cut_within(
+    aligned: AlignedText, begin: int, stop: int, limit: int, language: str, brackets: list[tuple[int, int]]
+) -> int:
     """Where to cut a sentence that is too long to stay whole, so that its parts have like length."""
-    size = strip.size(begin, stop)
+    size = aligned.size(begin, stop)
     share = size // ceil(size / limit)
-    ideal, low, high = strip.reach(begin, share), strip.reach(begin, share // 2), strip.reach(begin, limit)
-    for found in cut_points(strip.line, max(low, begin + 1), high, language, brackets):
-        allowed = [at for at in found if strip.may_cut(at)]
+    ideal, low, high = aligned.reach(begin, share), aligned.reach(begin, share // 2), aligned.reach(begin, limit)
+    for found in cut_points(aligned.line, max(low, begin + 1), high, language, brackets):
+        allowed = [at for at in found if aligned.may_cut(at)]
         if allowed:
             return min(allowed, key=lambda at: abs(at - ideal))
-    return max(strip.before(high), strip.after(begin + 1))
+    return max(aligned.before(high), aligned.after(begin + 1))
 
 
-def _gathered(strip: Strip, parts: Iterable[Part], limit: int) -> list[Part]:
+def _gathered(aligned: AlignedText, parts: Iterable[Part], limit: int) -> list[Part]:
     """Crumbs joined to a neighbour where there is room, and what says nothing at all left out."""
     kept: list[Part] = []
     for part in parts:
         last = kept[-1] if kept else None
-        if last and strip.size(last.begin, part.end) <= limit:
-            if strip.is_crumb(part.begin, part.end):
+        if last and aligned.size(last.begin, part.end) <= limit:
+            if aligned.is_crumb(part.begin, part.end):
                 kept[-1] = Part(last.begin, part.end, part.rank, last.language)
                 continue
-            if strip.is_crumb(last.begin, last.end):
+            if aligned.is_crumb(last.begin, last.end):
                 kept[-1] = Part(last.begin, part.end, part.rank, part.language)
                 continue
         kept.append(part)
-    return [part for part in kept if strip.has_letters(part.begin, part.end)]
+    return [part for part in kept if aligned.has_letters(part.begin, part.end)]
 
 
 @dataclass(frozen=True, slots=True)

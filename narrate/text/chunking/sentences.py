@@ -145,10 +145,10 @@ _ODD_SPACE = re.compile(r"[^\S ]")
 
 
 def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
-    places = [_SPACE.match(text, at).end() for at in _segmented(text, language)]  # type: ignore[union-attr]
-    spans = enclosed(text) if len(places) > 1 else []
+    ends = [_SPACE.match(text, at).end() for at in _segmented(text, language)]  # type: ignore[union-attr]
+    spans = enclosed(text) if len(ends) > 1 else []
     turn = begin = 0
-    for number, at in enumerate(places):
+    for number, at in enumerate(ends):
         if at - begin > _LONG:
             yield from (Break(each, Rank.INNER) for each in _quoted_ends(text, begin, at, language))
         label = _LABEL.fullmatch(text, begin, at)
@@ -159,7 +159,7 @@ def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
             turn += 1
         inside = turn < len(spans) and spans[turn][0] < at
         quoted = _QUOTE_END.search(text, max(0, at - 8), at)
-        tagged = quoted and text[at] not in OPENING and places[number + 1] - at <= _TAG
+        tagged = quoted and text[at] not in OPENING and ends[number + 1] - at <= _TAG
         tagged = tagged and not (turn and _introduced(text, spans[turn - 1][0]))
         yield Break(at, Rank.INNER if inside or tagged else Rank.SENTENCE)
 
@@ -167,8 +167,8 @@ def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
 def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int]:
     """The ends within a speech, which sentencex takes for one sentence: found by it with the marks left out."""
     plain = MARKS.sub(" ", text[begin:end])
-    for place in _segmented(plain, language)[:-1] if plain != text[begin:end] else ():
-        at = begin + place
+    for end_of_plain in _segmented(plain, language)[:-1] if plain != text[begin:end] else ():
+        at = begin + end_of_plain
         while at > begin + 1 and text[at - 1] in OPENING and text[at - 2].isspace():
             at -= 1
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]

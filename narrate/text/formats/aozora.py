@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from narrate.text.characters import FULLWIDTH_DIGITS, HAN, KANA, KANA_LETTERS
-from narrate.text.document import Document, Excluded, Paragraph, Piece
+from narrate.text.document import Document, Excluded, Paragraph, Span
 from narrate.text.formats.notation import Notation, Note
 from narrate.text.formats.ruby import remember
 from narrate.text.structure.chapters import Block, bind, opening_level
@@ -66,7 +66,7 @@ def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory:
     excluded = list(frame.excluded)
     strict = not frame.excluded and not NOTE.search(source)
     found = _blocks(source, frame, Notation(source, ruby, strict), excluded)
-    blocks = [block for block in found if block.paragraph.pieces]
+    blocks = [block for block in found if block.paragraph.spans]
     if ruby == "reading" and ruby_memory:
         paragraphs = remember(block.paragraph for block in blocks)
         blocks = [Block(paragraph, block.level) for paragraph, block in zip(paragraphs, blocks, strict=True)]
@@ -131,21 +131,21 @@ def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Exclud
     level = 0
     last: Block | None = None
     for line in LINE.finditer(source, frame.start, frame.end):
-        pieces, notes = notation.line(line.start(), line.end())
+        spans, notes = notation.line(line.start(), line.end())
         excluded.extend(Excluded("note", note.start, note.end) for note in notes)
-        if not pieces and not notes:
+        if not spans and not notes:
             continue
         if not notes and not level:
             if last:
                 yield last
-            last = _block(pieces, 0)
+            last = _block(spans, 0)
             continue
         if line.end() - line.start() > LONGEST_HEADING:
             level = 0
-        rows, level = _rows(pieces, notes, level, last.paragraph.text if last else "")
+        rows, level = _rows(spans, notes, level, last.paragraph.text if last else "")
         for row, row_level in rows:
             if not row and last and row_level:
-                last = Block(Paragraph(last.paragraph.pieces, "heading"), row_level)
+                last = Block(Paragraph(last.paragraph.spans, "heading"), row_level)
             elif row:
                 if last:
                     yield last
@@ -154,20 +154,20 @@ def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Exclud
         yield last
 
 
-def _rows(pieces: list[Piece], notes: list[Note], level: int, before: str) -> tuple[list[tuple[list[Piece], int]], int]:
-    """Cut a line where its notes say so: rows of pieces with their heading level (0: prose), and the level now.
+def _rows(spans: list[Span], notes: list[Note], level: int, before: str) -> tuple[list[tuple[list[Span], int]], int]:
+    """Cut a line where its notes say so: rows of spans with their heading level (0: prose), and the level now.
 
     An empty row with a level makes a heading of the paragraph `before`, which its note names.
     """
-    rows: list[tuple[list[Piece], int]] = []
-    row: list[Piece] = []
+    rows: list[tuple[list[Span], int]] = []
+    row: list[Span] = []
     whole = True
-    items: list[Piece | Note] = sorted([*pieces, *notes], key=lambda item: item.start)
+    items: list[Span | Note] = sorted([*spans, *notes], key=lambda item: item.start)
     for item in items:
-        if isinstance(item, Piece):
+        if isinstance(item, Span):
             row.append(item)
         elif match := HEADING_AT.fullmatch(item.text):
-            seen = "".join(piece.text for piece in row)
+            seen = "".join(span.text for span in row)
             if _bare(match[1]) in _bare(seen) if row else _bare(match[1]) == _bare(before):
                 rows.append((row, LEVELS[match[2]]))
                 row = []
@@ -185,14 +185,14 @@ def _bare(text: str) -> str:
     return re.sub(r"※?［＃[^］]*］|《[^》]*》|[\s※〓｜]", "", text)
 
 
-def _block(pieces: list[Piece], level: int) -> Block:
-    first, last = pieces[0], pieces[-1]
+def _block(spans: list[Span], level: int) -> Block:
+    first, last = spans[0], spans[-1]
     if first.text[:1].isspace() and not first.whole:
         text = first.text.lstrip()
-        pieces = [Piece(text, first.end - len(text), first.end), *pieces[1:]]
+        spans = [Span(text, first.end - len(text), first.end), *spans[1:]]
     if last.text[-1:].isspace() and not last.whole:
-        last = pieces[-1]
+        last = spans[-1]
         text = last.text.rstrip()
-        pieces = [*pieces[:-1], Piece(text, last.start, last.start + len(text))]
-    kept = tuple(piece for piece in pieces if piece.text)
+        spans = [*spans[:-1], Span(text, last.start, last.start + len(text))]
+    kept = tuple(span for span in spans if span.text)
     return Block(Paragraph(kept, "heading" if level else "prose"), level)

@@ -17,7 +17,7 @@ LISTS = frozenset(("table", "tbody", "ul", "ol", "dl", "p", "div", "section", "b
 
 def contents_of(pages: Mapping[str, Any]) -> set[Any]:
     """The elements that are tables of contents, with the line that announces them (trees of pages by path)."""
-    places = {
+    positions = {
         (path, name): at
         for path, tree in pages.items()
         for at, element in enumerate(tree.iter())
@@ -31,7 +31,7 @@ def contents_of(pages: Mapping[str, Any]) -> set[Any]:
         for at, link in enumerate(tree.iter()):
             if tag_of(link) == "a" and link.get("href") and not is_reference(link):
                 target = resolve(path, link.get("href"))
-                if (order.get(target[0], -1), places.get(target, 0)) > (order[path], at):
+                if (order.get(target[0], -1), positions.get(target, 0)) > (order[path], at):
                     ahead.add(link)
         if len(ahead) >= ANNOUNCED:
             found.update(_lists(tree, ahead))

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from narrate.errors import InputError
-from narrate.text.document import Chapter, Document, Paragraph
+from narrate.text.document import Chapter, Document, ExcludedKind, Paragraph, ParagraphKind
 from narrate.text.formats.archive import Archive, resolve
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
 from narrate.text.formats.markup import TYPES, hidden_by, parse, tag_of, text_of
-from narrate.text.formats.package import Entry, Package, read_package
-from narrate.text.formats.page_reader import Scribe
+from narrate.text.formats.package import NavPoint, Package, read_package
+from narrate.text.formats.page_reader import PageReader
 from narrate.text.formats.pages import headed, without_licence
-from narrate.text.formats.text_builder import Transcript
-from narrate.text.structure.chapters import Block, chapter_depth, place
+from narrate.text.formats.text_builder import TextBuilder
+from narrate.text.structure.chapters import Block, chapter_depth
 from narrate.text.structure.headings import heading_level
 
 COPYRIGHT = re.compile(
@@ -27,7 +27,7 @@ COPYRIGHT = re.compile(
     re.IGNORECASE,
 )
 # What tables of contents call the pages that are no part of the text.
-FURNITURE = {
+FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
     "cover": re.compile(
         "(?:front |book )?cover|title ?page|half ?title|表紙|カバー|[本中]?扉|封面|书封|書封|표지", re.IGNORECASE
     ),
@@ -52,19 +52,19 @@ def read(
     if not pages:
         raise InputError("is damaged: none of its pages is there")
     hidden = set().union(*(hidden_by(_text(archive, path)) for path in package.styles if archive.find(path)))
-    transcript = Transcript(readings=ruby == "reading")
-    linear = {part.path for part in package.parts if part.linear}
-    scribe = Scribe(transcript, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
+    builder = TextBuilder(readings=ruby == "reading")
+    linear = {item.path for item in package.spine if item.linear}
+    page_reader = PageReader(builder, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
     for path, tree in pages.items():
         kind = _kind(path, tree, package) if path in linear else "beside"
         if kind:
-            transcript.leave_out(kind, text_of(tree), apart=True)
+            builder.leave_out(kind, text_of(tree), apart=True)
         else:
-            scribe.read(tree, path)
-    source = transcript.source
-    blocks, licence = without_licence(transcript.blocks)
-    chapters = _chapters(source, blocks, package.entries, transcript.marks)
-    excluded = tuple(sorted([*transcript.excluded, *licence], key=lambda part: part.start))
+            page_reader.read(tree, path)
+    source = builder.source
+    blocks, licence = without_licence(builder.blocks)
+    chapters = _chapters(source, blocks, package.nav_points, builder.marks)
+    excluded = tuple(sorted([*builder.excluded, *licence], key=lambda part: part.start))
     warnings = tuple(f"{path} is missing in the file" for path in missing)
     return Document(package.title, package.author, package.language, chapters, source, excluded, warnings=warnings)
 
@@ -73,11 +73,11 @@ def _pages(archive: Archive, package: Package) -> tuple[dict[str, Any], list[str
     """The trees of the pages in reading order, and the names of those that are not there."""
     pages: dict[str, Any] = {}
     missing: list[str] = []
-    for part in package.parts:
-        if not archive.find(part.path):
-            missing.append(part.path)
-        elif (tree := parse(archive.read(part.path))) is not None:
-            pages[part.path] = tree
+    for item in package.spine:
+        if not archive.find(item.path):
+            missing.append(item.path)
+        elif (tree := parse(archive.read(item.path))) is not None:
+            pages[item.path] = tree
     return pages, missing
 
 
@@ -85,12 +85,12 @@ def _text(archive: Archive, path: str) -> str:
     return archive.read(path).decode("utf-8", "replace")
 
 
-def _kind(path: str, tree: Any, package: Package) -> str | None:
+def _kind(path: str, tree: Any, package: Package) -> ExcludedKind | None:
     """The kind of a page that is not read: a cover, an imprint, the contents. None for a page of the book."""
     if path == package.navigation:
         return "contents"
     text = text_of(tree)
-    labels = [entry.label for entry in package.entries if entry.path == path]
+    labels = [point.label for point in package.nav_points if point.path == path]
     for kind, names in FURNITURE.items():
         if len(text) < SHORT_PAGE and any(map(names.fullmatch, labels)):
             return kind
@@ -104,10 +104,10 @@ def _kind(path: str, tree: Any, package: Package) -> str | None:
 
 
 def _chapters(
-    source: str, blocks: list[Block], entries: tuple[Entry, ...], marks: dict[str, int]
+    source: str, blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict[str, int]
 ) -> tuple[Chapter, ...]:
     """Chapters where the table of contents has them; without one, by the headings of the pages."""
-    openings = _openings(blocks, entries, marks)
+    openings = _openings(blocks, nav_points, marks)
     if len(openings) < 2:
         return headed(source, blocks)
     rows: list[tuple[list[str], list[Paragraph]]] = [([], [])]
@@ -121,27 +121,27 @@ def _chapters(
             rows[-1][0].extend(label for label in labels if label not in rows[-1][0])
         in_title = _letters(block.paragraph.text) in title
         title = title if in_title else ""
-        kind = "heading" if in_title or block.level else block.paragraph.kind
+        kind: ParagraphKind = "heading" if in_title or block.level else block.paragraph.kind
         rows[-1][1].append(replace(block.paragraph, kind=kind))
     first = 0 if not rows[0][0] and len(rows) > 1 else 1
     return tuple(Chapter(n, " – ".join(labels), tuple(row)) for n, (labels, row) in enumerate(rows, first))
 
 
-def _openings(blocks: list[Block], entries: tuple[Entry, ...], marks: dict[str, int]) -> dict[int, list[str]]:
+def _openings(blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict[str, int]) -> dict[int, list[str]]:
     """The numbers of the blocks that open chapters, with the titles the table of contents gives them."""
-    entries = tuple(entry for entry in entries if entry.path in marks)
-    depth = chapter_depth((entry.label, entry.level) for entry in entries)
-    starts = [place(block.paragraph)[0] for block in blocks]
+    nav_points = tuple(point for point in nav_points if point.path in marks)
+    depth = chapter_depth((point.label, point.level) for point in nav_points)
+    starts = [block.paragraph.start for block in blocks]
     pages = sorted((at, name) for name, at in marks.items() if "#" not in name)
     ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=True)}
     openings: dict[int, list[str]] = {}
-    for entry in entries:
-        page = marks.get(entry.path)
-        at = marks.get(f"{entry.path}#{entry.fragment}", page) if entry.fragment else page
+    for point in nav_points:
+        page = marks.get(point.path)
+        at = marks.get(f"{point.path}#{point.fragment}", page) if point.fragment else page
         i = len(starts) if at is None else bisect_left(starts, at)
-        empty = i == len(starts) or starts[i] >= ends.get(entry.path, 0)
-        if entry.level <= depth and i < len(starts) and (not empty or heading_level(entry.label) == 1):
-            openings.setdefault(i, []).append(entry.label)
+        empty = i == len(starts) or starts[i] >= ends.get(point.path, 0)
+        if point.level <= depth and i < len(starts) and (not empty or heading_level(point.label) == 1):
+            openings.setdefault(i, []).append(point.label)
     return dict(sorted(openings.items()))
 
 

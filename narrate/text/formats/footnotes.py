@@ -18,7 +18,7 @@ TITLE = re.compile(
 
 def notes_of(pages: Mapping[str, Any]) -> set[Any]:
     """The elements that are footnotes: what links such as ¹ point to, further on in the pages (their trees by path)."""
-    places = {
+    positions = {
         (path, name): (at, element)
         for path, tree in pages.items()
         for at, element in enumerate(tree.iter())
@@ -32,10 +32,10 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
             if tag_of(link) != "a" or not is_reference(link):
                 continue
             target = resolve(path, link.get("href"))
-            if target not in places or (order[target[0]], places[target][0]) < (order[path], at):
+            if target not in positions or (order[target[0]], positions[target][0]) < (order[path], at):
                 continue
             if not any(up in notes for up in link.iterancestors()):
-                notes.update(_note(places[target][1]))
+                notes.update(_note(positions[target][1]))
     return notes.union(*map(_title, notes))
 
 

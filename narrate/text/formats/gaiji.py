@@ -102,12 +102,12 @@ def dotted(word: str, note: str) -> str | None:
         which, ordinal, wanted, side = match.groups()
         for letter in wanted:
             if ordinal:
-                places = [i for i, other in enumerate(word) if other.lower() == letter.lower()]
-                places = places[int(ordinal) - 1 : int(ordinal)]
+                positions = [i for i, other in enumerate(word) if other.lower() == letter.lower()]
+                positions = positions[int(ordinal) - 1 : int(ordinal)]
             else:
-                places = [i for i, other in enumerate(word) if other == letter]
-            if not places:
+                positions = [i for i, other in enumerate(word) if other == letter]
+            if not positions:
                 return None
-            place = places[-1 if which == "後" else 0]
-            letters[place] = unicodedata.normalize("NFC", word[place] + DOTS[side])
+            position = positions[-1 if which == "後" else 0]
+            letters[position] = unicodedata.normalize("NFC", word[position] + DOTS[side])
     return "".join(letters)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal
 
-from narrate.text.document import Document, Excluded
+from narrate.text.document import Document, Excluded, ExcludedKind
 from narrate.text.formats import plain
 from narrate.text.structure.headings import heading_level
 
@@ -50,10 +50,14 @@ NOTE = re.compile(
     r"|Music|Blank Page)\b",
     re.IGNORECASE,
 )
-KINDS = {"illustration": "illustration", "illustrations": "illustration", "decoration": "illustration"}
+KINDS: dict[str, ExcludedKind] = {
+    "illustration": "illustration",
+    "illustrations": "illustration",
+    "decoration": "illustration",
+}
 KINDS |= {"frontispiece": "illustration", "cover": "illustration", "footnote": "footnote"}
 LONGEST_NOTE = 20_000
-SIMPLE = {
+SIMPLE: dict[ExcludedKind, re.Pattern[str]] = {
     "page": re.compile(r"\[(?:Pg|Page|p\.)\s*[\dxvilc]+\]|\{(?:Page |p\. ?)?[\dxvilc]+\}", re.IGNORECASE),
     "reference": re.compile(r"\[(?:(?<=[^\s\[]\[)|(?<=[^\s\[] \[))(?:\d{1,4}|[A-Z]|\*{1,3}|[†‡])\](?!\()"),
     "footnote": re.compile(

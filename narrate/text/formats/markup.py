@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from narrate.text.document import ExcludedKind
 from narrate.text.encoding import decode
 
 EPUB = "{http://www.idpf.org/2007/ops}type"
@@ -23,7 +24,7 @@ BLOCKS = frozenset(
     "footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu nav ol optgroup p pre section summary "
     "table tbody tfoot thead title tr ul".split()
 )
-SKIPPED = {
+SKIPPED: dict[str, ExcludedKind] = {
     **dict.fromkeys(("script", "style", "template", "noscript", "link", "meta"), "code"),
     **dict.fromkeys(("audio", "video", "object", "iframe", "canvas", "svg", "map", "applet", "embed"), "media"),
     **dict.fromkeys(("button", "select", "textarea", "input", "option", "datalist"), "form"),
@@ -32,7 +33,7 @@ SKIPPED = {
     "rp": "ruby mark",
 }
 # Words of epub:type, and of role without its "doc-", for what is not read with the book.
-TYPES = {
+TYPES: dict[str, ExcludedKind] = {
     **dict.fromkeys(("noteref", "annoref", "biblioref", "glossref", "backlink"), "reference"),
     **dict.fromkeys(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"), "footnote"),
     **dict.fromkeys(("pagebreak", "pagenumber"), "page"),
@@ -120,7 +121,7 @@ def text_of(element: Any) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def silence(element: Any, tag: str, hidden: frozenset[str]) -> str | None:
+def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | None:
     """The kind of an element that is not read aloud, None for one that is."""
     if tag in SKIPPED:
         return SKIPPED[tag]

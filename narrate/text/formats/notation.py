@@ -1,4 +1,4 @@
-"""One line of Aozora notation into pieces: ruby 《》｜, notes ［＃…］, gaiji ※［＃…］, accents 〔〕, repeats ／＼."""
+"""One line of Aozora notation into spans: ruby 《》｜, notes ［＃…］, gaiji ※［＃…］, accents 〔〕, repeats ／＼."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from narrate.text.characters import HAN, HIRAGANA, KANA, KATAKANA, LATIN
-from narrate.text.document import Piece
+from narrate.text.document import Span
 from narrate.text.formats import gaiji
 from narrate.text.formats.ruby import IN_KANA, base_length, is_reading
 
@@ -51,23 +51,23 @@ class Notation:
     source: str
     ruby: Literal["reading", "base"] = "reading"
     strict: bool = False
-    pieces: list[Piece] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     _bar: int = -1
     _accents: bool = False
 
-    def line(self, start: int, end: int) -> tuple[list[Piece], list[Note]]:
-        """The pieces and the notes of source[start:end], which holds no line end."""
-        self.pieces, self.notes, self._bar, self._accents = [], [], -1, False
+    def line(self, start: int, end: int) -> tuple[list[Span], list[Note]]:
+        """The spans and the notes of source[start:end], which holds no line end."""
+        self.spans, self.notes, self._bar, self._accents = [], [], -1, False
         if not MARKUP.search(self.source, start, end):
-            return [Piece(self.source[start:end], start, end)], []
+            return [Span(self.source[start:end], start, end)], []
         at = start
         for token in TOKEN.finditer(self.source, start, end):
             self._text(at, token.start())
             at = token.end()
             self._token(token)
         self._text(at, end)
-        return self.pieces, self.notes
+        return self.spans, self.notes
 
     def _token(self, token: re.Match[str]) -> None:
         start, end = token.span()
@@ -75,9 +75,9 @@ class Notation:
         if kind == "ruby":
             self._ruby(text, start, end)
         elif kind == "in_round":
-            self.pieces.append(Piece(token["word"], start, end, text if self.ruby == "reading" else None))
+            self.spans.append(Span(token["word"], start, end, text if self.ruby == "reading" else None))
         elif kind == "gaiji":
-            self.pieces.append(_letter(text[3:-1], start, end))
+            self.spans.append(_letter(text[3:-1], start, end))
         elif kind == "note":
             self._note(text[2:-1], start, end)
         elif kind == "dotted":
@@ -86,12 +86,12 @@ class Notation:
             self._open_bar(text, start, end)
         elif kind == "repeat":
             sign = "〳〵" if len(text) == 2 else "〴〵"
-            self.pieces.append(Piece(sign, start, end, repeated(self._before(), voiced=len(text) == 3)))
+            self.spans.append(Span(sign, start, end, repeated(self._before(), voiced=len(text) == 3)))
         elif kind == "accents":
             self._accents = text == "〔"
-            self.pieces.append(Piece(text, start, end))
+            self.spans.append(Span(text, start, end))
         elif text != "［＃":
-            self.pieces.append(Piece({"≪": "《", "≫": "》"}.get(text, text), start, end, ""))
+            self.spans.append(Span({"≪": "《", "≫": "》"}.get(text, text), start, end, ""))
 
     def _text(self, start: int, end: int) -> None:
         at = start
@@ -99,22 +99,22 @@ class Notation:
             for match in gaiji.ACCENT.finditer(self.source, start, end):
                 if letter := gaiji.accent(self.source, match.start()):
                     self._plain(at, match.start())
-                    self.pieces.append(Piece(letter, match.start(), match.end()))
+                    self.spans.append(Span(letter, match.start(), match.end()))
                     at = match.end()
         self._plain(at, end)
 
     def _plain(self, start: int, end: int) -> None:
         if start < end:
-            self.pieces.append(Piece(self.source[start:end], start, end))
+            self.spans.append(Span(self.source[start:end], start, end))
 
     def _before(self) -> str:
         """The visible text so far, back to the last reading or gap."""
         text = ""
-        recent = self.pieces[: -FARTHEST_BASE - 2 : -1]
-        for piece, after in zip(recent, (None, *recent), strict=False):
-            if piece.spoken is not None or (after and piece.end != after.start) or len(text) > FARTHEST_BASE:
+        recent = self.spans[: -FARTHEST_BASE - 2 : -1]
+        for span, after in zip(recent, (None, *recent), strict=False):
+            if span.spoken is not None or (after and span.end != after.start) or len(text) > FARTHEST_BASE:
                 break
-            text = piece.text + text
+            text = span.text + text
         return text
 
     def _open_bar(self, bar: str, start: int, end: int) -> None:
@@ -127,51 +127,51 @@ class Notation:
         reading = sound(inside)
         bar, self._bar = self._bar, -1
         if bar >= 0:
-            taken = [piece for piece in self.pieces if piece.start > bar]
-            del self.pieces[len(self.pieces) - len(taken) :]
+            taken = [span for span in self.spans if span.start > bar]
+            del self.spans[len(self.spans) - len(taken) :]
         else:
             usable = not self.strict or IN_KANA.fullmatch(reading)
             taken = self._take(base_length(self._before(), self.strict) if usable else 0, start)
         if not taken:
             return self._unread(inside, start, end)
-        base = "".join(piece.text for piece in taken)
+        base = "".join(span.text for span in taken)
         said = reading if self.ruby == "reading" and is_reading(reading, base) else None
-        if said is None and any(piece.spoken is not None for piece in taken):
-            said = "".join(piece.sound for piece in taken)
+        if said is None and any(span.spoken is not None for span in taken):
+            said = "".join(span.sound for span in taken)
         self.notes = [note for note in self.notes if note.start < taken[0].start]
-        self.pieces.append(Piece(base, bar if bar >= 0 else taken[0].start, end, said))
+        self.spans.append(Span(base, bar if bar >= 0 else taken[0].start, end, said))
         return None
 
     def _unread(self, inside: str, start: int, end: int) -> None:
         """《…》 after nothing that could have a reading: brackets of another kind."""
-        self.pieces.append(Piece("《", start, start + 1, ""))
+        self.spans.append(Span("《", start, start + 1, ""))
         self._text(start + 1, start + 1 + len(inside))
-        self.pieces.append(Piece("》", end - 1, end, ""))
+        self.spans.append(Span("》", end - 1, end, ""))
 
-    def _take(self, count: int, end: int) -> list[Piece]:
-        """Cut the last `count` characters off the pieces, if they stand right before `end`."""
-        taken: list[Piece] = []
-        if not self.pieces or self.pieces[-1].end != end:
+    def _take(self, count: int, end: int) -> list[Span]:
+        """Cut the last `count` characters off the spans, if they stand right before `end`."""
+        taken: list[Span] = []
+        if not self.spans or self.spans[-1].end != end:
             return taken
         while count > 0:
-            piece = self.pieces.pop()
-            if len(piece.text) > count and not piece.whole:
-                self.pieces.append(Piece(piece.text[:-count], piece.start, piece.end - count))
-                piece = Piece(piece.text[-count:], piece.end - count, piece.end)
-            taken.insert(0, piece)
-            count -= len(piece.text)
+            span = self.spans.pop()
+            if len(span.text) > count and not span.whole:
+                self.spans.append(Span(span.text[:-count], span.start, span.end - count))
+                span = Span(span.text[-count:], span.end - count, span.end)
+            taken.insert(0, span)
+            count -= len(span.text)
         return taken
 
     def _note(self, text: str, start: int, end: int) -> None:
         if BARE_GAIJI.fullmatch(text) and gaiji.by_address(text):
-            self.pieces.append(_letter(text, start, end))
+            self.spans.append(_letter(text, start, end))
             return
         if "ドット付き" in text and self._dots(text, start, end):
             return
         if self.ruby == "reading" and (left := LEFT_RUBY.fullmatch(text)):
             base, reading = (part for part in left.groups() if part)
             if self._before().endswith(base) and is_reading(reading, base) and (taken := self._take(len(base), start)):
-                self.pieces.append(Piece(base, taken[0].start, end, reading))
+                self.spans.append(Span(base, taken[0].start, end, reading))
                 return
         self.notes.append(Note(text, start, end))
 
@@ -180,15 +180,15 @@ class Notation:
         letters = word and gaiji.dotted(word[0], note)
         taken = self._take(len(letters), start) if letters else []
         if letters and taken:
-            self.pieces.append(Piece(letters, taken[0].start, end))
+            self.spans.append(Span(letters, taken[0].start, end))
         return bool(taken)
 
 
-def _letter(note: str, start: int, end: int) -> Piece:
+def _letter(note: str, start: int, end: int) -> Span:
     text, spoken = gaiji.resolve(note)
     if text in "《》｜※":
         spoken = ""
-    return Piece(text, start, end, spoken)
+    return Span(text, start, end, spoken)
 
 
 def sound(reading: str) -> str:

@@ -22,7 +22,7 @@ LONG_CODES = {"jpn": "ja", "chi": "zh", "zho": "zh", "ger": "de", "deu": "de", "
 PAGES = re.compile(r"html|xml$")
 
 
-class Entry(NamedTuple):
+class NavPoint(NamedTuple):
     """A line of the table of contents: where it points, and how deep it stands (1 highest)."""
 
     label: str
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     level: int
 
 
-class Part(NamedTuple):
+class SpineItem(NamedTuple):
     """A page in reading order; `linear` is False for what stands beside the book."""
 
     path: str
@@ -44,8 +44,8 @@ class Package(NamedTuple):
     title: str
     author: str
     language: str
-    parts: tuple[Part, ...]
-    entries: tuple[Entry, ...]
+    spine: tuple[SpineItem, ...]
+    nav_points: tuple[NavPoint, ...]
     navigation: str
     styles: tuple[str, ...]
     kinds: dict[str, set[str]]
@@ -61,10 +61,10 @@ def read_package(archive: Archive) -> Package:
         found.setdefault(tag_of(element), []).append(element)
     items = {item.get("id"): item for item in found.get("item", ())}
     paths = {key: resolve(path, item.get("href") or "")[0] for key, item in items.items()}
-    parts = _parts(archive, found, items, paths)
+    spine = _spine(found, items, paths)
     nav = next((paths[key] for key, item in items.items() if "nav" in (item.get("properties") or "").split()), "")
     ncx = next((paths[k] for k, item in items.items() if item.get("media-type") == "application/x-dtbncx+xml"), "")
-    entries, kinds = _navigation(archive, nav)
+    nav_points, kinds = _navigation(archive, nav)
     for reference in found.get("reference", ()):
         target, fragment = resolve(path, reference.get("href") or "")
         if not fragment:
@@ -77,8 +77,8 @@ def read_package(archive: Archive) -> Package:
             dict.fromkeys(text_of(creator) for creator in found.get("creator", ()) if _is_author(creator, found))
         ),
         _language(_words(found, "language")),
-        parts,
-        entries or _ncx(archive, ncx),
+        spine,
+        nav_points or _ncx(archive, ncx),
         nav,
         tuple(paths[key] for key, item in items.items() if item.get("media-type") == "text/css"),
         kinds,
@@ -136,27 +136,25 @@ def _is_author(creator: Any, found: dict[str, list[Any]]) -> bool:
     return role in (None, "", "aut")
 
 
-def _parts(
-    archive: Archive, found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, str]
-) -> tuple[Part, ...]:
-    parts: dict[str, Part] = {}
+def _spine(found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, str]) -> tuple[SpineItem, ...]:
+    spine: dict[str, SpineItem] = {}
     for itemref in found.get("itemref", ()):
         key = itemref.get("idref")
         item = items.get(key)
         if item is None or not PAGES.search(item.get("media-type") or "html") or not paths[key]:
             continue
-        parts.setdefault(paths[key], Part(paths[key], itemref.get("linear") != "no"))
-    if not parts:
+        spine.setdefault(paths[key], SpineItem(paths[key], itemref.get("linear") != "no"))
+    if not spine:
         raise InputError("is damaged: it names no page to read")
-    return tuple(parts.values())
+    return tuple(spine.values())
 
 
-def _navigation(archive: Archive, path: str) -> tuple[tuple[Entry, ...], dict[str, set[str]]]:
+def _navigation(archive: Archive, path: str) -> tuple[tuple[NavPoint, ...], dict[str, set[str]]]:
     """The contents and the landmarks of an EPUB 3 navigation page."""
     kinds: dict[str, set[str]] = {}
-    entries: tuple[Entry, ...] = ()
+    nav_points: tuple[NavPoint, ...] = ()
     if not path or not archive.find(path):
-        return entries, kinds
+        return nav_points, kinds
     tree = parse(archive.read(path))
     for nav in tree.iter() if tree is not None else ():
         if tag_of(nav) != "nav":
@@ -166,12 +164,12 @@ def _navigation(archive: Archive, path: str) -> tuple[tuple[Entry, ...], dict[st
                 target, fragment = resolve(path, link.get("href") or "") if tag_of(link) == "a" else ("", "")
                 if target and not fragment:
                     kinds.setdefault(target, set()).update(types_of(link))
-        elif not entries and not types_of(nav) & {"page-list", "pagelist", "lot", "loi"}:
-            entries = tuple(_nav_entries(nav, path))
-    return entries, kinds
+        elif not nav_points and not types_of(nav) & {"page-list", "pagelist", "lot", "loi"}:
+            nav_points = tuple(_nav_points(nav, path))
+    return nav_points, kinds
 
 
-def _nav_entries(nav: Any, path: str) -> Iterator[Entry]:
+def _nav_points(nav: Any, path: str) -> Iterator[NavPoint]:
     for link in nav.iter():
         if tag_of(link) != "a" or not link.get("href"):
             continue
@@ -179,12 +177,12 @@ def _nav_entries(nav: Any, path: str) -> Iterator[Entry]:
         level = 1 + sum(any(tag_of(child) == "a" for child in up) for up in above[1:])
         target, fragment = resolve(path, link.get("href"))
         if text_of(link):
-            yield Entry(text_of(link), target, fragment, level)
+            yield NavPoint(text_of(link), target, fragment, level)
 
 
-def _ncx(archive: Archive, path: str) -> tuple[Entry, ...]:
+def _ncx(archive: Archive, path: str) -> tuple[NavPoint, ...]:
     """The contents of an EPUB 2 navigation file."""
-    entries: list[Entry] = []
+    nav_points: list[NavPoint] = []
     tree = parse(archive.read(path), xml=True) if path and archive.find(path) else None
     for point in tree.iter() if tree is not None else ():
         if tag_of(point) != "navpoint":
@@ -193,5 +191,5 @@ def _ncx(archive: Archive, path: str) -> tuple[Entry, ...]:
         source = next((child.get("src") for child in point if tag_of(child) == "content"), None)
         level = 1 + sum(tag_of(up) == "navpoint" for up in point.iterancestors())
         if label and source:
-            entries.append(Entry(label, *resolve(path, source), level))
-    return tuple(entries)
+            nav_points.append(NavPoint(label, *resolve(path, source), level))
+    return tuple(nav_points)

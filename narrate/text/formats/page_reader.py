@@ -1,4 +1,4 @@
-"""The scribe: walks the tree of a page and writes down what a reader of the page reads."""
+"""The reader: walks the tree of a page and writes down what a reader of the page reads."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from narrate.text.document import ExcludedKind
 from narrate.text.encoding import visible
 from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, text_of, types_of
 from narrate.text.formats.ruby import is_reading
-from narrate.text.formats.text_builder import Transcript
+from narrate.text.formats.text_builder import TextBuilder
 
 INITIAL = re.compile("[“‘\"']?[A-ZÀ-Þ]")
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
-class Scribe:
-    """Writes pages into a transcript.
+class PageReader:
+    """Writes pages into a builder.
 
     `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are elements that are footnotes; with
     `footnotes` they are written at the end of their page, else left out. `contents` are tables of contents.
@@ -24,13 +25,13 @@ class Scribe:
 
     def __init__(
         self,
-        transcript: Transcript,
+        builder: TextBuilder,
         hidden: Collection[str] = (),
         notes: Collection[Any] = (),
         footnotes: bool = False,
         contents: Collection[Any] = (),
     ) -> None:
-        self._transcript = transcript
+        self._builder = builder
         self._hidden_everywhere = self._hidden = frozenset(hidden)
         self._notes = frozenset(notes)
         self._contents = frozenset(contents)
@@ -43,7 +44,7 @@ class Scribe:
     def read(self, tree: Any, page: str = "") -> None:
         """Write a page down. Its points are marked as "page#id", its beginning as "page"."""
         self._page = page
-        self._transcript.mark(page)
+        self._builder.mark(page)
         own = set().union(*(hidden_by("".join(e.itertext())) for e in tree.iter() if tag_of(e) == "style"))
         self._hidden = self._hidden_everywhere | own
         self._walk(tree)
@@ -65,7 +66,7 @@ class Scribe:
                     self._finish(element)
                 if element is not root:
                     self._say(element.tail)
-        self._transcript.end_paragraph()
+        self._builder.end_paragraph()
 
     def _begin(self, element: Any, asked: bool) -> bool:
         """Open an element; True if its inside is dealt with or not wanted."""
@@ -82,18 +83,18 @@ class Scribe:
             self._ruby(element)
             return True
         if tag == "br":
-            self._transcript.end_line()
+            self._builder.end_line()
         elif tag == "img":
             self._picture(element)
         elif tag in ("td", "th"):
-            self._transcript.separate()
+            self._builder.separate()
         self._level = self._level or HEADINGS.get(tag, 0)
         self._pre += tag == "pre"
         self._poem += bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
         self._say(element.text)
         return False
 
-    def _kind(self, element: Any, tag: str) -> str | None:
+    def _kind(self, element: Any, tag: str) -> ExcludedKind | None:
         """What an element is that is not read aloud; None for one that is."""
         if element in self._notes:
             return "footnote"
@@ -109,7 +110,7 @@ class Scribe:
             self._level = 0
 
     def _end_paragraph(self) -> None:
-        self._transcript.end_paragraph("verse" if self._poem or self._pre else "prose", self._level)
+        self._builder.end_paragraph("verse" if self._poem or self._pre else "prose", self._level)
 
     def _say(self, text: str | None) -> None:
         if not text:
@@ -117,16 +118,16 @@ class Scribe:
         if not text.isascii():
             text = visible(text)  # entities may have brought what the page itself does not hold
         if self._pre:
-            self._transcript.write_lines(text)
+            self._builder.write_lines(text)
         else:
-            self._transcript.write(text)
+            self._builder.write(text)
 
     def _mark(self, element: Any) -> None:
         for name in (element.get("id"), element.get("name")):
             if name:
-                self._transcript.mark(f"{self._page}#{name}")
+                self._builder.mark(f"{self._page}#{name}")
 
-    def _silence(self, element: Any, kind: str, block: bool) -> None:
+    def _silence(self, element: Any, kind: ExcludedKind, block: bool) -> None:
         """Leave an element out; its named points still count."""
         for inner in element.iter():
             if inner is not element and isinstance(inner.tag, str):
@@ -134,7 +135,7 @@ class Scribe:
         if kind == "footnote" and self._footnotes:
             self._held.append(element)
             return
-        self._transcript.leave_out(kind, "".join(element.itertext()), apart=block)
+        self._builder.leave_out(kind, "".join(element.itertext()), apart=block)
 
     def _picture(self, element: Any) -> None:
         """A picture is silent, unless it stands for a character no font had, a first letter, or a whole heading."""
@@ -143,7 +144,7 @@ class Scribe:
         initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
         heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
         if character or initial or (heading is not None and not text_of(heading)):
-            self._transcript.write(alt)
+            self._builder.write(alt)
 
     def _ruby(self, ruby: Any) -> None:
         """A word with its reading. Parts without one are said as they are written."""
@@ -161,4 +162,4 @@ class Scribe:
                 waiting += text
             waiting += part.tail or ""
         said = "".join((reading + waiting).split())
-        self._transcript.write_ruby(base + waiting, said)
+        self._builder.write_ruby(base + waiting, said)

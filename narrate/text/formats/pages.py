@@ -15,9 +15,9 @@ from narrate.text.formats.archive import Archive
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
 from narrate.text.formats.markup import parse_text, tag_of, text_of
-from narrate.text.formats.page_reader import Scribe
-from narrate.text.formats.text_builder import Transcript
-from narrate.text.structure.chapters import Block, bind, chapter_depth, opening_level, place
+from narrate.text.formats.page_reader import PageReader
+from narrate.text.formats.text_builder import TextBuilder
+from narrate.text.structure.chapters import Block, bind, chapter_depth, opening_level
 from narrate.text.structure.outline import with_headings
 
 Ruby = Literal["reading", "base"]
@@ -44,9 +44,9 @@ def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Doc
     title = next((text_of(element) for element in tree.iter() if tag_of(element) == "title"), "")
     named = {(e.get("name") or "").lower(): e.get("content") or "" for e in tree.iter() if tag_of(e) == "meta"}
     language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "")[:2].lower()
-    transcript = Transcript(readings=ruby == "reading")
-    Scribe(transcript, (), notes_of({"": tree}), footnotes, contents_of({"": tree})).read(tree)
-    return _document(transcript, title, named.get("author", ""), language)
+    builder = TextBuilder(readings=ruby == "reading")
+    PageReader(builder, (), notes_of({"": tree}), footnotes, contents_of({"": tree})).read(tree)
+    return _document(builder, title, named.get("author", ""), language)
 
 
 def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
@@ -97,11 +97,11 @@ def _no_prose(renderer: Any, tokens: Any, index: int, *_: Any) -> str:
     return f"<template>{code}</template>\n"
 
 
-def _document(transcript: Transcript, title: str, author: str, language: str) -> Document:
-    source = transcript.source
-    blocks, licence = without_licence(transcript.blocks)
+def _document(builder: TextBuilder, title: str, author: str, language: str) -> Document:
+    source = builder.source
+    blocks, licence = without_licence(builder.blocks)
     first = next((block.paragraph.text for block in blocks if block.level == 1), "")
-    excluded = tuple(sorted([*transcript.excluded, *licence], key=lambda part: part.start))
+    excluded = tuple(sorted([*builder.excluded, *licence], key=lambda part: part.start))
     return Document(title or first, author, language, headed(source, blocks), source, excluded)
 
 
@@ -128,4 +128,6 @@ def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded
     first = next((i + 1 for i, text in enumerate(texts[:400]) if gutenberg.START.search(text)), 0)
     last = next((i for i in range(first, len(texts)) if gutenberg.END.search(texts[i])), len(texts))
     around = [*blocks[:first], *blocks[last:]]
-    return list(blocks[first:last]), [Excluded("licence", *place(block.paragraph)) for block in around]
+    return list(blocks[first:last]), [
+        Excluded("licence", block.paragraph.start, block.paragraph.end) for block in around
+    ]

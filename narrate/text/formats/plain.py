@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from narrate.text.characters import QUOTE_ENDS, STOPS, UNSPACED, WIDE_CLAUSE_MARKS, WIDE_STOPS, ends_line
-from narrate.text.document import Document, Excluded, Paragraph, Piece
-from narrate.text.structure.chapters import Block, bind, opening_level, place, without_repeats
+from narrate.text.document import Document, Excluded, Paragraph, ParagraphKind, Span
+from narrate.text.structure.chapters import Block, bind, opening_level, without_repeats
 from narrate.text.structure.outline import Line, Outline, outline
 from narrate.text.structure.verse import with_verse
 
@@ -49,12 +49,12 @@ def build(
     """Make a book of `masked`, which is `source` with holes where something is left out; `listed` are known titles."""
     rows = list(lines(masked))
     found = outline(rows, listed)
-    for kind, numbers in (("contents", found.contents), ("page", found.pages)):
-        excluded += (Excluded(kind, rows[i].start, rows[i].end) for i in sorted(numbers))
+    excluded += (Excluded("contents", rows[i].start, rows[i].end) for i in sorted(found.contents))
+    excluded += (Excluded("page", rows[i].start, rows[i].end) for i in sorted(found.pages))
     blocks = with_verse(source, list(_blocks(masked, rows, found)))
     chapters, repeats = without_repeats(bind(blocks, opening_level(blocks)))
     for chapter in repeats:
-        excluded += (Excluded("repeat", *place(paragraph)) for paragraph in chapter.paragraphs)
+        excluded += (Excluded("repeat", each.start, each.end) for each in chapter.paragraphs)
     warnings = tuple(f"{chapter.title!r} stands twice in the file; it is said once" for chapter in repeats)
     excluded.sort(key=lambda part: part.start)
     return Document(title, author, "", chapters, source, tuple(excluded), warnings=warnings)
@@ -151,7 +151,7 @@ def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block
 
 def _finished(masked: str, block: list[Line], column: int, level: int) -> Iterator[Block]:
     if block and level:
-        yield Block(Paragraph(tuple(pieces(masked, block)), "heading"), level)
+        yield Block(Paragraph(tuple(spans(masked, block)), "heading"), level)
     else:
         yield from _paragraphs(masked, block, column)
 
@@ -210,12 +210,12 @@ def _flows(line: Line, following: Line, column: int) -> bool:
     return not line.indent and not ends_line(line.text) and following.text[0].islower()
 
 
-def _paragraph(masked: str, block: Sequence[Line], kind: str) -> Block:
-    return Block(Paragraph(tuple(pieces(masked, block)), kind))
+def _paragraph(masked: str, block: Sequence[Line], kind: ParagraphKind) -> Block:
+    return Block(Paragraph(tuple(spans(masked, block)), kind))
 
 
-def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
-    """The pieces of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
+def spans(masked: str, block: Sequence[Line]) -> Iterator[Span]:
+    """The spans of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
     start = block[0].start
     for line, following in zip(block, (*block[1:], None), strict=True):
         spaced = following and masked[line.end] != CUT and _spaced(line.text, following.text)
@@ -226,7 +226,7 @@ def pieces(masked: str, block: Sequence[Line]) -> Iterator[Piece]:
         else:
             yield from _solid(masked, start, line.end)
             if spaced:
-                yield Piece(" ", line.end, line.end + 1)
+                yield Span(" ", line.end, line.end + 1)
             start = following.start
 
 
@@ -237,13 +237,13 @@ def _spaced(before: str, after: str) -> bool:
     return not (before.endswith(("—", "--")) or (before.endswith("-") and before[-2:-1].isalpha()))
 
 
-def _solid(masked: str, start: int, end: int) -> Iterator[Piece]:
+def _solid(masked: str, start: int, end: int) -> Iterator[Span]:
     text = masked[start:end].replace("\n", " ").replace("\t", " ")
     if HOLE not in text and CUT not in text:
-        yield Piece(text, start, end)
+        yield Span(text, start, end)
         return
     at = start
     for part in re.split(f"([{HOLE}{CUT}]+)", text):
         if part and part[0] not in (HOLE, CUT):
-            yield Piece(part, at, at + len(part))
+            yield Span(part, at, at + len(part))
         at += len(part)

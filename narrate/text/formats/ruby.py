@@ -19,7 +19,7 @@ from narrate.text.characters import (
     KATAKANA,
     LATIN,
 )
-from narrate.text.document import Paragraph, Piece
+from narrate.text.document import Paragraph, Span
 
 # The characters without ｜ that a reading belongs to: the run of one script right before it, as aozora2html has it.
 BASES = tuple(
@@ -73,10 +73,8 @@ def remember(paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
         return
     name = _any_of(readings)
     for row in rows:
-        if any(piece.spoken is None and not piece.whole and name.search(piece.text) for piece in row.pieces):
-            row = replace(
-                row, pieces=tuple(part for piece in row.pieces for part in _with_names(piece, name, readings))
-            )
+        if any(span.spoken is None and not span.whole and name.search(span.text) for span in row.spans):
+            row = replace(row, spans=tuple(part for span in row.spans for part in _with_names(span, name, readings)))
         yield row
 
 
@@ -93,16 +91,16 @@ def _names(rows: list[Paragraph]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     honoured: set[str] = set()
     for row in rows:
-        for piece, after in zip(row.pieces, (*row.pieces[1:], None), strict=True):
-            if piece.spoken and len(piece.text) > 1 and HAN_BASE.fullmatch(piece.text):
-                found.setdefault(piece.text, set()).add(piece.spoken)
-                first.setdefault(piece.text, piece.start)
-                if after and after.start == piece.end and FOLLOWED.match(after.text):
-                    honoured.add(piece.text)
+        for span, after in zip(row.spans, (*row.spans[1:], None), strict=True):
+            if span.spoken and len(span.text) > 1 and HAN_BASE.fullmatch(span.text):
+                found.setdefault(span.text, set()).add(span.spoken)
+                first.setdefault(span.text, span.start)
+                if after and after.start == span.end and FOLLOWED.match(after.text):
+                    honoured.add(span.text)
     once = {base: min(said) for base, said in found.items() if len(said) == 1 and IN_KANA.fullmatch(min(said))}
-    plain = [piece for row in rows for piece in row.pieces if piece.spoken is None]
+    plain = [span for row in rows for span in row.spans if span.spoken is None]
     alone: set[str] = set()
-    for run in set(HAN_RUN.findall("\n".join(piece.text for piece in plain))):
+    for run in set(HAN_RUN.findall("\n".join(span.text for span in plain))):
         for length in range(2, min(len(run), 8) + 1):
             if (base := run[:length]) in once:
                 rest = run[length:]
@@ -112,28 +110,28 @@ def _names(rows: list[Paragraph]) -> dict[str, str]:
     return {base: said for base, said in names.items() if not _mentioned_before(base, first[base], plain)}
 
 
-def _mentioned_before(base: str, first: int, plain: list[Piece]) -> bool:
+def _mentioned_before(base: str, first: int, plain: list[Span]) -> bool:
     """True if a book has a word without ruby before it has it with."""
-    for piece in plain:
-        if piece.start >= first:
+    for span in plain:
+        if span.start >= first:
             return False
-        if base in piece.text:
+        if base in span.text:
             return True
     return False
 
 
-def _with_names(piece: Piece, name: re.Pattern[str], readings: dict[str, str]) -> Iterator[Piece]:
-    if piece.whole:
-        yield piece
+def _with_names(span: Span, name: re.Pattern[str], readings: dict[str, str]) -> Iterator[Span]:
+    if span.whole:
+        yield span
         return
     at = 0
-    for match in name.finditer(piece.text):
+    for match in name.finditer(span.text):
         start, end = match.span()
-        if start and HAN_BASE.match(piece.text[start - 1]):
+        if start and HAN_BASE.match(span.text[start - 1]):
             continue
         if start > at:
-            yield Piece(piece.text[at:start], piece.start + at, piece.start + start)
-        yield Piece(match[0], piece.start + start, piece.start + end, readings[match[0]])
+            yield Span(span.text[at:start], span.start + at, span.start + start)
+        yield Span(match[0], span.start + start, span.start + end, readings[match[0]])
         at = end
-    if at < len(piece.text):
-        yield Piece(piece.text[at:], piece.start + at, piece.end)
+    if at < len(span.text):
+        yield Span(span.text[at:], span.start + at, span.end)

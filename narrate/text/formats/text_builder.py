@@ -1,4 +1,4 @@
-"""A transcript: what a marked-up page says, written down word by word, with what is left out and where things stand."""
+"""A builder: what a marked-up page says, written down word by word, with what is left out and where things stand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from narrate.text.characters import UNSPACED, ends_line
-from narrate.text.document import Excluded, Paragraph, Piece
+from narrate.text.document import Excluded, ExcludedKind, Paragraph, ParagraphKind, Span
 from narrate.text.formats.ruby import is_reading
 from narrate.text.structure.chapters import Block
 
@@ -16,7 +16,7 @@ PREFORMATTED = re.compile(r"[^\n]*\S[^\n]*")
 
 
 @dataclass(slots=True)
-class Transcript:
+class TextBuilder:
     """`source` grows by everything that is written or left out; `blocks` by every paragraph that is finished.
 
     `marks` says at which place of the source a named point of the page stands. `readings` is False to say the base.
@@ -28,7 +28,7 @@ class Transcript:
     blocks: list[Block] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
-    _lines: list[list[Piece]] = field(default_factory=lambda: [[]])
+    _lines: list[list[Span]] = field(default_factory=lambda: [[]])
     _space: str = ""
     _end: str = ""
 
@@ -71,7 +71,7 @@ class Transcript:
         said = reading if self.readings and reading and is_reading(reading, base) else None
         start = self.length
         self._append(base + reading)
-        self._lines[-1].append(Piece(base, start, self.length, said))
+        self._lines[-1].append(Span(base, start, self.length, said))
         self._end = base[-1]
 
     def separate(self) -> None:
@@ -80,7 +80,7 @@ class Transcript:
             self._space = ""
             self._put("、" if _UNSPACED.match(self._end) else ", ")
 
-    def leave_out(self, kind: str, text: str, apart: bool = False) -> None:
+    def leave_out(self, kind: ExcludedKind, text: str, apart: bool = False) -> None:
         """Keep in the source what is not said; `apart` on lines of its own."""
         text = text.strip()
         if text:
@@ -97,7 +97,7 @@ class Transcript:
             self._append("\n")
             self._lines.append([])
 
-    def end_paragraph(self, kind: str = "prose", level: int = 0) -> None:
+    def end_paragraph(self, kind: ParagraphKind = "prose", level: int = 0) -> None:
         """Finish the paragraph. Lines that were broken become paragraphs, those of a heading stay together."""
         self.end_line()
         lines = [line for line in map(_trimmed, self._lines) if line]
@@ -105,7 +105,7 @@ class Transcript:
         if not lines:
             return
         if level:
-            joined = [piece for line in lines for piece in (*line, Piece(" ", line[-1].end, line[-1].end + 1))]
+            joined = [span for line in lines for span in (*line, Span(" ", line[-1].end, line[-1].end + 1))]
             self.blocks.append(Block(Paragraph(tuple(joined[:-1]), "heading"), level))
             return
         if kind == "prose" and len(lines) > 2:
@@ -125,9 +125,9 @@ class Transcript:
         self._append(text)
         line = self._lines[-1]
         if line and line[-1].spoken is None and line[-1].end == start and not line[-1].whole:
-            line[-1] = Piece(line[-1].text + text, line[-1].start, self.length)
+            line[-1] = Span(line[-1].text + text, line[-1].start, self.length)
         else:
-            line.append(Piece(text, start, self.length))
+            line.append(Span(text, start, self.length))
         self._end = text[-1]
 
     def _append(self, text: str) -> None:
@@ -142,7 +142,7 @@ def _gap(gap: re.Match[str], text: str) -> str:
     return "" if _UNSPACED.match(before) and _UNSPACED.match(after) else " "
 
 
-def _trimmed(line: list[Piece]) -> list[Piece]:
+def _trimmed(line: list[Span]) -> list[Span]:
     """A line without the wide spaces that indent it."""
     while line and not line[0].whole and not line[0].text.strip():
         line = line[1:]
@@ -150,8 +150,8 @@ def _trimmed(line: list[Piece]) -> list[Piece]:
         line = line[:-1]
     if line and not line[0].whole:
         text = line[0].text.lstrip()
-        line = [Piece(text, line[0].end - len(text), line[0].end), *line[1:]]
+        line = [Span(text, line[0].end - len(text), line[0].end), *line[1:]]
     if line and not line[-1].whole:
         text = line[-1].text.rstrip()
-        line = [*line[:-1], Piece(text, line[-1].start, line[-1].start + len(text))]
+        line = [*line[:-1], Span(text, line[-1].start, line[-1].start + len(text))]
     return line

@@ -1,4 +1,4 @@
-"""Make a text sayable: pieces that a voice would stumble over get other words to say. What is seen never changes."""
+"""Make a text sayable: spans that a voice would stumble over get other words to say. What is seen never changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cache
 
 from narrate.errors import InputError
 from narrate.text.characters import CLOSERS, STOPS
-from narrate.text.document import Document, Paragraph, Piece
+from narrate.text.document import Document, Paragraph, Span
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
 from narrate.text.spoken.sayable import Found, in_heading, stumbling
 
@@ -29,7 +29,7 @@ class SayOptions:
 
 
 def normalize(document: Document, options: SayOptions | None = None, tally: Counter[Rule] | None = None) -> Document:
-    """Give every piece that needs it its own words to say; `tally` counts how often each rule was applied.
+    """Give every span that needs it its own words to say; `tally` counts how often each rule was applied.
 
     Raises InputError if `options.wetext` is asked for and not installed.
     """
@@ -50,30 +50,30 @@ def normalize(document: Document, options: SayOptions | None = None, tally: Coun
 def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | None) -> Paragraph:
     text = paragraph.text
     if not any(map(str.isalnum, text)):
-        return replace(paragraph, pieces=tuple(piece._replace(spoken="") for piece in paragraph.pieces))
+        return replace(paragraph, spans=tuple(replace(span, spoken="") for span in paragraph.spans))
     found: list[Found] = []
-    for start, stretch in _stretches(paragraph.pieces):
+    for start, stretch in _stretches(paragraph.spans):
         here = stumbling(stretch, language)
         if paragraph.kind == "heading":
             here = _merged(in_heading(stretch, language), here)
         found += ((start + begin, start + end, said) for begin, end, said in here)
-    pieces = paragraph.pieces
+    spans = paragraph.spans
     if found:
-        pieces = tuple(recut(pieces, [(*one, None) for one in found]))
+        spans = tuple(recut(spans, [(*one, None) for one in found]))
     if spell:
-        pieces = tuple(_spelled(pieces, spell))
-    return paragraph if pieces is paragraph.pieces else replace(paragraph, pieces=pieces)
+        spans = tuple(_spelled(spans, spell))
+    return paragraph if spans is paragraph.spans else replace(paragraph, spans=spans)
 
 
-def _stretches(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
-    """The text of pieces between which nothing of the source was left out, and where it begins in the paragraph."""
+def _stretches(spans: Sequence[Span]) -> Iterator[tuple[int, str]]:
+    """The text of spans between which nothing of the source was left out, and where it begins in the paragraph."""
     start = 0
-    text = pieces[0].text
-    for before, piece in zip(pieces, pieces[1:], strict=False):
-        if before.end != piece.start:
+    text = spans[0].text
+    for before, span in zip(spans, spans[1:], strict=False):
+        if before.end != span.start:
             yield start, text
             start, text = start + len(text), ""
-        text += piece.text
+        text += span.text
     yield start, text
 
 
@@ -82,7 +82,7 @@ def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Cou
     edits = dictionary.find(paragraph.text)
     if not edits:
         return paragraph
-    return replace(paragraph, pieces=tuple(recut(paragraph.pieces, edits, source, tally)))
+    return replace(paragraph, spans=tuple(recut(paragraph.spans, edits, source, tally)))
 
 
 def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
@@ -92,31 +92,31 @@ def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
 
 
 def recut(
-    pieces: Sequence[Piece],
+    spans: Sequence[Span],
     edits: Sequence[tuple[int, int, str, Rule | None]],
     source: str = "",
     tally: Counter[Rule] | None = None,
-) -> Iterator[Piece]:
-    """Make pieces of their own of the places that are said otherwise: start and end in the paragraph's text, the words.
+) -> Iterator[Span]:
+    """Make spans of their own of the places that are said otherwise: start and end in the paragraph's text, the words.
 
-    A place whose edge lies inside a piece that must not be cut stays as it is, and so does one with words of the
-    `source` between its pieces that were left out; without a rule (which has the last word) also one that already has
+    A place whose edge lies inside a span that must not be cut stays as it is, and so does one with words of the
+    `source` between its spans that were left out; without a rule (which has the last word) also one that already has
     its own words.
     """
     at = 0
     todo = list(reversed(edits))
-    row = list(reversed(pieces))
+    row = list(reversed(spans))
     while row:
-        piece = row.pop()
-        end = at + len(piece.text)
+        span = row.pop()
+        end = at + len(span.text)
         while todo and todo[-1][0] < at:
             todo.pop()
         if not todo or todo[-1][0] >= end:
-            yield piece
+            yield span
             at = end
             continue
         start, stop, said, rule = todo.pop()
-        taken = [piece]
+        taken = [span]
         while end < stop:
             taken.append(row.pop())
             end += len(taken[-1].text)
@@ -131,25 +131,25 @@ def recut(
         begin = first.start + start - at
         finish = last.end - (end - stop)
         if start > at:
-            yield Piece(first.text[: start - at], first.start, begin)
-        yield Piece("".join(part.text for part in taken)[start - at : stop - at], begin, finish, said)
+            yield Span(first.text[: start - at], first.start, begin)
+        yield Span("".join(part.text for part in taken)[start - at : stop - at], begin, finish, said)
         if rule and tally is not None:
             tally[rule] += 1
         if stop < end:
-            row.append(Piece(last.text[len(last.text) - (end - stop) :], finish, last.end))
+            row.append(Span(last.text[len(last.text) - (end - stop) :], finish, last.end))
         at = stop
 
 
-def _spelled(pieces: Sequence[Piece], spell: Callable[[str], str]) -> Iterator[Piece]:
+def _spelled(spans: Sequence[Span], spell: Callable[[str], str]) -> Iterator[Span]:
     """Spell out the sentences that hold digits."""
-    for piece in pieces:
-        if piece.whole or not re.search(r"\d", piece.text):
-            yield piece
+    for span in spans:
+        if span.whole or not re.search(r"\d", span.text):
+            yield span
             continue
-        for sentence in SENTENCE.finditer(piece.text):
+        for sentence in SENTENCE.finditer(span.text):
             said = spell(sentence[0]) if re.search(r"\d", sentence[0]) else sentence[0]
-            start, end = piece.start + sentence.start(), piece.start + sentence.end()
-            yield Piece(sentence[0], start, end, said if said != sentence[0] else None)
+            start, end = span.start + sentence.start(), span.start + sentence.end()
+            yield Span(sentence[0], start, end, said if said != sentence[0] else None)
 
 
 @cache

@@ -95,8 +95,8 @@ def in_heading(text: str, language: str) -> list[Found]:
     """What is said otherwise in headings alone: Roman numerals as numbers, a wide space as a pause."""
     found = []
     for match in HEAD_NUMBER.finditer(text):
-        place = 1 if match[1] else 2
-        found.append((*match.span(place), str(roman_value(match[place]))))
+        group = 1 if match[1] else 2
+        found.append((*match.span(group), str(roman_value(match[group]))))
     if language in COMMA:
         found += ((*match.span(), COMMA[language]) for match in re.finditer("(?<=\\w)\u3000+(?=\\w)", text))
     return sorted(found)

@@ -54,7 +54,7 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
     rows: list[list[Block]] = [[]]
     told = False
     for block in blocks:
-        if not block.paragraph.pieces:
+        if not block.paragraph.spans:
             continue
         if 0 < block.level <= depth and told:
             rows.append([])
@@ -80,11 +80,6 @@ def without_repeats(chapters: Iterable[Chapter]) -> tuple[tuple[Chapter, ...], l
             kept.append(replace(chapter, number=chapter.number - len(dropped)))
         before = words
     return tuple(kept), dropped
-
-
-def place(paragraph: Paragraph) -> tuple[int, int]:
-    """Where a paragraph stands in the source."""
-    return paragraph.pieces[0].start, paragraph.pieces[-1].end
 
 
 def _chapter(number: int, row: list[Block], depth: int) -> Chapter:

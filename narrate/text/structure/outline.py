@@ -21,7 +21,7 @@ from narrate.text.characters import (
     WIDE_BRACKETS,
     ends_line,
 )
-from narrate.text.structure.chapters import Block, place
+from narrate.text.structure.chapters import Block
 from narrate.text.structure.headings import (
     DECORATION,
     LONGEST,
@@ -104,7 +104,7 @@ def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list
     paragraphs have that are set `apart`)."""
     rows: list[Line] = []
     for block in blocks:
-        start, end = place(block.paragraph)
+        start, end = block.paragraph.start, block.paragraph.end
         gap = max(int(apart), source.count("\n", rows[-1].end, start) - 1) if rows else 0
         rows.append(Line(block.paragraph.text, start, end, 0, gap))
     levels = outline(rows).levels
@@ -209,10 +209,10 @@ def _numbers(lines: Sequence[Line], taken: set[int]) -> tuple[set[int], set[int]
     pages: set[int] = set()
     for style, found in _counting(lines, taken, BARE, 12).items():
         chain = _chain(found, restart=True)
-        places = [i for i, _ in found]
-        cut = [i for i in places if i and i - 1 not in taken and lines[i - 1].text[-1].isalpha()]
+        bare = [i for i, _ in found]
+        cut = [i for i in bare if i and i - 1 not in taken and lines[i - 1].text[-1].isalpha()]
         if style in ("digits", "wide") and len(found) >= 3 and 3 * len(cut) > len(found):
-            pages.update(places)
+            pages.update(bare)
         elif len(chain) >= 2 and _distance(lines, chain) > 200:
             heads.update(chain)
     return heads, pages

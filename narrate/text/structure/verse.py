@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from narrate.text.characters import ends_line
-from narrate.text.structure.chapters import Block, place
+from narrate.text.structure.chapters import Block
 
 LONGEST_LINE = 60
 
@@ -26,12 +26,11 @@ def _stanzas(source: str, blocks: list[Block]) -> Iterator[list[Block]]:
     stanza: list[Block] = []
     end = 0
     for block in blocks:
-        start, stop = place(block.paragraph)
-        if stanza and (block.level or stanza[-1].level or source.count("\n", end, start) > 1):
+        if stanza and (block.level or stanza[-1].level or source.count("\n", end, block.paragraph.start) > 1):
             yield stanza
             stanza = []
         stanza.append(block)
-        end = stop
+        end = block.paragraph.end
     yield stanza
 
 

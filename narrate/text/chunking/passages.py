@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from narrate.text.characters import ends_sentence
 from narrate.text.chunking.aligned import says_anything, says_enough
-from narrate.text.document import Paragraph, Piece
+from narrate.text.document import Paragraph, ParagraphKind, Span
 from narrate.text.language import is_wide
 
-CRUMBS = 8  # paragraphs joined to one, at most: keeps a block bounded when every line is a crumb
+CRUMBS = 8  # paragraphs joined to one, at most: keeps a passage bounded when every line is a crumb
 
 
 @dataclass(slots=True)
-class Block:
+class Passage:
     """Paragraphs that are cut as one. `number` is the first one's in its chapter.
 
     `scene_ends`: a line of ornaments, or of nothing sayable, follows. `goes_on`: the poem does.
     """
 
     number: int
-    kind: str
-    pieces: list[Piece]
+    kind: ParagraphKind
+    spans: list[Span]
     is_crumb: bool = False
     crumbs: int = 0
     scene_ends: bool = False
@@ -30,23 +30,23 @@ class Block:
 
     @property
     def text(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
+        return "".join(span.text for span in self.spans)
 
     def join(self, paragraph: Paragraph, sound: str) -> None:
         """Put another paragraph behind, with a breath between the two if no mark asks for one."""
-        text, at = self.text, self.pieces[-1].end
+        text, at = self.text, self.spans[-1].end
         stop = ("、" if is_wide(text) else ",") if text[-1:].isalnum() else ""
-        self.pieces += [Piece(" ", at, at, stop + " "), *paragraph.pieces]
+        self.spans += [Span(" ", at, at, stop + " "), *paragraph.spans]
         self.crumbs += self.is_crumb or not says_enough(sound)
         self.is_crumb = self.is_crumb and not says_enough(sound)
         self.kind = paragraph.kind if self.kind != "verse" else self.kind
 
 
-def blocks(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Iterator[Block]:
-    """The blocks of one chapter in order. Verse is gathered to about `length(text)`, to the end of a sentence."""
-    held: Block | None = None
+def passages(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Iterator[Passage]:
+    """The passages of one chapter in order. Verse is gathered to about `length(text)`, to the end of a sentence."""
+    held: Passage | None = None
     for number, paragraph in enumerate(paragraphs):
-        sound = "".join(piece.sound for piece in paragraph.pieces)
+        sound = "".join(span.sound for span in paragraph.spans)
         if not says_anything(sound):
             if held:
                 held.scene_ends = True
@@ -58,12 +58,12 @@ def blocks(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Ite
             held.goes_on = held.kind == paragraph.kind == "verse" and not held.scene_ends
             yield held
         crumb = paragraph.kind != "heading" and not says_enough(sound)
-        held = Block(number, paragraph.kind, list(paragraph.pieces), crumb)
+        held = Passage(number, paragraph.kind, list(paragraph.spans), crumb)
     if held:
         yield held
 
 
-def _belongs(held: Block, paragraph: Paragraph, sound: str, length: Callable[[str], int]) -> bool:
+def _belongs(held: Passage, paragraph: Paragraph, sound: str, length: Callable[[str], int]) -> bool:
     if "heading" in (held.kind, paragraph.kind) or held.scene_ends or held.crumbs >= CRUMBS:
         return False
     if held.is_crumb:
