@@ -1,12 +1,13 @@
-"""From a file to chunks: what one breath says. Knows nothing of sound.
+"""From a file to chunks: the stretches of text that an engine speaks one at a time. Nothing here knows sound.
 
-readers.py     the door for every text; encoding.py turns bytes into text
+readers.py     reads every file; encoding.py turns its bytes into text
 formats/       one reader per kind of file
-structure/     headings, chapters, verse
-spoken/        what is said for what is seen
-chunking/      cutting for speech
-book.py        a book opened for reading: identity, chapters, the script of chunks
-document.py    the nouns: Document, Chapter, Paragraph, Chunk
-language.py    which language a text is in
-characters.py  what ends a sentence, which script a letter is of; brackets.py: what brackets enclose
+structure/     finds headings, chapters and verse
+spoken/        decides what is said for what is seen
+chunking/      cuts the text for speech
+book.py        a book that is open for reading: what identifies it, and its script of chunks
+document.py    the data: Document, Chapter, Paragraph, Span, Chunk
+language.py    finds out which language a text is in
+characters.py  marks that end a sentence, and the letters of each script
+brackets.py    finds what brackets and quotation marks enclose
 """

@@ -1,4 +1,4 @@
-"""A book opened for reading aloud: its text made sayable, and the script of chunks, which grows as it is read."""
+"""A book that is open for reading aloud. Its script is the list of its chunks, which grows while they are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from narrate.text.structure import chapters
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How a text is read, made sayable and cut. `chapters` as the listener writes them: "3-5,9"."""
+    """How a text is read, made sayable and cut. The listener writes `chapters` like this: "3-5,9"."""
 
     language: str | None = None
     encoding: str | None = None
@@ -40,7 +40,10 @@ class TextOptions:
 
 @dataclass(frozen=True, slots=True)
 class BookId:
-    """What a book is recognised by. `content` is a hash of its source text, `path` absolute or "" (standard input)."""
+    """What identifies a book.
+
+    `content` is a hash of the source text. `path` is absolute, or "" for standard input.
+    """
 
     content: str
     path: str
@@ -49,9 +52,9 @@ class BookId:
 
 @dataclass(frozen=True)
 class Book:
-    """`document` is None for a text that is still being written; its chunks come as its sentences do.
+    """A text that is still being written has no `document`: its chunks come as soon as their sentences are complete.
 
-    `rules_used` counts how often each rule of the listener's dictionary was followed.
+    `rules_used` counts how often each rule of the listener's dictionary was applied.
     """
 
     name: str
@@ -72,12 +75,12 @@ class Book:
 
     @cached_property
     def identity(self) -> BookId:
-        """What the book is known by; text that is still being written is known by nothing."""
+        """What identifies the book. Text that is still being written has no hash and no path."""
         return book_id(self.document, self.path) if self.document else BookId("", "", self.name)
 
     @cached_property
     def extent(self) -> tuple[int, int]:
-        """Where in the source the text that will be spoken begins and ends."""
+        """Return where the spoken text begins and ends: two offsets in the source."""
         spans = [
             span
             for chapter in (self.document.chapters if self.document else ())
@@ -87,14 +90,14 @@ class Book:
         return (spans[0].start, spans[-1].end) if spans else (0, 0)
 
     def share(self, chunk: Chunk) -> float | None:
-        """How much of the book is over when the chunk is, 0 … 1; None for text that is still being written."""
+        """Return which share of the book (0 to 1) lies before the chunk's end; None for text that is still written."""
         first, last = self.extent
         return (chunk.end - first) / (last - first) if last > first else None
 
     def script(self, lengths: chunks.Lengths, *, fresh_takes: bool = False) -> Growing[Chunk]:
-        """The chunks of the book, cut to suit an engine unless the listener set their size.
+        """Return the chunks of the book. They have the engine's `lengths`, unless the listener chose a size.
 
-        `fresh_takes`: equal sentences get takes of their own.
+        With `fresh_takes`, sentences that are equal do not share a take.
         """
         if self.options.max_chars is not None:
             lengths = chunks.Lengths.of(self.options.max_chars)
@@ -115,7 +118,7 @@ class Book:
 
 
 def book_id(document: Document, path: Path | None) -> BookId:
-    """The same whatever chapters are chosen: all of the source counts."""
+    """Return what identifies a book. It does not depend on the chosen chapters: all of the source counts."""
     content = "b2:" + blake2b(document.source.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
     named = document.title or (path.name if path else "")
     return BookId(content, str(path.resolve()) if path else "", named)
@@ -145,7 +148,7 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
 
 
 def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
-    """The n-th of equal sentences gets the n-th take, wherever it stands: an edited book needs no other takes."""
+    """Give the n-th of equal sentences the n-th take, wherever it stands, so that an edited book needs no new takes."""
     takes: Counter[tuple[str, str]] = Counter()
     for chunk in script:
         if chunk is None:

@@ -1,4 +1,4 @@
-"""Quotation marks and brackets of the world: which belong together, and what they enclose."""
+"""Quotation marks and brackets of ten languages: which two belong together, and what they enclose."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ CLOSING = frozenset(pair[1] for pair in _PAIRS)
 QUOTES = frozenset('「『〝“‘„‚«»"＂｢')
 
 _CLOSED_BY = {mark: {pair[1] for pair in _PAIRS if pair[0] == mark} for mark in OPENING}
-# Any of the marks, save a ’ that is an apostrophe.
+# Any of the marks, except a ’ that is an apostrophe.
 MARKS = re.compile(rf"[{re.escape(''.join(sorted(OPENING | CLOSING)))}](?:(?<!\w’)|(?!\w))")
 
 
 def enclosed(text: str) -> list[tuple[int, int]]:
-    """The outermost quotations and brackets as (opening mark, after the closing mark); those left open do not count."""
+    """Return the outermost quotations and brackets as (offset of the opening mark, offset after the closing mark).
+
+    A quotation that nobody closes is left out.
+    """
     return _matched(text)[0]
 
 
 def is_quoting(text: str) -> bool:
-    """True if a quotation is open at the end of the text."""
+    """Return True if a quotation is still open at the end of the text."""
     return not QUOTES.isdisjoint(_matched(text)[1])
 
 
 def _matched(text: str) -> tuple[list[tuple[int, int]], list[str]]:
-    """What is enclosed, and the marks that are still open."""
+    """Return what is enclosed, as `enclosed` does, and the marks that are still open."""
     stack: list[tuple[str, int]] = []
-    awaited = dict.fromkeys(CLOSING, 0)  # what would close something in the stack: spares a search through it
+    awaited = dict.fromkeys(CLOSING, 0)  # how many marks in the stack each closing mark would close
     spans: list[tuple[int, int]] = []
     for match in MARKS.finditer(text):
         mark, at = match[0], match.start()

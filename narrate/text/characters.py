@@ -15,21 +15,21 @@ WIDE_STOPS = "。｡！？‼⁇⁈⁉"
 # These also stand inside numbers, names and abbreviations: 3.14, Yahoo!, Mr. Fox.
 NARROW_STOPS = ".．!?"
 STOPS = WIDE_STOPS + NARROW_STOPS
-# The stops that cry or ask; several of them are said as one.
+# The stops of a cry or a question. A row of them is said as one.
 CRIES = "!?！？‼⁇⁈⁉"
 # A voice trails off here. More of the sentence may follow.
 ELLIPSES = "…‥"
-# A voice breaks off here. The shorter – is no part of this: it also stands between numbers, as in 1914–18.
+# A voice breaks off here. The shorter – is left out, because it also stands between numbers: 1914–18.
 DASHES = "—―─"
 COLONS = ":："
 SEMICOLONS = ";；"
 WIDE_CLAUSE_MARKS = "、，；："
 CLAUSE_MARKS = WIDE_CLAUSE_MARKS + ",;:"
-# Quotation marks and brackets that close in every language. (“ closes a quotation in German and opens one in English.)
+# Quotation marks and brackets that only ever close. (“ is left out: it closes in German and opens in English.)
 CLOSERS = "".join(sorted(CLOSING - OPENING))
-# Marks that close a quotation at the end of a text, where nothing can be opened any more.
+# Marks that close a quotation at the end of a text. There “ cannot open one.
 QUOTE_ENDS = CLOSING | {"'"}
-# Corner brackets and their like: what they close may be speech without a full stop.
+# Marks that close speech in Chinese and Japanese, which often has no full stop before them.
 SPEECH_ENDS = "」』”〟"
 
 _SENTENCE_ENDS = frozenset(STOPS + ELLIPSES + DASHES) | QUOTE_ENDS
@@ -38,43 +38,46 @@ _LINE_ENDS = _SENTENCE_ENDS | set(COLONS + "~～♪*")
 
 
 def ends_sentence(text: str) -> bool:
-    """True if the text stops where a sentence stops, be it whole, broken off or quoted."""
+    """Return True if a sentence stops at the end of the text. It may be whole, broken off or quoted."""
     return text[-1:] in _SENTENCE_ENDS
 
 
 def ends_line(text: str) -> bool:
-    """True if a line of prose may stop here. Most lines of verse, and lines broken at a column, stop elsewhere."""
+    """Return True if a paragraph of prose may stop at the end of the line.
+
+    Most lines of a poem, and most lines that an editor broke at a column, stop elsewhere.
+    """
     return text[-1:] in _LINE_ENDS
 
 
 # --- ranges -----------------------------------------------------------------------------------------------------------
 
-# Chinese characters, with 々 〆 〇, the compatibility forms, and both planes of Unicode that hold nothing else.
+# Chinese characters: 々 〆 〇, the common ones, the compatibility forms, and two planes of Unicode kept for rare ones.
 HAN = "\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 HAN_DIGITS = "〇一二三四五六七八九"
-# What counts chapters and verses. Larger numbers need 千 and 万, which also stand in names.
+# Numerals that may be a whole heading. 千 and 万 are left out, because they also stand in names.
 HAN_COUNT = "一二三四五六七八九十百"
 HAN_NUMERALS = HAN_DIGITS + "十百千万"
 HIRAGANA = "\u3041-\u3096ゝゞ"
 KATAKANA = "\u30a1-\u30faーヽヾ"
-# ぁ to ヺ. Tells Japanese from Chinese, where ・ stands in foreign names.
+# ぁ to ヺ: these tell Japanese from Chinese. ・ does not, because Chinese writes it in foreign names.
 KANA_LETTERS = "\u3041-\u30fa"
-# With ・ and ー, which belong to a word and its reading, and the small ㇰ to ㇿ.
+# All that a word or a reading in kana consists of: also ・ and ー, and the small ㇰ to ㇿ.
 KANA = KANA_LETTERS + "\u30fb-\u30ff\u31f0-\u31ff"
 HALFWIDTH_KANA = "\uff66-\uff9f"
 BOPOMOFO = "\u3105-\u312f\u31a0-\u31bf"
 HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3\uffa0-\uffdc"
-# Letters that stand for a syllable or a word each.
+# Letters that each stand for a syllable or a word.
 WIDE_LETTERS = HAN + KANA + HALFWIDTH_KANA + BOPOMOFO + HANGUL
 FULLWIDTH_DIGITS = "\uff10-\uff19"
 FULLWIDTH_LETTERS = "\uff21-\uff3a\uff41-\uff5a"
 # 〈 to 】 and 〔 to 〟.
 WIDE_BRACKETS = "\u3008-\u3011\u3014-\u301f"
-# Everything printed without a space between words, marks as well: a line broken here is joined without a space. Korean
-# has spaces and is not in it.
+# Letters and marks of writing without spaces between words. A line that was broken after one of them is joined
+# without a space. Korean is left out, because it has spaces.
 UNSPACED = "\u2e80-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\ufe30-\ufe4f\uff01-\uff9f\uffe0-\uffe6" + HAN
 # Letters of the languages that put spaces between words.
 LATIN = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
 CYRILLIC = "\u0400-\u052f"
-# No letter of these languages stands at or after this character; nearly all East Asian ones do.
+# Nearly all East Asian letters stand at or after this character, and no letter of other languages does.
 FIRST_EAST_ASIAN = "\u2e80"

@@ -1,4 +1,4 @@
-"""The nouns of text: Document, Chapter, Paragraph, Span, Chunk. Every one knows where it stands in the source."""
+"""The data of a text: Document, Chapter, Paragraph, Span, Chunk. Spans and chunks know their place in the source."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 class Span:
     """A stretch of a paragraph and the source it came from.
 
-    `text` is what a reader's eye sees, without markup; `start`, `end` the character offsets in `Document.source` of
-    all that stands for it (for 《ruby》: base, marks and reading). `spoken`, if not None, is said instead of `text`:
-    a reading, an expansion, or "" for what is seen and not said.
+    `text` is what the eye sees, without markup. `start` and `end` are offsets (in characters) in `Document.source`;
+    for a word with 《ruby》 they include the marks and the reading. If `spoken` is not None, it is said instead of
+    `text`: it is a reading, an expansion, or "" for something that is seen and not said.
     """
 
     text: str
@@ -22,11 +22,12 @@ class Span:
 
     @property
     def sound(self) -> str:
+        """What is said."""
         return self.text if self.spoken is None else self.spoken
 
     @property
     def whole(self) -> bool:
-        """True if the span must not be cut: it has a reading, or does not map to the source one to one."""
+        """True if the span must not be cut: its own words are said for it, or its source is longer than its text."""
         return self.spoken is not None or self.end - self.start != len(self.text)
 
 
@@ -35,7 +36,7 @@ ParagraphKind = Literal["prose", "heading", "verse"]
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Pieces in source order. `kind` is "prose", "heading" (a chapter's title) or "verse" (one line of a poem)."""
+    """One or more spans in the order of the source. A heading is a title; verse is one line of a poem."""
 
     spans: tuple[Span, ...]
     kind: ParagraphKind = "prose"
@@ -55,8 +56,11 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """`number` counts from 1 as a reader would (wagahai has 1 … 11); 0 is what stands before the first heading of a
-    book that has headings. The heading is the first paragraph (kind "heading"); `title` is its text in one line."""
+    """Chapters are numbered from 1, as a reader would count them.
+
+    In a book with headings, number 0 is what stands before the first of them. The headings are the first paragraphs
+    of a chapter (kind "heading"); `title` is their text in one line.
+    """
 
     number: int
     title: str
@@ -70,7 +74,7 @@ ExcludedKind = Literal[
 
 
 class Excluded(NamedTuple):
-    """Source that is not spoken, by kind: "licence", "legend", "colophon", "contents", "note", "header" …"""
+    """A stretch of the source that is not spoken: source[start:end]."""
 
     kind: ExcludedKind
     start: int
@@ -79,8 +83,11 @@ class Excluded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A book. `source` is the decoded text that all offsets refer to; for EPUB, HTML, DOCX and PDF it is the text of
-    all parts in reading order, one after the other, before anything is left out. `warnings` are for the listener."""
+    """A book. All offsets refer to `source`, the decoded text.
+
+    For EPUB, HTML, DOCX and PDF, `source` is the text of all pages in reading order, with all that is not spoken.
+    `warnings` are sentences for the listener.
+    """
 
     title: str
     author: str
@@ -94,11 +101,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One request to an engine: the one thing that travels from text to sound.
+    """One request to an engine: a stretch of text with what is said for it.
 
-    `pause` is the silence after it in seconds, `paragraph` the running number of its paragraph in the book, `attempt`
-    how often it was tried before, `take` how many takes of the same sentence must sound different (a new attempt or
-    take is a new seed).
+    `index` counts the chunks of a book from 0, `paragraph` its paragraphs. `start` and `end` are offsets in the source.
+    `pause` is the silence after the chunk in seconds. `attempt` counts the attempts to speak it that failed. `take`
+    numbers equal sentences that must not share a take. Every attempt and every take has a random seed of its own.
     """
 
     index: int

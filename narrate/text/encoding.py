@@ -1,4 +1,4 @@
-"""From bytes to clean text: which encoding a file is in, and how sure that is."""
+"""From bytes to clean text. Finds out which encoding a file is in, and how sure that is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from narrate.errors import InputError
 from narrate.text.characters import KANA_LETTERS
 
-# A codec's wider sister reads everything the codec does and the characters real files add (①, ㈱, 镕, “ ”).
+# Wider codecs read all that the codec reads, and the characters that real files add to it (①, ㈱, 镕, “ ”).
 WIDER = {
     "ascii": ("utf-8",),
     "shift_jis": ("cp932", "shift_jis_2004"),
@@ -35,13 +35,14 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
     b"\x84\x31\x95\x33": "gb18030",
 }
-# These two read some bytes as quite other characters: only for many holes less.
+# These two also read some bytes as quite different characters. They must leave so many fewer holes to be chosen.
 CLASHING = {"shift_jis_2004": 20, "big5hkscs": 20}
 LATIN = ("cp1252", "mac-roman", "iso8859-15", "cp850")
-# Signs that are rare where they stand: small letters before capitals, capitals after small letters, quotes on the wrong
-# side of a word; and signs that are rare anywhere.
+# Signs of a wrong codec: small letters before capitals, capitals after small letters, quotation marks on the wrong side
+# of a word, and letters that are rare everywhere.
 ODD = re.compile(
-    r"[à-öø-ÿœ](?=[A-Z])|(?<=[a-z])[À-ÖØ-ÞŒ]|(?<![A-Za-z])[œÆæ](?![a-z])|(?<=[A-Za-z])[¼½¾]|[¼½¾](?=[A-Za-z])|[“‘„‚¿¡](?=[\s.,;]|$)|(?<=\w)[“„‚¿¡]"
+    r"[à-öø-ÿœ](?=[A-Z])|(?<=[a-z])[À-ÖØ-ÞŒ]|(?<![A-Za-z])[œÆæ](?![a-z])|(?<=[A-Za-z])[¼½¾]|[¼½¾](?=[A-Za-z])"
+    r"|[“‘„‚¿¡](?=[\s.,;]|$)|(?<=\w)[“„‚¿¡]"
     r"|(?:(?<=\s)|^)[”»](?=\w)|[£€](?!\d| \d)|[ðþÐÞ]|[^\x00-\x7f\xa0\xad©®°·À-ÿŒœªº¿¡£€§«»‹›“”‘’„‚–—…•™¼½¾]",
     re.MULTILINE,
 )
@@ -53,22 +54,22 @@ CANDIDATES = {
     "ru": ("cp1251", "koi8-r", "cp866", "mac-cyrillic", "iso8859-5"),
 }
 ALL_CANDIDATES = tuple(name for names in CANDIDATES.values() for name in names) + LATIN
-# What every text is full of: enough to tell the two byte orders of UTF-16 apart.
+# Every text is full of these characters. They tell the two byte orders of UTF-16 apart.
 FREQUENT = re.compile("[ \n。，、的了是のはをにたeaotnоеаиниㅏ이다는을]")
-# Single characters are counted and replaced one by one: that is a hundred times faster than any pattern.
+# These characters are counted and replaced one by one, which is a hundred times faster than a pattern.
 CONTROL = "".join(map(chr, (*range(9), *range(0x0E, 0x1C), 0x1F, 0x7F)))
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 LINE_ENDS = ("\r\n", *"\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 SPACES = "\u00a0\u2007\u202f"
-# Shift_JIS, EUC-JP and Unicode name the same printed sign differently; Japanese text is brought to cp932's choice.
+# Shift_JIS, EUC-JP and Unicode have different codes for the same printed sign. Japanese text gets the code of cp932.
 SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
 SAMPLE_BYTES, SAMPLES, MOST_LINES = 160, 60, 1000
 SAMPLE = 100_000
-BARELY = 0.05  # a confidence that says nothing
+BARELY = 0.05  # a confidence that means nothing
 
 
 class Decoded(NamedTuple):
-    """Clean text with "\\n" line ends, the codec's name, and what the listener should be told about it."""
+    """Clean text with "\\n" at line ends, the name of its codec, and warnings for the listener."""
 
     text: str
     encoding: str
@@ -76,9 +77,10 @@ class Decoded(NamedTuple):
 
 
 def decode(data: bytes, encoding: str | None = None, language: str | None = None, hint: str | None = None) -> Decoded:
-    """Decode a file: as told, else by its byte order mark, as UTF-8, as `hint` (what it says of itself), by guess.
+    """Decode a file with `encoding`, if it is given.
 
-    Raises InputError for an unknown `encoding`, one that does not fit the file, and for what is not text.
+    Otherwise the byte order mark decides, then UTF-8 is tried, then `hint` (the encoding that the file names), and at
+    last the encoding is guessed. Raises InputError if `encoding` is unknown or does not fit, or the file is no text.
     """
     if encoding:
         return _as_told(data, encoding)
@@ -102,7 +104,7 @@ def decode(data: bytes, encoding: str | None = None, language: str | None = None
 
 
 def clean(text: str) -> str:
-    """One kind of line end, no invisible characters, ordinary spaces, one code for each printed Japanese sign."""
+    """Return the text with one kind of line end, ordinary spaces, and one code for each printed Japanese sign."""
     for end in LINE_ENDS:
         text = text.replace(end, "\n")
     text = visible(text)
@@ -114,7 +116,7 @@ def clean(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Without invisible characters, and with ordinary spaces."""
+    """Return the text without invisible characters, and with ordinary spaces."""
     for character in INVISIBLE:
         text = text.replace(character, "")
     for character in SPACES:
@@ -150,7 +152,7 @@ def _checked(data: bytes, name: str) -> Decoded:
 
 
 def _lenient(data: bytes, encoding: str) -> tuple[str, str, int]:
-    """Decode with the codec, or whichever of its wider sisters leaves the fewest holes: text, codec, holes."""
+    """Decode with the one of the wider codecs that leaves the fewest holes. Return text, codec, number of holes."""
     name = codecs.lookup(encoding).name
     readings: list[tuple[str, str, int]] = []
     for wide in WIDER.get(name, (name,)):
@@ -162,7 +164,7 @@ def _lenient(data: bytes, encoding: str) -> tuple[str, str, int]:
 
 
 def _text_only(text: str) -> str:
-    """Refuse what is no text, and take stray control characters out of what is."""
+    """Remove stray control characters. Raise InputError for binary data."""
     holes = sum(text.count(character) for character in CONTROL)
     if holes > 4 and holes > 0.005 * len(text):
         raise InputError("is not a text (it holds binary data); narrate reads text, EPUB, HTML, Markdown, DOCX and PDF")
@@ -174,7 +176,7 @@ def _damage(bad: int, name: str) -> tuple[str, ...]:
 
 
 def _utf16(data: bytes) -> str | None:
-    """The byte order of UTF-16 without a mark; "-odd" if the file was cut in the middle of its first character."""
+    """Return the byte order of UTF-16 without a mark, with "-odd" if the first character of the file is cut in half."""
     head = data[:40_000]
     scores = {}
     for order in ("utf-16-le", "utf-16-be"):
@@ -186,7 +188,10 @@ def _utf16(data: bytes) -> str | None:
 
 
 def _nearly_utf8(data: bytes) -> Decoded | None:
-    """UTF-8 with a few broken bytes: other encodings hardly ever make a valid sequence, so four to one will do."""
+    """Decode UTF-8 with a few broken bytes.
+
+    Other encodings hardly ever make a valid sequence, so four good characters to one hole are enough.
+    """
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     beyond_ascii = len(data.translate(None, bytes(range(0x80))))
@@ -196,7 +201,7 @@ def _nearly_utf8(data: bytes) -> Decoded | None:
 
 
 def _guess(data: bytes, language: str | None) -> Decoded:
-    """Let lines of the file vote (a broken byte spoils one line, not the file), then see how many holes are left."""
+    """Let lines of the file vote for a codec, then count the holes. A broken byte spoils one line and not the file."""
     candidates = CANDIDATES.get(language, LATIN) if language else ALL_CANDIDATES
     latin = language not in CANDIDATES and (_only_quotes(data) or _only_accents(data))
     votes = {"cp1252": 1.0} if latin else _votes(data, candidates)
@@ -220,28 +225,30 @@ def _guess(data: bytes, language: str | None) -> Decoded:
 
 
 def _only_quotes(data: bytes) -> bool:
-    """True if nothing but cp1252's “ ” ‘ ’ – — … ™ goes beyond ASCII (MacRoman would make ì and î of them)."""
+    """Return True if all bytes beyond ASCII are “ ” ‘ ’ – — … ™ of cp1252. (MacRoman would read ì and î.)"""
     beyond = data.translate(None, bytes(range(0x80)))
     return len(beyond.translate(None, b"\x85\x91\x92\x93\x94\x95\x96\x97\x99")) <= 0.05 * len(beyond)
 
 
 def _only_accents(data: bytes) -> bool:
-    """True if bytes beyond ASCII are few in their lines and stand within words, as in "café"; other scripts have words
-    of their own."""
+    """Return True if the bytes beyond ASCII are few and stand within words, as in "café".
+
+    Words of other scripts consist of them.
+    """
     lines = b"\n".join(line for line in data.split(b"\n") if not line.isascii())
     beyond = len(lines.translate(None, bytes(range(0x80))))
     return beyond < 0.3 * len(lines) and sum(map(len, ACCENTS.findall(lines))) > 0.6 * beyond
 
 
 def _likeliest_latin(data: bytes) -> str:
-    """The codec that makes the fewest odd signs of the bytes beyond ASCII: accents inside words, quotes around them."""
+    """Return the Latin codec with which accents stand inside words and quotation marks around them most often."""
     lines = [line for line in data.split(b"\n") if not line.isascii()]
     sample = b"\n".join(line[:2000] for line in lines[:: 1 + len(lines) // MOST_LINES])
     return min(LATIN, key=lambda name: len(ODD.findall(sample.decode(name, "replace"))))
 
 
 def _votes(data: bytes, candidates: tuple[str, ...]) -> dict[str, float]:
-    """Which codec chardet hears in each sample of lines that hold more than ASCII; its confidence is the vote."""
+    """Let chardet name the codec of each sample of lines with bytes beyond ASCII. Its confidence is the vote."""
     import chardet
 
     lines = [line for line in data.split(b"\n") if not line.isascii()]

@@ -1,4 +1,4 @@
-"""Which language a text is in: by its script, and by its commonest words where languages share the Latin one."""
+"""Finds out which language a text is in, by its script. Languages in Latin script are told apart by common words."""
 
 from __future__ import annotations
 
@@ -36,17 +36,21 @@ _LANGUAGES_OF = {
     word: [language for language, words in _COMMON_WORDS.items() if word in words.split()]
     for word in " ".join(_COMMON_WORDS.values()).split()
 }
-_ENOUGH_WORDS = 12  # common words without which a vote says nothing
-_QUOTED_LETTERS = {True: 4, False: 10}  # a quotation with fewer is a word in passing; True: wide writing
+_ENOUGH_WORDS = 12  # with fewer common words, the vote means nothing
+# A quotation with fewer letters has the language of the text around it. True: wide writing.
+_QUOTED_LETTERS = {True: 4, False: 10}
 
 
 def is_wide(text: str) -> bool:
-    """True for Chinese, Japanese and Korean writing, whose letters are syllables or words."""
+    """Return True for Chinese, Japanese and Korean writing, whose letters are syllables or words."""
     return not text.isascii() and 8 * (len(text) - len(_WIDE.sub("", text))) > len(text)
 
 
 def runs(text: str, home: str) -> list[tuple[int, int, str]]:
-    """A paragraph of a book in `home` as (begin, end, language): quotations in another writing have their own."""
+    """Cut a paragraph of a book in the language `home` into stretches (begin, end, language).
+
+    Quotations in another language are stretches of their own.
+    """
     main = _language_here(text, home)
     found: list[tuple[int, int, str]] = []
     at = 0
@@ -68,13 +72,14 @@ def _language_here(text: str, home: str) -> str:
     if not any(map(str.isalpha, text)):
         return home
     language = detect_language(text, home if home not in ("ja", "zh", "ko", "ru") else "en")
-    return home if (home, language) == ("ja", "zh") else language  # a line of kanji
+    return home if (home, language) == ("ja", "zh") else language  # a Japanese line without kana
 
 
 def detect_language(text: str, otherwise: str = "en") -> str:
-    """Kana → ja, Hangul → ko, Han without kana → zh, Cyrillic → ru; Latin by its common words, or else `otherwise`.
+    """Return the code of the text's language, or `otherwise` if neither script nor common words decide.
 
-    A script decides when it is a noticeable part of the letters, so that one foreign name does not turn the book.
+    Kana means "ja", Hangul "ko", Han without kana "zh", Cyrillic "ru". A script decides if enough of the letters are
+    in it: one foreign name does not change the language of a book.
     """
     letters = "".join(filter(str.isalpha, text[:20_000]))
     kana, han, hangul, cyrillic = (len(script.findall(letters)) for script in _SCRIPTS)
@@ -91,7 +96,7 @@ def detect_language(text: str, otherwise: str = "en") -> str:
 
 
 def _by_words(text: str) -> str | None:
-    """The language whose common words are much more frequent than any other's."""
+    """Return the language whose common words are much more frequent than those of any other."""
     votes: Counter[str] = Counter()
     for word in _WORD.findall(text):
         votes.update(_LANGUAGES_OF.get(word.lower(), ()))

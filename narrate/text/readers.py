@@ -1,4 +1,7 @@
-"""The door for every text: a file or bytes in, a Document out. The content decides the format, then the suffix."""
+"""Reads every text: a file or bytes in, a Document out. The content decides the format; if it cannot, the suffix does.
+
+To add a format, write a module in formats/ with a function that makes a Document, and call it in `_read`.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,9 @@ FOREIGN = {
 class ReadOptions:
     """How to read a text.
 
-    `language`: a code such as "ja", or None to see for oneself; `encoding`: a codec's name, or None to find it out;
-    `ruby`: say a base's reading or the base itself; `ruby_memory`: a name read once with ruby keeps its reading where
-    it stands alone; `footnotes`: leave them out, or say them where the book has them at an end.
+    `language` is a code such as "ja" and `encoding` the name of a codec; None means that it is found out. `ruby`
+    chooses between saying a word's reading and saying the word itself. With `ruby_memory`, a name that had its reading
+    once keeps it in the rest of the book. `footnotes` are left out ("skip") or said where the book has them ("end").
     """
 
     language: str | None = None
@@ -57,7 +60,7 @@ class ReadOptions:
 
 
 def read_file(path: Path, options: ReadOptions | None = None) -> Document:
-    """Read any supported file. Raises InputError, in one line, for what is missing, damaged or has nothing to say."""
+    """Read a file of any supported format. Raises InputError if it is missing or damaged, or if it has no words."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -90,7 +93,7 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
 
 
 def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
-    """Find out the format by the first bytes, by what a zip file holds, by the look of the text, by the suffix."""
+    """Find out the format and read it. The first bytes decide, then the names in a zip file, the text, the suffix."""
     for magic, (what, instead) in FOREIGN.items():
         if data.startswith(magic) or data[60:68] == magic:
             raise InputError(f"is {what}, which narrate does not read; {instead}")

@@ -1,9 +1,9 @@
-"""Cutting a text into what one breath says.
+"""Cuts a text into chunks: stretches that an engine speaks one at a time.
 
-chunks.py        a document becomes chunks
-sentences.py     where sentences end, in ten languages
-phrases.py       where a sentence that is too long is cut
-passages.py      paragraphs that are cut together
-aligned.py       text, what is said for it, and its source, side by side
-arrivals.py      text that is spoken while it is still being written
+chunks.py        makes chunks of a document
+sentences.py     finds where sentences end, in ten languages
+phrases.py       finds where a sentence that is too long may be cut
+passages.py      groups paragraphs that are cut together
+aligned.py       keeps text, what is said for it, and its source side by side
+arrivals.py      makes chunks of text that is still being written
 """

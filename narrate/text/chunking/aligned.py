@@ -10,18 +10,19 @@ from itertools import accumulate
 from narrate.text.chunking.phrases import cut_points
 from narrate.text.document import Span
 
-NOTHING = "\ufffc"  # stands on the axis for a span without text, so that every span has a place of its own
-_GLANCE = 24  # characters that nearly always tell whether there is something to say
-_ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # letters a voice needs to find its tone
+NOTHING = "\ufffc"  # takes the place of a span without text, so that every span has an offset of its own
+_GLANCE = 24  # so many characters nearly always tell whether there is something to say
+_ENOUGH = re.compile(r"(?:[^\W_][\W_]*){3}")  # a voice needs so many letters to find its tone
 _LETTER = re.compile(r"[^\W_]")
 _BROKEN = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]|  ")
 _SPACES = re.compile(r"[ \t-\r\x1c-\x1e\x85\u2028\u2029]+")
 
 
 class AlignedText:
-    """`line` is what sentences are found in: the text, with white space where something is seen and not said.
+    """A paragraph's text, what is said for it (its sound) and its source. All offsets are offsets in the text.
 
-    A whole span that alone is longer than `longest` characters, in text or in sound, is cut to slices that are not.
+    Sentences are found in `line`: the text, with spaces for what is seen and not said. A span that must not be cut is
+    called whole. Only one that is longer than `longest` characters, in text or in sound, is cut to shorter slices.
     """
 
     def __init__(self, spans: Iterable[Span], longest: int) -> None:
@@ -32,7 +33,7 @@ class AlignedText:
         self._face = self.line = "".join(faces)
         self._starts = [0, *accumulate(map(len, faces))]
         self._sounds = [0, *accumulate(map(len, self._said))]
-        self._even = self._starts == self._sounds  # sound and text have the same length everywhere
+        self._even = self._starts == self._sounds  # every span is as long in sound as in text
         self._plain = self._said == faces
         self._gaps: set[int] = set()
         if not self._plain:
@@ -41,7 +42,7 @@ class AlignedText:
 
     @property
     def joints(self) -> list[int]:
-        """Where the second and further paragraphs begin (see Passage.join)."""
+        """Where the second and each further paragraph begins (see Passage.join)."""
         pairs = zip(self._spans, self._starts[1:], strict=True)
         return [after for span, after in pairs if span.start == span.end and span.text == " "]
 
@@ -49,13 +50,13 @@ class AlignedText:
         return len(self._face)
 
     def size(self, begin: int, end: int) -> int:
-        """Characters of the text or of its sound, whichever is more."""
+        """Return the number of characters of the text or of its sound, whichever is larger."""
         if self._even:
             return end - begin
         return max(end - begin, self._sounded(end) - self._sounded(begin))
 
     def reach(self, begin: int, size: int) -> int:
-        """The farthest place with no more than `size` characters from `begin`."""
+        """Return the farthest offset with at most `size` characters between `begin` and it."""
         low, high = begin, min(begin + size, len(self))
         while low < high:
             middle = (low + high + 1) // 2
@@ -66,20 +67,20 @@ class AlignedText:
         return low
 
     def may_cut(self, at: int) -> bool:
-        """False within a whole span."""
+        """Return False inside a whole span."""
         return self.before(at) == at
 
     def before(self, at: int) -> int:
-        """The last place up to `at` that is not within a whole span."""
+        """Return the last offset up to `at` that is not inside a whole span."""
         index = self._index(at)
         return self._starts[index] if index < len(self._spans) and self._whole[index] else at
 
     def after(self, at: int) -> int:
-        """The first place from `at` on that is not within a whole span."""
+        """Return the first offset from `at` on that is not inside a whole span."""
         return at if self.may_cut(at) else self._starts[self._index(at) + 1]
 
     def text_and_sound(self, begin: int, end: int) -> tuple[str, str]:
-        """What the eye sees and what is said, each on one line."""
+        """Return what the eye sees and what is said, each on one line."""
         text = self._face[begin:end]
         if self._gaps:
             text = "".join(self._face[at] for at in range(begin, end) if at not in self._gaps)
@@ -98,14 +99,14 @@ class AlignedText:
         return "".join(said)
 
     def source(self, begin: int, end: int) -> tuple[int, int]:
-        """Where the source of it begins and ends."""
+        """Return where the source of a stretch begins and ends."""
         first, last = self._index(begin), self._index(end - 1)
         head, tail = self._spans[first], self._spans[last]
         start = head.start if self._whole[first] else head.start + begin - self._starts[first]
         return start, tail.end if self._whole[last] else tail.start + end - self._starts[last]
 
     def trimmed(self, begin: int, end: int) -> tuple[int, int]:
-        """The same without white space at both ends."""
+        """Return the stretch without white space at both ends."""
         while begin < end and self._is_blank(begin) and self.may_cut(begin + 1):
             begin += 1
         while begin < end and self._is_blank(end - 1) and self.may_cut(end - 1):
@@ -118,10 +119,11 @@ class AlignedText:
         return not says_anything(self._spans[self._index(at)].spoken or "")
 
     def has_letters(self, begin: int, end: int) -> bool:
+        """Return True if there is anything to say."""
         return begin < end and bool(_LETTER.search(self._sound(begin, end)))
 
     def is_crumb(self, begin: int, end: int) -> bool:
-        """True if there is too little for a voice to say."""
+        """Return True if there is too little to say for a voice (see `says_enough`)."""
         if begin < end <= begin + _GLANCE:
             return not says_enough(self._sound(begin, end))
         return not (says_enough(self._sound(begin, begin + _GLANCE)) or says_enough(self._sound(begin, end)))
@@ -137,10 +139,12 @@ class AlignedText:
 
 
 def says_enough(sound: str) -> bool:
+    """Return True if a voice can speak the words alone: they have three letters or more."""
     return bool(_ENOUGH.search(sound))
 
 
 def says_anything(sound: str) -> bool:
+    """Return True if there is any letter or digit to say."""
     return bool(_LETTER.search(sound))
 
 

@@ -1,4 +1,4 @@
-"""Text that is spoken while it is still being written: chunks from a pipe, as soon as their sentences are complete."""
+"""Makes chunks of text that is still being written to a pipe, as soon as their sentences are complete."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from narrate.text.chunking.sentences import Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
 from narrate.text.language import is_wide
 
-PAUSE = 0.3  # seconds of silence after which a writer is thinking and what it wrote last is taken as it stands
-WAIT = 0.02  # seconds spent waiting for more before saying that there is none yet
-PATIENCE = 1.0  # seconds after which whoever wrote less than TRICKLE bytes is writing, not copying a file
-TRICKLE = 1 << 14
-ENDLESS = 1 << 25  # bytes of text that are not waited for to end
-BLOCK = 1 << 16
+PAUSE = 0.3  # seconds without new text, after which the last words are taken for a whole sentence
+WAIT = 0.02  # seconds to wait for more text before the caller hears that there is none yet
+PATIENCE = 1.0  # seconds; a program that wrote less than TRICKLE bytes by then does not copy a file
+TRICKLE = 1 << 14  # bytes
+ENDLESS = 1 << 25  # bytes; the end of a longer text is not waited for
+BLOCK = 1 << 16  # bytes read at a time
 
-HELD_BACK = 2000  # characters without a sentence's end before some are spoken anyway
-WRAPPED = 50  # columns from which a line without a full stop may have been broken by an editor
+HELD_BACK = 2000  # characters; when a sentence has more of them and still no end, its beginning is spoken
+WRAPPED = 50  # columns; an editor may have broken a line that is longer and has no full stop at its end
 
 _MARKED_UP = re.compile(
     r"\s*(?:<[!?a-zA-Z]|%PDF|PK\x03\x04)"
@@ -37,10 +37,10 @@ _NEW_LINE = re.compile(r"[\s「『]|[-*•–—] |\d{1,3}[.)] ")
 
 
 def gather(fd: int, pause: float = PAUSE, patience: float = PATIENCE) -> tuple[bytes, bool]:
-    """Read what is there: (bytes, True) if the writer has closed, (bytes so far, False) if it seems to be writing yet.
+    """Read what has been written. Return it, and True if the writer has closed the pipe, False if it still writes.
 
-    The first byte is waited for as long as it takes. A writer is waited for, too, if what it wrote cannot be read
-    aloud before its end is known: other encodings than UTF-8, and books with markup around or in their text.
+    `fd` is the file descriptor of the pipe. The function waits for the first byte as long as it takes. It also waits
+    for the end of a text that can only be read as a whole: other encodings than UTF-8, and books with markup.
     """
     data = bytearray()
     began = 0.0
@@ -63,9 +63,10 @@ def arriving_chunks(
     mixed: bool = False,
     sayable: Callable[[Document], Document] = lambda document: document,
 ) -> Iterator[Chunk | None]:
-    """The chunks of `first` and of all that still comes from `fd`; None when nothing new came for about 20 ms.
+    """Yield the chunks of `first` and of all that still comes from `fd`, and None when nothing came for about 20 ms.
 
-    `sayable` makes a document's text sayable (normalize). `start` and `end` are offsets in the decoded stream.
+    `sayable` makes a document's text sayable, as `normalize` does. `start` and `end` of the chunks are offsets in the
+    decoded stream.
     """
     text = Writing(lengths or Lengths(), language, mixed, sayable)
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
@@ -86,7 +87,7 @@ def arriving_chunks(
 
 
 class Writing:
-    """A text that grows. What is complete comes out as chunks; what may still go on is kept."""
+    """A text that grows. Complete sentences become chunks; the rest is kept until more is written."""
 
     def __init__(
         self,
@@ -96,13 +97,13 @@ class Writing:
         sayable: Callable[[Document], Document] = lambda document: document,
     ) -> None:
         self._lengths, self._language, self._mixed, self._sayable = lengths, language, mixed, sayable
-        self._text = ""  # not spoken yet
-        self._offset = 0  # of that in the whole stream
-        self._column = 0  # of that in its line
+        self._text = ""  # what is not spoken yet
+        self._offset = 0  # where it begins in the whole stream
+        self._column = 0  # where it begins in its line
         self._chunks = self._paragraphs = 0
 
     def add(self, text: str) -> Iterator[Chunk]:
-        """More was written: the chunks that are complete because something else follows them."""
+        """Add new text, and yield the chunks of all sentences that it completes."""
         self._text += text
         begin = 0
         while (end := self._paragraph_end(begin, closed=False)) is not None:
@@ -112,12 +113,12 @@ class Writing:
         yield from self._sentences(self._text)
 
     def linger(self) -> Iterator[Chunk]:
-        """Nothing was written for a while: the sentences, too, that would be complete if the next began now."""
+        """Yield the chunks of the last sentence, too, because nothing was written for a while. Open quotations wait."""
         if self._text.strip() and not is_quoting(self._text):
             yield from self._sentences(self._text.rstrip() + " X")
 
     def close(self) -> Iterator[Chunk]:
-        """Nothing more will be written: all the rest."""
+        """Yield the chunks of all the rest, because nothing more will be written."""
         begin = 0
         while begin < len(self._text):
             end = self._paragraph_end(begin, closed=True)
@@ -127,7 +128,7 @@ class Writing:
         self._forget(begin)
 
     def _paragraph_end(self, begin: int, *, closed: bool) -> int | None:
-        """Where the paragraph from `begin` on ends, or None as long as that is open."""
+        """Return where the paragraph that begins at `begin` ends, None as long as that is unknown."""
         line = begin
         while (at := self._text.find("\n", line)) >= 0:
             following = self._text[at + 1 : at + 6]
@@ -144,7 +145,7 @@ class Writing:
         return columns >= WRAPPED and not _STOPPED.search(text)
 
     def _sentences(self, probe: str) -> Iterator[Chunk]:
-        """Speak the sentences of the open paragraph that have ended in `probe`, which may go on a little."""
+        """Yield the chunks of sentences that end in `probe`: the open paragraph, with or without more after it."""
         ends = [at for at, rank in sentence_breaks(probe, self._language)[:-1] if rank is Rank.SENTENCE]
         end = min(ends[-1], len(self._text)) if ends else 0
         if says_enough(self._text[:end]):
@@ -162,7 +163,7 @@ class Writing:
         yield from chunks
 
     def _cut(self, begin: int, end: int, pause: float) -> list[Chunk]:
-        """The chunks of a stretch, numbered and placed in the stream; `pause` follows the last."""
+        """Return the chunks of a stretch, with numbers and offsets in the stream. `pause` follows the last one."""
         text = self._text[begin:end]
         if not says_anything(text):
             return []
@@ -188,7 +189,7 @@ class Writing:
 
 
 def _lines(text: str) -> Iterator[Span]:
-    """The lines of a paragraph; where one was broken stands a space, or nothing in Chinese or Japanese."""
+    """Yield the lines of a paragraph, with a space between two, or nothing in Chinese, Japanese and Korean."""
     at = 0
     for match in re.finditer(r"[ \t\r]*\n[ \t\r]*", text):
         yield Span(text[at : match.start()], at, match.start())
@@ -198,7 +199,7 @@ def _lines(text: str) -> Iterator[Span]:
 
 
 def _arrived(fd: int, seconds: float) -> bool:
-    """True if a read will not block: something is there, or the writer has closed."""
+    """Return True if a read will not block: something is there, or the writer has closed the pipe."""
     try:
         return bool(select.select([fd], [], [], seconds)[0])
     except OSError:  # Windows can only wait for sockets
@@ -210,7 +211,7 @@ def _trickles(data: bytearray, began: float, patience: float) -> bool:
 
 
 def _can_be_begun(data: bytes) -> bool:
-    """False for what must be read as a whole: no UTF-8, markup, a known kind of book."""
+    """Return False for a text that must be read as a whole: it is not UTF-8, or it is in a format of books."""
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(data)
     except UnicodeDecodeError:

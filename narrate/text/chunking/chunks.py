@@ -1,7 +1,8 @@
-"""From a document to chunks: the stretches of text that an engine speaks one at a time, and the pause after each.
+"""Makes chunks of a document: the stretches of text that an engine speaks one at a time, and the pause after each.
 
-A chunk ends where a sentence ends wherever it can. Whole sentences of a paragraph are joined until they suit the
-engine; only a sentence that is far too long is cut within, at a clause mark before a phrase before a word.
+A chunk ends where a sentence ends, if that is possible. Whole sentences of a paragraph are joined until the chunk has
+the length that suits the engine. Only a sentence that is far too long is cut inside: after a clause mark, otherwise
+between phrases, otherwise between words.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from narrate.text.chunking.sentences import Break, Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document
 from narrate.text.language import is_wide, runs
 
-# Seconds of silence after a chunk, by what ends there. A reader breathes at a clause, stops at a full stop, lets a
-# paragraph sink in, and leaves the listener time to notice that a new scene or chapter has begun.
+# Seconds of silence after a chunk, by what ends there: a reader breathes after a clause, stops after a sentence, pauses
+# after a paragraph, and gives the listener time to notice that a new scene or chapter begins.
 PAUSES = {Rank.CLAUSE: 0.15, Rank.SENTENCE: 0.3, Rank.INNER: 0.3, Rank.LINE: 0.35}
 PARAGRAPH_PAUSE = 0.6
 SCENE_PAUSE = 1.0
 HEADING_PAUSE = 1.0
 CHAPTER_PAUSE = 1.2
 
-OPENING = 6  # sentences at the start of a chapter that are not joined: the first sound comes sooner
-CLASSES = 20  # of lengths, in a histogram
+OPENING = 6  # so many sentences at the start of a chapter are not joined, so that the first sound comes sooner
+CLASSES = 20  # at most so many classes of lengths in a histogram
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """Characters per chunk that suit an engine: `wide` for Chinese, Japanese and Korean, `narrow` for other writing.
 
-    Sentences are joined up to about that many; one sentence stays whole up to `stretch` times as many, and no chunk is
-    ever longer, in `text` or in `spoken`.
+    Sentences are joined until a chunk has about so many. One sentence stays whole if it has up to `stretch` times as
+    many. No chunk is ever longer, in `text` or in `spoken`.
     """
 
     wide: int = 70
@@ -45,28 +46,29 @@ class Lengths:
 
     @classmethod
     def of(cls, max_chars: int) -> Lengths:
-        """Never more than `max_chars` characters, in any writing."""
+        """Return lengths for chunks of at most `max_chars` characters in any writing."""
         return cls(max_chars, max_chars, 1.0)
 
     @property
     def least(self) -> int:
-        """What fits into a chunk of any writing."""
+        """So many characters fit into a chunk of any writing."""
         return min(self.room("").limit, self.room("漢").limit)
 
     def room(self, text: str) -> Room:
+        """Return target and limit for a text, by its writing."""
         target = max(1, self.wide if is_wide(text) else self.narrow)
         return Room(target, max(target, int(target * self.stretch)))
 
 
 class Room(NamedTuple):
-    """How long chunks of one paragraph should be (`target`) and may be (`limit`)."""
+    """Chunks of a paragraph should have `target` characters and may have `limit`."""
 
     target: int
     limit: int
 
 
 class Part(NamedTuple):
-    """A stretch of a passage that becomes a chunk."""
+    """A stretch of a passage that becomes a chunk. `begin` and `end` are offsets in its AlignedText."""
 
     begin: int
     end: int
@@ -76,7 +78,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How a document is cut: what `cut` was asked for."""
+    """How a document is cut: the arguments of `cut`."""
 
     lengths: Lengths
     language: str
@@ -92,10 +94,10 @@ def cut(
     mixed: bool = False,
     opening: int = OPENING,
 ) -> Iterator[Chunk]:
-    """The chunks of a document in reading order, made as they are asked for; `index` counts from 0.
+    """Yield the chunks of a document in reading order. Their `index` counts from 0.
 
-    `language` overrides the document's; `mixed` gives paragraphs and quotations in another writing their own language.
-    The first `opening` sentences after a heading, or of a chapter without one, are not joined.
+    `language` replaces that of the document. With `mixed`, paragraphs and quotations in another writing have their own
+    language. The first `opening` sentences after a heading, or of a chapter without one, are not joined.
     """
     manner = _Manner(lengths or Lengths(), language or document.language or "en", mixed, opening)
     index = paragraphs = 0
@@ -140,7 +142,7 @@ def _cut_passages(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Passage, 
             for begin, breaks, language in _stretches(passage, aligned, manner, alone):
                 if manner.mixed:
                     room = lengths.room(aligned.line[begin : breaks[-1].at])
-                # The listener waits for the first sentence of all: it is the one that is not spared a cut.
+                # The listener waits for the first sentence of a chapter. It is cut even if it only exceeds the target.
                 parts += _divide(aligned, begin, breaks, Room(room.target, room.target) if waiting else room, language)
                 waiting = False
                 alone -= 1
@@ -151,7 +153,10 @@ def _cut_passages(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Passage, 
 def _stretches(
     passage: Passage, aligned: AlignedText, manner: _Manner, alone: int
 ) -> Iterator[tuple[int, list[Break], str]]:
-    """What is divided by itself: (begin, breaks up to the end, language); the first `alone` are sentences."""
+    """Yield the stretches of a passage that are divided one by one: (begin, breaks up to the end, language).
+
+    The first `alone` stretches are single sentences.
+    """
     home = manner.language
     for begin, end, language in runs(aligned.line, home) if manner.mixed else [(0, len(aligned), home)]:
         begin, end = aligned.before(begin), aligned.before(end)
@@ -173,7 +178,7 @@ def _stretches(
 
 
 def _divide(aligned: AlignedText, begin: int, breaks: list[Break], room: Room, language: str) -> Iterator[Part]:
-    """Cut what lies between `begin` and the last break into parts of like length."""
+    """Cut the text between `begin` and the last break into parts of nearly equal length."""
     end = breaks[-1].at
     brackets: list[tuple[int, int]] | None = None
     turn = 0
@@ -182,7 +187,7 @@ def _divide(aligned: AlignedText, begin: int, breaks: list[Break], room: Room, l
             turn += 1
         best = _best_break(aligned, begin, breaks, turn, room)
         if best is None and aligned.size(begin, end) <= room.limit:
-            break  # nothing but crumbs
+            break  # only crumbs could be cut off
         if best is None:
             ahead = (breaks[number].at for number in range(turn, len(breaks)))
             stop = next(at for at in ahead if aligned.size(begin, at) > room.limit)
@@ -197,7 +202,10 @@ def _divide(aligned: AlignedText, begin: int, breaks: list[Break], room: Room, l
 
 
 def _best_break(aligned: AlignedText, begin: int, breaks: list[Break], turn: int, room: Room) -> Break | None:
-    """The break that gives the best part from `begin`: near to an even share of what is left, and a real end."""
+    """Return the break after the best part from `begin`; None if every part is too long or has too little to say.
+
+    The best part is near to an even share of what is left, not longer than the target, and ends with a sentence.
+    """
     end = breaks[-1].at
     total = aligned.size(begin, end)
     share = total / ceil(total / room.target)
@@ -219,7 +227,7 @@ def _best_break(aligned: AlignedText, begin: int, breaks: list[Break], turn: int
 def _cut_within(
     aligned: AlignedText, begin: int, stop: int, limit: int, language: str, brackets: list[tuple[int, int]]
 ) -> int:
-    """Where to cut a sentence that is too long to stay whole, so that its parts have like length."""
+    """Return where to cut a sentence that is too long, so that its parts have nearly equal length."""
     size = aligned.size(begin, stop)
     share = size // ceil(size / limit)
     ideal, low, high = aligned.reach(begin, share), aligned.reach(begin, share // 2), aligned.reach(begin, limit)
@@ -231,7 +239,7 @@ def _cut_within(
 
 
 def _gathered(aligned: AlignedText, parts: Iterable[Part], limit: int) -> list[Part]:
-    """Crumbs joined to a neighbour where there is room, and what says nothing at all left out."""
+    """Join parts with too little to say to a neighbour where there is room. Leave out parts with nothing to say."""
     kept: list[Part] = []
     for part in parts:
         last = kept[-1] if kept else None
@@ -248,9 +256,9 @@ def _gathered(aligned: AlignedText, parts: Iterable[Part], limit: int) -> list[P
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """`chunks --stats`: how many chunks, how many of them end where a sentence or a line ends, and how long they are.
+    """What `chunks --stats` shows: the number of chunks, how many end with a sentence or a line, how long they are.
 
-    `histogram` maps the lower bound of each class of lengths (characters of `spoken`), in order, to its count.
+    `histogram` maps the shortest length of each class (in characters of `spoken`) to the number of chunks in it.
     """
 
     chunks: int
@@ -260,11 +268,12 @@ class Stats:
 
     @property
     def share_whole(self) -> float:
+        """The share of chunks (0 to 1) that end with a sentence or a line."""
         return self.whole / self.chunks if self.chunks else 1.0
 
 
 def stats(chunks: Iterable[Chunk]) -> Stats:
-    """Count chunks. One that is followed by no more than a clause's pause ends inside a sentence."""
+    """Count chunks. A chunk with no more than the pause of a clause after it ends inside a sentence."""
     sizes: list[int] = []
     whole = 0
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Which paragraphs are cut together: most alone, lines of verse in company, and one too short to speak with another."""
+"""Groups paragraphs that are cut together. Most stand alone; lines of verse and very short ones are joined."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.document import Paragraph, ParagraphKind, Span
 from narrate.text.language import is_wide
 
-CRUMBS = 8  # paragraphs joined to one, at most: keeps a passage bounded when every line is a crumb
+CRUMBS = 8  # at most so many very short paragraphs are joined to one passage
 
 
 @dataclass(slots=True)
 class Passage:
-    """Paragraphs that are cut as one. `number` is the first one's in its chapter.
+    """One or more paragraphs that are cut as one. `number` is the number of the first one in its chapter.
 
-    `scene_ends`: a line of ornaments, or of nothing sayable, follows. `goes_on`: the poem does.
+    `is_crumb` means that there is too little to say for a voice, `crumbs` counts the joined paragraphs of that kind.
+    `scene_ends` means that a line of ornaments follows, `goes_on` that the next passage belongs to the same poem.
     """
 
     number: int
@@ -33,7 +34,7 @@ class Passage:
         return "".join(span.text for span in self.spans)
 
     def join(self, paragraph: Paragraph, sound: str) -> None:
-        """Put another paragraph behind, with a breath between the two if no mark asks for one."""
+        """Add another paragraph, with a comma to say between the two if no mark stands there."""
         text, at = self.text, self.spans[-1].end
         stop = ("、" if is_wide(text) else ",") if text[-1:].isalnum() else ""
         self.spans += [Span(" ", at, at, stop + " "), *paragraph.spans]
@@ -43,7 +44,7 @@ class Passage:
 
 
 def passages(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Iterator[Passage]:
-    """The passages of one chapter in order. Verse is gathered to about `length(text)`, to the end of a sentence."""
+    """Yield the passages of a chapter. Verse is joined to about `length(text)` characters and to whole sentences."""
     held: Passage | None = None
     for number, paragraph in enumerate(paragraphs):
         sound = "".join(span.sound for span in paragraph.spans)
@@ -72,5 +73,5 @@ def _belongs(held: Passage, paragraph: Paragraph, sound: str, length: Callable[[
         text = held.text
         enough = length(text)
         return len(text) < (enough if ends_sentence(text) else 2 * enough)
-    # An answer belongs to what was said before, a number to what it numbers.
+    # A short answer belongs to what was said before it. A number belongs to what comes after it.
     return not says_enough(sound) and not any(map(str.isdigit, sound)) and ends_sentence(sound.rstrip())

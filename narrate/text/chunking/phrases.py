@@ -1,4 +1,4 @@
-"""Where a sentence may be cut that is too long to be spoken in one breath: best places first."""
+"""Finds where a sentence that is too long for a chunk may be cut."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _CLAUSE_END = re.compile(
     rf"(?:[{SEMICOLONS}]|(?<!\d)[{COLONS}]|[{COLONS}](?!\d)|[–{DASHES}{ELLIPSES}]+(?!\d)|[,，](?!\d)"
     rf"|(?<![{_NUMERAL}])、|、(?![{_NUMERAL}])|[{STOPS}](?=\s|[^\W\d_a-zA-Z]))[{re.escape(CLOSERS)}]*"
 )
-# No line of print begins with these.
+# Printers let no line begin with one of these.
 _NOT_FIRST = frozenset(
     STOPS + ELLIPSES + CLAUSE_MARKS + CLOSERS + "ー～々ゝゞヽヾ・%％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ"
 )
-_CONTEXT = 12  # characters on either side of a window that budoux sees
+_CONTEXT = 12  # budoux sees so many characters on both sides of a window
 _HAN_OR_KANA = re.compile(f"[{HAN}{KANA}]")
 _KANA = re.compile(f"[{KANA_LETTERS}]")
 _WIDE_LETTER = re.compile(f"[{WIDE_LETTERS}]")
@@ -44,10 +44,10 @@ _WIDE_LETTER = re.compile(f"[{WIDE_LETTERS}]")
 def cut_points(
     text: str, low: int, high: int, language: str, brackets: Sequence[tuple[int, int]] = ()
 ) -> Iterator[list[int]]:
-    """Where `text` may be cut within [low, high], as lists of the same worth, best first; each may be empty.
+    """Yield lists of offsets from `low` to `high` where `text` may be cut, the best list first. A list may be empty.
 
-    Clause marks, phrases (budoux for Chinese and Japanese) or words, first those outside the `brackets` (see
-    brackets.enclosed), then those within; at last single characters, every place that splits none.
+    First come clause marks, then phrases (found by budoux in Chinese and Japanese) or words, both outside `brackets`
+    (see brackets.enclosed). Then come those inside brackets, and at last every offset that splits no character.
     """
     clauses = _clauses(text, low, high)
     yield [at for at in clauses if not _within(at, brackets)]
@@ -95,7 +95,7 @@ def _after_space(text: str, at: int, high: int) -> int:
 
 
 def _splits_word(text: str, at: int) -> bool:
-    """True between two digits or within a word of an alphabetic script."""
+    """Return True between two digits and inside a word of an alphabetic script."""
     left, right = text[at - 1], text[at : at + 1]
     if not right or not (left.isalnum() and right.isalnum()):
         return False
@@ -105,7 +105,7 @@ def _splits_word(text: str, at: int) -> bool:
 
 
 def splits_nothing(text: str, at: int) -> bool:
-    """False before a combining mark or variation selector, and at a zero-width joiner."""
+    """Return False where a cut would split a character: before a combining mark, and at a zero-width joiner."""
     if not 0 < at < len(text):
         return False
     if text[at].isascii():

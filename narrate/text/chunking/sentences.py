@@ -1,4 +1,4 @@
-"""Where a paragraph's sentences end: Chinese and Japanese by their marks, other languages by sentencex, repaired."""
+"""Finds where sentences end: by their marks in Chinese and Japanese, with sentencex in other languages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from narrate.text.chunking.phrases import splits_nothing
 
 
 class Rank(IntEnum):
-    """How much of a stop a place is. SENTENCE: a sentence ends. INNER: one ends within a quotation, or between a
-    quotation and the "she said" that belongs to it. LINE: a line of verse ends. CLAUSE: none of these."""
+    """What ends at a break.
+
+    SENTENCE: a sentence. INNER: a sentence inside a quotation, or a quotation before the "she said" that belongs to it.
+    LINE: a line of verse. CLAUSE: only a part of a sentence.
+    """
 
     SENTENCE = 0
     INNER = 1
@@ -24,7 +27,7 @@ class Rank(IntEnum):
 
 
 class Break(NamedTuple):
-    """The next sentence begins at `at`."""
+    """A possible end of a chunk. The next sentence, line or clause begins at the offset `at`."""
 
     at: int
     rank: Rank
@@ -37,13 +40,14 @@ _SPACE = re.compile(r"\s*")
 
 
 def sentence_breaks(text: str, language: str) -> list[Break]:
-    """Where each sentence of one paragraph ends, in order, each with the white space after it; the last is its end.
+    """Return where the sentences of a paragraph end, in order. White space after a sentence belongs to it.
 
-    `language` matters for texts that are not in Chinese or Japanese writing, whatever the book is in.
+    The last break is the end of the paragraph. Text in Chinese or Japanese writing is cut by its marks, whatever
+    `language` says.
     """
     end = Break(len(text), Rank.SENTENCE)
     if not _MAY_END.search(text.rstrip(_TAIL)):
-        return [end]  # half of a novel's dialogue
+        return [end]  # as in half of the dialogue of a novel
     letters = len(text) - len(HAN_OR_KANA.sub("", text))
     if 8 * letters > len(text) or "。" in text:
         find = _wide_breaks(text)
@@ -58,7 +62,7 @@ _WIDE_MARKS = re.compile(f"[{STOPS}{ELLIPSES}]+|[{SPEECH_ENDS}]")
 _SURE_STOP = re.compile(f"[{WIDE_STOPS}]")
 _LATIN_WORD = re.compile(r"[a-z]{2}$")
 _LATIN_TITLE = re.compile(r"\b(?:[MDS][rst]|Mrs|Prof)$")
-_GOES_ON = re.compile(r"って|[とはがをにもでへのやか、，,；;：:]")  # after a quotation or !?: the sentence goes on
+_GOES_ON = re.compile(r"って|[とはがをにもでへのやか、，,；;：:]")  # the sentence goes on after a quotation
 _AFTER_CRY = re.compile(r"って|[と、，,；;]")
 
 
@@ -79,7 +83,7 @@ def _wide_breaks(text: str) -> Iterator[Break]:
         closed = turn < len(spans) and spans[turn][1] == after
         opened = spans[turn][0] if closed else 0
         if match[0] in SPEECH_ENDS and not (closed and opened <= begin and text[opened] in QUOTES):
-            continue  # the name of a book, a word in quotation marks: no speech
+            continue  # this is no speech but the name of a book, or a word in quotation marks
         rank = Rank.INNER if inside else Rank.SENTENCE
         if closed and at == after and text[at : at + 1] not in OPENING:
             if _GOES_ON.match(text, at) or (opened > begin and not _introduced(text, opened)):
@@ -93,15 +97,15 @@ def _wide_breaks(text: str) -> Iterator[Break]:
 
 
 def _may_end(text: str, start: int, end: int) -> bool:
-    """True if the marks text[start:end] are such as end a sentence where they stand."""
+    """Return True if the marks text[start:end] can end a sentence."""
     marks, before, after = text[start:end], text[start - 1 : start], text[end : end + 1]
     if _SURE_STOP.search(marks):
         return True
-    if marks in SPEECH_ENDS:  # speech without a full stop: then comes white space or another speech
+    if marks in SPEECH_ENDS:  # after speech without a full stop comes white space or other speech
         return after.isspace() or after in QUOTES
     if "!" in marks or "?" in marks:
         return not (before.isascii() and before.isalpha() and after.isalnum())  # Yahoo!ニュース
-    if len(marks) > 1 or marks in ELLIPSES:  # trailing off
+    if len(marks) > 1 or marks in ELLIPSES:  # the voice trails off
         return after.isspace() or after in CLOSING
     if HAN_OR_KANA.match(before):
         return not after.isalnum()
@@ -110,11 +114,11 @@ def _may_end(text: str, start: int, end: int) -> bool:
 
 
 def _introduced(text: str, opened: int) -> bool:
-    """True if the words before a quotation say who speaks: then none follow it."""
+    """Return True if the words before a quotation say who speaks, so that none after it do."""
     return text[max(0, opened - 3) : opened].rstrip()[-1:] in tuple("：:，,、")
 
 
-# --- every other language: sentencex, and what it gets wrong ----------------------------------------------------------
+# --- every other language: sentencex, with its errors mended ----------------------------------------------------------
 
 # Abbreviations that sentencex 1.0 takes for the end of a sentence, by language.
 _TITLES = {
@@ -129,17 +133,17 @@ _TITLES = {
 _BEFORE_NUMBERS = set(
     "No Nos no nos Nr Bd Vol vol Ch ch Chap chap Fig fig Bk Pt Sect p pp n núm Cap cap pág гл рис стр Jan Sept".split()
 )
-_NUMBER = re.compile(r"\d|(?:[VXLC]|[IVXLC]{2,})\b|I\.")  # a lone I is a word: "No. I know."
-_COINS = re.compile(r"\d+[ls]")  # pounds and shillings: more may follow
+_NUMBER = re.compile(r"\d|(?:[VXLC]|[IVXLC]{2,})\b|I\.")  # I alone is a word: "No. I know."
+_COINS = re.compile(r"\d+[ls]")  # after pounds and shillings more coins may follow
 _LAST_WORD = re.compile(r"([^\W_]+)\.\s*$")
 _ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVXL]+)\.\s*$")
-_LABEL = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,6})\.\s*")  # of what it stands before, in a list
+_LABEL = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,6})\.\s*")  # the number of an item in a list
 _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
 _QUOTE_END = re.compile(r"[\"'”’“»«]\s*$")
-_LONG = 100  # characters: what is longer may have to be cut within
-_TAG = 60  # characters: what is longer than that is no "she said"
+_LONG = 100  # characters; a longer speech may have to be cut
+_TAG = 60  # characters; a longer sentence is no "she said"
 _OVER = f"[{STOPS}{ELLIPSES}][{re.escape(''.join(QUOTE_ENDS))}]*"
-_ANSWER = re.compile(rf"(?:^|{_OVER} |[\"'“‘«(\[])No\. (?=I )")  # sentencex takes this I for a number
+_ANSWER = re.compile(rf"(?:^|{_OVER} |[\"'“‘«(\[])No\. (?=I )")  # sentencex takes this I for a Roman numeral
 _BY_MARKS = re.compile(rf"(?s:.)+?(?:{_OVER}\s+|\Z)")
 _ODD_SPACE = re.compile(r"[^\S ]")
 
@@ -165,7 +169,7 @@ def _narrow_breaks(text: str, language: str) -> Iterator[Break]:
 
 
 def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int]:
-    """The ends within a speech, which sentencex takes for one sentence: found by it with the marks left out."""
+    """Yield the ends of sentences inside a speech. sentencex only finds them without the quotation marks."""
     plain = MARKS.sub(" ", text[begin:end])
     for end_of_plain in _segmented(plain, language)[:-1] if plain != text[begin:end] else ():
         at = begin + end_of_plain
@@ -177,7 +181,11 @@ def _quoted_ends(text: str, begin: int, end: int, language: str) -> Iterator[int
 
 
 def _segmented(text: str, language: str) -> list[int]:
-    """Ends by sentencex. With U+3000 it can panic (which is no Exception), at line ends it guesses: it gets neither."""
+    """Return the ends of sentences by sentencex.
+
+    It may panic at U+3000, which raises no Exception but a BaseException, and it guesses at line ends. So it only sees
+    ordinary spaces. If it changes the text all the same, marks with a space after them decide.
+    """
     import sentencex
 
     blank = _ODD_SPACE.sub(" ", text)
@@ -196,7 +204,7 @@ def _segmented(text: str, language: str) -> list[int]:
 
 
 def _runs_on(text: str, at: int, language: str) -> bool:
-    """True if what sentencex took for an end is none: an abbreviation, an initial, "“Who?” she asked"."""
+    """Return True if the sentence runs on: after an abbreviation, an initial, or as in "“Who?” she asked"."""
     following = _LEAD_IN.sub("", text[at : at + 16], count=1)
     if following[:1].islower():
         return True

@@ -1,8 +1,11 @@
-"""Readers of the kinds of files that books come in.
+"""One reader for each format that books come in. A reader makes a Document of a file.
 
-plain.py gutenberg.py contents.py              plain text, Project Gutenberg's, printed contents
-aozora.py notation.py gaiji.py ruby.py         Aozora Bunko
-epub.py package.py archive.py footnotes.py     EPUB
-pages.py markup.py page_reader.py text_builder.py    HTML, Markdown, DOCX
-pdf.py                                         PDF
+plain.py gutenberg.py                   plain text, Project Gutenberg
+aozora.py notation.py gaiji.py ruby.py  Aozora Bunko
+pages.py                                HTML, Markdown, DOCX
+epub.py package.py archive.py           EPUB
+pdf.py                                  PDF
+markup.py page_reader.py                the tree of a page, and its text
+contents.py footnotes.py                contents and footnotes of pages
+text_builder.py                         writes the text of pages, and what is left out
 """

@@ -1,4 +1,4 @@
-"""Aozora Bunko: the book between legend and colophon, its headings, and the readings its ruby gives."""
+"""Reads Aozora Bunko: the book between its legend and its colophon, with headings and readings."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ TRANSLATOR = re.compile("(?:訳|譯|編|校訂|註|注)$")
 HEADING_AT = re.compile("「(.+)」は(?:同行|窓)?(大|中|小)見出し")
 HEADING_FROM = re.compile("(?:ここから)?(?:同行|窓)?(大|中|小)?見出し")
 HEADING_TO = re.compile("(?:ここで)?(?:同行|窓)?(大|中|小)?見出し終わり")
-# Title, author and translators take no more characters than this.
+# The lines with title, author and translators have no more characters than this.
 LONGEST_HEAD = 1500
 LONGEST_COLOPHON, LONGEST_IMPRINT = 20_000, 1500
-# A heading that is not closed ends here.
+# A heading that nobody closes ends after so many characters.
 LONGEST_HEADING = 200
 LEVELS = {"大": 1, "中": 2, "小": 3, None: 2}
 
 
 class Frame(NamedTuple):
-    """Where the body stands, and what is around it."""
+    """Where the body begins and ends (offsets in the source), what the head says, and what is left out around it."""
 
     start: int
     end: int
@@ -53,14 +53,17 @@ class Frame(NamedTuple):
 
 
 def is_aozora(source: str) -> bool:
-    """True for a text with Aozora's legend, notes, colophon or ruby: Japanese novels elsewhere use the ruby as well."""
+    """Return True for a text with the legend, notes, colophon or ruby of Aozora Bunko.
+
+    Japanese novels of other origin use the ruby as well.
+    """
     return bool(
         NOTE.search(source) or OLD_NOTE.search(source) or RUBY.search(source) or _legend(source) or _colophon(source)
     )
 
 
 def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory: bool = True) -> Document:
-    """Read a decoded text in Aozora notation."""
+    """Read a decoded text in Aozora notation. `ruby` and `ruby_memory` are those of readers.ReadOptions."""
     source = OLD_NOTE.sub(r"［＃\1］", source)
     frame = find_frame(source)
     excluded = list(frame.excluded)
@@ -78,7 +81,7 @@ def read(source: str, ruby: Literal["reading", "base"] = "reading", ruby_memory:
 
 
 def find_frame(source: str) -> Frame:
-    """Find the title lines and the legend at the head and the colophon at the foot."""
+    """Find title and legend at the head, and the colophon at the foot."""
     legend, colophon = _legend(source), _colophon(source)
     end = colophon or len(source)
     excluded = [Excluded("colophon", end, len(source))] if colophon else []
@@ -103,20 +106,23 @@ def _are_titles(lines: list[re.Match[str]]) -> bool:
 
 
 def _names(lines: list[re.Match[str]]) -> tuple[str, str]:
-    """Title and author: the first line, and the last that names no translator."""
+    """Return title and author: the first line, and the last line that names no translator."""
     names = [NOTE.sub("", re.sub("《[^》]*》|｜", "", line[0])) for line in lines]
     authors = [name for name in names[1:] if not TRANSLATOR.search(name)] or names[1:]
     return names[0], authors[-1] if authors else ""
 
 
 def _legend(source: str) -> re.Match[str] | None:
-    """The legend, if one stands near the beginning."""
+    """Return the legend, if one stands near the beginning. Further on, such lines belong to the book."""
     match = LEGEND.search(source, 0, 12_000)
     return match if match and match.start() < LONGEST_HEAD and LEGEND_SIGNS.search(match[0]) else None
 
 
 def _colophon(source: str) -> int:
-    """Where the colophon begins, 0 if there is none. It is short and at the end; 底本 earlier belongs to the book."""
+    """Return where the colophon begins, 0 if there is none.
+
+    It is short and stands at the end. 底本 further up belongs to the book.
+    """
     for match in COLOPHON.finditer(source, max(0, len(source) - LONGEST_COLOPHON)):
         left = len(source) - match.start()
         if match["alone"] and 2 * left > len(source):
@@ -127,7 +133,7 @@ def _colophon(source: str) -> int:
 
 
 def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Excluded]) -> Iterator[Block]:
-    """Lines into paragraphs. Notes become exclusions, and headings where they say so."""
+    """Make paragraphs of lines. Notes are left out; those that name a heading make one."""
     level = 0
     last: Block | None = None
     for line in LINE.finditer(source, frame.start, frame.end):
@@ -155,9 +161,9 @@ def _blocks(source: str, frame: Frame, notation: Notation, excluded: list[Exclud
 
 
 def _rows(spans: list[Span], notes: list[Note], level: int, before: str) -> tuple[list[tuple[list[Span], int]], int]:
-    """Cut a line where its notes say so: rows of spans with their heading level (0: prose), and the level now.
+    """Cut a line where its notes say so. Return rows of spans with their level (0: prose), and the level that goes on.
 
-    An empty row with a level makes a heading of the paragraph `before`, which its note names.
+    A row without spans but with a level makes a heading of the paragraph `before`, whose text the note names.
     """
     rows: list[tuple[list[Span], int]] = []
     row: list[Span] = []

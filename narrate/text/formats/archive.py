@@ -1,4 +1,4 @@
-"""Zip files from strangers: read by name into memory, never unpacked, never more than a book can be."""
+"""Reads zip files from strangers: by name and into memory, never to disk, and never more than a book can be."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from narrate.errors import InputError
 LARGEST_PART = 64 << 20
 LARGEST_SUM = 1 << 30
 MOST_PARTS = 50_000
-# Deflate cannot do better than about 1030 to 1; no text comes near.
+# The highest ratio of size to packed size. Deflate reaches about 1030, and no text comes near that.
 DENSEST = 400
 
 
 class Archive:
-    """The parts of a zip file. Raises InputError for one that is damaged, or a bomb."""
+    """The files inside a zip file. Raises InputError if it is damaged, or unpacks to more than a book can be."""
 
     def __init__(self, data: bytes) -> None:
         try:
@@ -38,7 +38,10 @@ class Archive:
         return tuple(self._entries)
 
     def find(self, name: str) -> str | None:
-        """The entry a name means: as it is, percent-decoded on either side, or in another case."""
+        """Return the entry that a name means, None if there is none.
+
+        Either of the two may be percent-encoded or have other capitals.
+        """
         for spelling in (name, unquote(name)):
             clean = posixpath.normpath(spelling).lstrip("/")
             if clean in self._entries:
@@ -48,7 +51,7 @@ class Archive:
         return None
 
     def read(self, name: str) -> bytes:
-        """The content of an entry. Raises InputError if it is missing, encrypted, damaged or too large."""
+        """Return the content of an entry. Raises InputError if it is missing, encrypted, damaged or too large."""
         entry = self.find(name)
         if entry is None:
             raise InputError(f"is damaged: {name} is missing in it")
@@ -65,7 +68,7 @@ class Archive:
 
 
 def resolve(base: str, href: str) -> tuple[str, str]:
-    """The path and the fragment that a link in the file `base` means; a path outside the book is ""."""
+    """Return path and fragment of a link in the file `base`. The path of a link out of the book is ""."""
     path, _, fragment = href.partition("#")
     path = unquote(path.split("?")[0])
     if not path:

@@ -1,4 +1,4 @@
-"""Tables of contents inside marked-up pages: lists of links into the book, which the chapters' own heads repeat."""
+"""Finds tables of contents in pages: lists of links into the book. They are left out, as the headings say the same."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from narrate.text.formats.archive import resolve
 from narrate.text.formats.markup import BLOCKS, is_reference, tag_of, text_of
 from narrate.text.structure.outline import CONTENTS
 
-# So many links make a list; fewer do where "Contents" stands above them.
+# So many links make a table of contents; fewer are enough where "Contents" stands above them.
 ENOUGH, ANNOUNCED = 4, 2
 LONGEST_ENTRY = 150
 LISTS = frozenset(("table", "tbody", "ul", "ol", "dl", "p", "div", "section", "blockquote", "center"))
 
 
 def contents_of(pages: Mapping[str, Any]) -> set[Any]:
-    """The elements that are tables of contents, with the line that announces them (trees of pages by path)."""
+    """Return the elements that are tables of contents, with the line that announces them. `pages` are trees by path."""
     positions = {
         (path, name): at
         for path, tree in pages.items()
@@ -39,7 +39,7 @@ def contents_of(pages: Mapping[str, Any]) -> set[Any]:
 
 
 def _lists(element: Any, ahead: set[Any]) -> Iterator[Any]:
-    """Elements that are lists, or rows of neighbours that are lists together."""
+    """Yield elements that are lists of links, and rows of neighbours that are one together."""
     row: list[Any] = []
     title = None
     for child in element:
@@ -55,7 +55,7 @@ def _lists(element: Any, ahead: set[Any]) -> Iterator[Any]:
 
 
 def _listed(title: Any, row: list[Any], ahead: set[Any]) -> list[Any]:
-    """The row if there are enough links in it, with the title above it if that announces them."""
+    """Return the row if it has enough links, with the title above it if that says "Contents"."""
     links = sum(link in ahead for one in row for link in one.iter())
     announced = title is not None and bool(CONTENTS.fullmatch(text_of(title).strip(" .:")))
     if announced and links >= ANNOUNCED:
@@ -64,7 +64,7 @@ def _listed(title: Any, row: list[Any], ahead: set[Any]) -> list[Any]:
 
 
 def _is_list(element: Any, ahead: set[Any]) -> bool:
-    """True for an element that is links, or whose lines nearly all are entries."""
+    """Return True for an element that consists of links, or of lines most of which are entries."""
     if tag_of(element) not in LISTS:
         return False
     links = [text_of(link) for link in element.iter() if link in ahead]
@@ -76,7 +76,7 @@ def _is_list(element: Any, ahead: set[Any]) -> bool:
 
 
 def _is_entry(line: Any, ahead: set[Any]) -> bool:
-    """True for a short line that is a link ahead, or ends with one (the number of a page)."""
+    """Return True for a short line that is a link further into the book, or that ends with one (a page number)."""
     text = text_of(line)
     if tag_of(line) not in BLOCKS or tag_of(line) in ("table", "body") or not 0 < len(text) <= LONGEST_ENTRY:
         return False

@@ -1,4 +1,4 @@
-"""EPUB 2 and 3: pages in reading order, chapters by the table of contents; what is no part of the book is left out."""
+"""Reads EPUB 2 and 3: pages in reading order, chapters by the table of contents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COPYRIGHT = re.compile(
     r"|все права защищены",
     re.IGNORECASE,
 )
-# What tables of contents call the pages that are no part of the text.
+# The names that tables of contents have for pages that are not read aloud.
 FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
     "cover": re.compile(
         "(?:front |book )?cover|title ?page|half ?title|表紙|カバー|[本中]?扉|封面|书封|書封|표지", re.IGNORECASE
@@ -38,14 +38,14 @@ FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
         "copyright(?: page| notice)?|colophon|imprint|奥付|版[权權](?:页|頁|信息)?|impressum", re.IGNORECASE
     ),
 }
-# A page longer than this is never taken for a cover or an imprint.
+# A page with more characters is never taken for a cover or an imprint: it may be a whole chapter.
 SHORT_PAGE = 6000
 
 
 def read(
     data: bytes, ruby: Literal["reading", "base"] = "reading", footnotes: Literal["skip", "end"] = "skip"
 ) -> Document:
-    """Read an EPUB. Raises InputError if it is locked, damaged, a bomb, or has no page."""
+    """Read an EPUB. Raises InputError if it is locked or damaged, unpacks to too much, or has no page."""
     archive = Archive(data)
     package = read_package(archive)
     pages, missing = _pages(archive, package)
@@ -70,7 +70,7 @@ def read(
 
 
 def _pages(archive: Archive, package: Package) -> tuple[dict[str, Any], list[str]]:
-    """The trees of the pages in reading order, and the names of those that are not there."""
+    """Return the trees of the pages in reading order by path, and the paths of pages that are missing."""
     pages: dict[str, Any] = {}
     missing: list[str] = []
     for item in package.spine:
@@ -86,7 +86,7 @@ def _text(archive: Archive, path: str) -> str:
 
 
 def _kind(path: str, tree: Any, package: Package) -> ExcludedKind | None:
-    """The kind of a page that is not read: a cover, an imprint, the contents. None for a page of the book."""
+    """Return the kind of a page that is not read, such as a cover, an imprint or the contents; None for any other."""
     if path == package.navigation:
         return "contents"
     text = text_of(tree)
@@ -106,7 +106,7 @@ def _kind(path: str, tree: Any, package: Package) -> ExcludedKind | None:
 def _chapters(
     source: str, blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict[str, int]
 ) -> tuple[Chapter, ...]:
-    """Chapters where the table of contents has them; without one, by the headings of the pages."""
+    """Make chapters as the table of contents has them. If there is none, the headings of the pages make them."""
     openings = _openings(blocks, nav_points, marks)
     if len(openings) < 2:
         return headed(source, blocks)
@@ -128,7 +128,7 @@ def _chapters(
 
 
 def _openings(blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict[str, int]) -> dict[int, list[str]]:
-    """The numbers of the blocks that open chapters, with the titles the table of contents gives them."""
+    """Return the numbers of the blocks that open chapters, with their titles in the table of contents."""
     nav_points = tuple(point for point in nav_points if point.path in marks)
     depth = chapter_depth((point.label, point.level) for point in nav_points)
     starts = [block.paragraph.start for block in blocks]

@@ -1,4 +1,4 @@
-"""Footnotes of marked-up pages: what the little numbers point to."""
+"""Finds the footnotes in pages: what the small numbers point to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLE = re.compile(
 
 
 def notes_of(pages: Mapping[str, Any]) -> set[Any]:
-    """The elements that are footnotes: what links such as ¹ point to, further on in the pages (their trees by path)."""
+    """Return the elements that are footnotes: links such as ¹ point to them from before. `pages` are trees by path."""
     positions = {
         (path, name): (at, element)
         for path, tree in pages.items()
@@ -40,13 +40,13 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
 
 
 def _title(note: Any) -> list[Any]:
-    """The word "Footnotes" above the first of them."""
+    """Return the heading "Footnotes" above the first of them."""
     title = note.getprevious()
     return [title] if title is not None and TITLE.fullmatch(text_of(title)) else []
 
 
 def _note(element: Any) -> Iterator[Any]:
-    """The paragraph, list item or box that a footnote's name stands in, or begins."""
+    """Yield the paragraph, list item or box that holds the point which a link names."""
     while tag_of(element) not in BLOCKS and element.getparent() is not None:
         element = element.getparent()
     tag = tag_of(element)

@@ -1,6 +1,6 @@
-"""Letters an Aozora file describes: ※［＃…］ (JIS X 0213, Unicode), accents 〔e'〕, dots ［＃mは上ドット付き］.
+"""Knows letters that Aozora files only describe: ※［＃…］ (JIS X 0213, Unicode), accents 〔e'〕, ［＃mは上ドット付き］.
 
-The notation is the one Aozora Bunko publishes (https://www.aozora.gr.jp/annotation/); the code is our own.
+Aozora Bunko publishes the notation at https://www.aozora.gr.jp/annotation/.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 
 from narrate.text.characters import FULLWIDTH_DIGITS, HAN, KANA_LETTERS
 
-# What stands for a letter that has no code: printers put 〓 into such a hole.
+# This sign stands for a letter without a code, as it does in print.
 GETA = "〓"
 ADDRESS = re.compile(r"(?:^|[、準\s])([12])-(\d{1,2})-(\d{1,2})(?!\d)")
 UNICODE = re.compile(r"U\+([0-9A-Fa-f]{4,6})")
@@ -20,13 +20,13 @@ SMALL_KANA = re.compile(f"小書き(?:平仮名|片仮名)?の?「?([{KANA_LETTE
 OTHER_FORM = re.compile(f"「([{HAN}])」の(?:正字|旧字|新字|異体字|俗字|略字|本字|別体|草書|古字|古形)")
 BRACKETS = {"二重かっこ開く": "｟", "二重かっこ閉じる": "｠", "二重かっこ閉じ": "｠"}
 
-# Accents as Aozora spells them in ASCII: the letter, then its mark.
+# Accents in ASCII, as Aozora Bunko writes them: the letter, then its mark.
 ACCENT = re.compile(r"AE&|ae&|OE&|oe&|[A-Za-z][`'^~:&_,/]|[!?]@")
 MARKS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", ":": "\u0308", "&": "\u030a", "_": "\u0304"}
 MARKS[","] = "\u0327"
 WHOLE = {"AE&": "Æ", "ae&": "æ", "OE&": "Œ", "oe&": "œ", "s&": "ß", "!@": "¡", "?@": "¿"}
 WHOLE |= {"O/": "Ø", "o/": "ø", "D/": "Đ", "d/": "đ", "H/": "Ħ", "h/": "ħ", "L/": "Ł", "l/": "ł", "i/": "ɨ", "I/": "Ɨ"}
-# l'eau, d'or, qu'un: an apostrophe rather than an accent.
+# l'eau, d'or, qu'un: this is an apostrophe and no accent.
 ELISION = re.compile(r"[cdjlmnstuCDJLMNSTU]'(?=[aeiouhyAEIOUHY])")
 
 DOT = re.compile(rf"(?:(前|後)の|([0-9{FULLWIDTH_DIGITS}]+)つめの)?([A-Za-z]+)は(?:ともに)?([上下])ドット付き")
@@ -34,7 +34,7 @@ DOTS = {"上": "\u0307", "下": "\u0323"}
 
 
 def jis(plane: int, row: int, cell: int) -> str | None:
-    """The character at a place of JIS X 0213 (面-区-点), or None if there is none."""
+    """Return the character at a position of JIS X 0213 (面-区-点), None if it is empty."""
     if not (1 <= row <= 94 and 1 <= cell <= 94):
         return None
     code = bytes([0xA0 + row, 0xA0 + cell])
@@ -45,7 +45,7 @@ def jis(plane: int, row: int, cell: int) -> str | None:
 
 
 def by_address(note: str) -> str | None:
-    """The character whose JIS place or Unicode number a note gives, or None."""
+    """Return the character whose position in JIS X 0213 or whose Unicode number a note gives, None if it gives none."""
     if (match := UNICODE.search(note)) and (code := int(match[1], 16)) < 0x110000 and not 0xD800 <= code < 0xE000:
         return chr(code)
     for match in ADDRESS.finditer(note):
@@ -55,7 +55,7 @@ def by_address(note: str) -> str | None:
 
 
 def resolve(note: str) -> tuple[str, str | None]:
-    """What the inside of ※［＃…］ looks like, and how it sounds if that is something else (None: as it looks)."""
+    """Return what the inside of ※［＃…］ looks like, and what is said for it (None: what it looks like)."""
     if found := by_address(note) or BRACKETS.get(note):
         return found, None
     if match := ROMAN.search(note):
@@ -69,7 +69,7 @@ def resolve(note: str) -> tuple[str, str | None]:
 
 
 def roman(number: int) -> str:
-    """A number in the Roman numerals of Unicode, one sign per letter."""
+    """Return a number in the Roman numerals of Unicode, one sign for each letter."""
     if not 0 < number < 4000:
         return str(number)
     signs = ((1000, "Ⅿ"), (900, "ⅭⅯ"), (500, "Ⅾ"), (400, "ⅭⅮ"), (100, "Ⅽ"), (90, "ⅩⅭ"), (50, "Ⅼ"), (40, "ⅩⅬ"))
@@ -81,7 +81,10 @@ def roman(number: int) -> str:
 
 
 def accent(text: str, start: int) -> str | None:
-    """The accented letter spelled at text[start:] (its length is that of `ACCENT`'s match there), or None."""
+    """Return the letter whose accent is spelled out at text[start:], None if there is none.
+
+    The spelling is as long as the match of `ACCENT` there.
+    """
     match = ACCENT.match(text, start)
     if not match or ELISION.match(text, start):
         return None
@@ -93,7 +96,7 @@ def accent(text: str, start: int) -> str | None:
 
 
 def dotted(word: str, note: str) -> str | None:
-    """`word` with the dots a note such as "mは上ドット付き" asks for, or None if it is no such note."""
+    """Return `word` with the dots that a note such as "mは上ドット付き" describes, None for any other note."""
     letters = list(word)
     for clause in re.split("[、。]", note):
         match = DOT.fullmatch(clause)

@@ -1,4 +1,4 @@
-"""Project Gutenberg: the book between the licences, without producers' lines, pictures, footnotes and page numbers."""
+"""Reads Project Gutenberg: the book between the licences, without producers, pictures, footnotes, page numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OLD_TITLE = re.compile(r"Project Gutenberg(?:['’]s)? E(?:text|book)s?(?: of|,)
 LANGUAGES = {"english": "en", "french": "fr", "german": "de", "spanish": "es", "italian": "it", "portuguese": "pt"}
 LANGUAGES |= {"russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko"}
 HEAD, FOOT = 5000, 3000
-# Transcribers tell what they changed after the book, or before it; there a gap ends what they say.
+# Transcribers list their changes after the book, or before it. Before it, blank lines end the list.
 TRANSCRIBER = re.compile(
     r"(?<=\n\n)[ \t_*=]*(?:transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
     r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription)[ \t:._*=]*\n",
@@ -68,12 +68,12 @@ BOLD = re.compile(r"=(?:(?<![\w=]=)(?=[^\s=])|(?<=[^\s=]=)(?![\w=]))")
 
 
 def is_gutenberg(source: str) -> bool:
-    """True for a text with the marks of Project Gutenberg at its head or foot."""
+    """Return True for a text with the marks of Project Gutenberg at its head or foot."""
     return bool(NAME.search(source, 0, 8000) and (START.search(source, 0, 40_000) or END.search(source)))
 
 
 def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
-    """Read a decoded Project Gutenberg text, old or new. Footnotes are left out, or said where the file has them."""
+    """Read a decoded text of Project Gutenberg. Footnotes are left out, or said where the file has them."""
     start, end = frame(source)
     parts = [Excluded("licence", a, b) for a, b in ((0, start), (end, len(source))) if a < b]
     parts += (note for note in _notes(source, start, end) if footnotes == "skip" or note.kind != "footnote")
@@ -84,7 +84,7 @@ def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
 
 
 def frame(source: str) -> tuple[int, int]:
-    """Where the book begins and ends between the licences."""
+    """Return where the book between the licences begins and ends."""
     starts = [match.end() for match in START.finditer(source, 0, 40_000)]
     start = starts[-1] if starts else max((match.end() for match in FIELD.finditer(source, 0, 4000)), default=0)
     foot = END.search(source, start)
@@ -92,7 +92,7 @@ def frame(source: str) -> tuple[int, int]:
 
 
 def outermost(parts: Iterable[Excluded]) -> list[Excluded]:
-    """Of parts that overlap, the one that begins first, and of those the longest."""
+    """Keep one of each group of overlapping parts: the first to begin, and the longest of several that begin there."""
     kept: list[Excluded] = []
     for part in sorted(parts, key=lambda part: (part.start, -part.end)):
         if not kept or part.start >= kept[-1].end:
@@ -101,7 +101,7 @@ def outermost(parts: Iterable[Excluded]) -> list[Excluded]:
 
 
 def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
-    """What is not the author's: producers' lines at both ends, [Illustration: …], [Footnote 1: …], [1], [Pg 7]."""
+    """Yield what the author did not write: lines of producers, [Illustration: …], [Footnote 1: …], [1], [Pg 7]."""
     for first, last in ((start, min(end, start + HEAD)), (max(start, end - FOOT), end)):
         yield from (
             Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
@@ -122,13 +122,13 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
 
 
 def _last_chapter(source: str, start: int, end: int) -> int:
-    """Where the last heading of a chapter stands in source[start:end]; `start` if there is none."""
+    """Return where the last heading of a chapter stands in source[start:end], `start` if there is none."""
     lines = re.finditer(r"^[ \t]*(\S.*)$", source[start:end], re.MULTILINE)
     return max((start + line.start() for line in lines if 0 < heading_level(line[1]) < 3), default=start)
 
 
 def _closing(source: str, start: int, end: int) -> int:
-    """The place after the bracket that closes the one at `start`, 0 if none does."""
+    """Return the offset after the bracket that closes the one at `start`, 0 if none does."""
     depth = 0
     for match in re.finditer(r"[\[\]]", source[start : min(end, start + LONGEST_NOTE)]):
         depth += 1 if match[0] == "[" else -1
@@ -138,7 +138,7 @@ def _closing(source: str, start: int, end: int) -> int:
 
 
 def _described(document: Document, head: str) -> Document:
-    """Title, author and language as the head of the file gives them."""
+    """Add title, author and language, which the head of the file names."""
     fields = {match[1]: " ".join(match[2].split()) for match in FIELD.finditer(head)}
     old = OLD_TITLE.search(head)
     return replace(

@@ -1,4 +1,4 @@
-"""HTML and XHTML: the tree of a page, and which of its elements nobody reads aloud, by kind."""
+"""Parses HTML and XHTML to trees of elements, and tells which elements nobody reads aloud."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SKIPPED: dict[str, ExcludedKind] = {
     "nav": "contents",
     "rp": "ruby mark",
 }
-# Words of epub:type, and of role without its "doc-", for what is not read with the book.
+# Words of epub:type (or of role, there with "doc-" before them) for elements that are not read aloud.
 TYPES: dict[str, ExcludedKind] = {
     **dict.fromkeys(("noteref", "annoref", "biblioref", "glossref", "backlink"), "reference"),
     **dict.fromkeys(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"), "footnote"),
@@ -54,15 +54,17 @@ MEDIA = re.compile(r"@[\w-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}|/\*.*?\*/", r
 
 
 def parse(data: bytes, xml: bool = False) -> Any:
-    """The tree of a page, from XHTML or from HTML as it comes; None if there is nothing in it. Nothing outside the page
-    is ever read."""
+    """Return the tree of a page of XHTML or HTML, None if the page is empty.
+
+    Nothing outside the page is ever read.
+    """
     declared = DECLARED.search(data[:2000])
     text = decode(data, hint=declared[1].decode() if declared else None).text
     return parse_text(text, xml) if text.strip() else None
 
 
 def parse_text(text: str, xml: bool = False) -> Any:
-    """The tree of a decoded page, or of another `xml` file."""
+    """Return the tree of a decoded page, or of another file if it is `xml`; None if it cannot be parsed."""
     from lxml import etree
 
     strict = xml or "http://www.w3.org/1999/xhtml" in text[:3000] or text.lstrip().startswith("<?xml")
@@ -82,7 +84,7 @@ def parse_text(text: str, xml: bool = False) -> Any:
 
 
 def _number(entity: re.Match[str]) -> str:
-    """A named entity by its number, which needs no declaration; an unknown one as the text it is."""
+    """Write a named entity as a number, which needs no declaration. An unknown one becomes plain text."""
     if entity[1] in XML_ENTITIES:
         return entity[0]
     characters = html.entities.html5.get(entity[1] + ";")
@@ -90,7 +92,7 @@ def _number(entity: re.Match[str]) -> str:
 
 
 def hidden_by(styles: str) -> set[str]:
-    """The classes (".note") and ids ("#cover") that a style sheet hides."""
+    """Return the classes (".note") and ids ("#cover") that a style sheet hides."""
     found: set[str] = set()
     for selectors, rules in RULE.findall(MEDIA.sub("", styles)):
         if HIDING.search(rules):
@@ -101,7 +103,7 @@ def hidden_by(styles: str) -> set[str]:
 
 
 def tag_of(element: Any) -> str:
-    """The name of an element without its namespace."""
+    """Return the name of an element without its namespace, "" for what is no element."""
     return _local_name(element.tag) if isinstance(element.tag, str) else ""
 
 
@@ -111,18 +113,18 @@ def _local_name(tag: str) -> str:
 
 
 def types_of(element: Any) -> set[str]:
-    """What an element says it is: the words of its epub:type and of its role."""
+    """Return the words of an element's epub:type and of its role."""
     words = f"{element.get(EPUB) or element.get('epub:type') or ''} {element.get('role') or ''}".lower().split()
     return {word.removeprefix("doc-") for word in words}
 
 
 def text_of(element: Any) -> str:
-    """All text inside an element, on one line."""
+    """Return all text inside an element, on one line."""
     return " ".join("".join(element.itertext()).split())
 
 
 def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | None:
-    """The kind of an element that is not read aloud, None for one that is."""
+    """Return the kind of an element that is not read aloud, None for one that is. `hidden` comes from `hidden_by`."""
     if tag in SKIPPED:
         return SKIPPED[tag]
     if not element.attrib:
@@ -142,7 +144,10 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
 
 
 def is_reference(link: Any) -> bool:
-    """A link to a footnote: says so, or is a number or sign alone, raised or in brackets or called a note."""
+    """Return True for a link to a footnote.
+
+    Its type says so, or it is only a number or a sign and is raised, in brackets, or called a note.
+    """
     if "#" not in (link.get("href") or ""):
         return False
     if types_of(link) & {"noteref", "annoref"}:
@@ -150,7 +155,7 @@ def is_reference(link: Any) -> bool:
     text = text_of(link)
     named = bool(NOTE_CLASS.search(f"{link.get('class') or ''} {link.get('id') or ''}"))
     if not NOTE_NUMBER.fullmatch(text):
-        return named and not text  # a picture of a number
+        return named and not text  # the number is a picture
     parent = link.getparent()
     raised = "sup" in (tag_of(parent) if parent is not None else "", *(tag_of(child) for child in link))
     return raised or named or not text.isalnum()

@@ -1,4 +1,4 @@
-"""One line of Aozora notation into spans: ruby 《》｜, notes ［＃…］, gaiji ※［＃…］, accents 〔〕, repeats ／＼."""
+"""Makes spans of a line in Aozora notation: ruby 《》｜, notes ［＃…］, gaiji ※［＃…］, accents 〔〕, repeats ／＼."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from narrate.text.document import Span
 from narrate.text.formats import gaiji
 from narrate.text.formats.ruby import IN_KANA, base_length, is_reading
 
-# Characters before a reading among which its base is looked for; characters (or notes in it) of the longest note.
+# The base of a reading is looked for among so many characters before it; a note has no more characters (or notes).
 FARTHEST_BASE, LONGEST_NOTE = 40, 1000
 INNER = f"[^［］\\n]{{0,{LONGEST_NOTE}}}"
 NOTE = f"［＃(?:[^［］\\n]|［(?:[^［］\\n]|［{INNER}］){{0,{LONGEST_NOTE}}}］){{0,{LONGEST_NOTE}}}］"
@@ -22,12 +22,12 @@ TOKEN = re.compile(
     "|(?P<mark>[《》≪≫※]|［＃)"
 )
 MARKUP = re.compile('[《》≪≫｜|※〔〕]|［＃|／[″"]?＼')
-# A description with an address that lacks its ※.
+# The description of a letter, with its position in JIS X 0213, whose ※ is missing.
 BARE_GAIJI = re.compile(r"「.+」、(?:第[34]水準)?[12]-\d{1,2}-\d{1,2}(?:、.*)?")
 LEFT_RUBY = re.compile(f"「(.+)」(?:の左)?に「([^」]+)」のルビ|「([{HAN}]+)」の左に「([{HIRAGANA}ー]+)」の注記")
 LATIN_WORD = re.compile(f"(?:[{LATIN}'-]+|〔[^〕]*〕)$")
 REPEATED = re.compile(f"[{HAN}][{HIRAGANA}]{{0,2}}$|[{HIRAGANA}]{{2}}$|[{KATAKANA}]{{2}}$|..$|.$")
-# What must follow a narrow | for it to be the sign of a base.
+# A narrow | marks a base only if this follows it.
 NARROW_BASE = re.compile(f"[^|｜《》\n]{{1,20}}《[{KANA} \u3000]+》")
 VOICED = str.maketrans(
     "かきくけこさしすせそたちつてとはひふへほカキクケコサシスセソタチツテトハヒフヘホ",
@@ -36,7 +36,7 @@ VOICED = str.maketrans(
 
 
 class Note(NamedTuple):
-    """The inside of a ［＃…］ that has no sound, and where it stands."""
+    """The inside of a ［＃…］ that has no sound, and its offsets in the source."""
 
     text: str
     start: int
@@ -45,8 +45,10 @@ class Note(NamedTuple):
 
 @dataclass(slots=True)
 class Notation:
-    """Reads lines of `source`. `strict` (a text that may mean something else by its 《》): only Chinese characters take
-    a reading, and only kana is one."""
+    """Reads lines of `source`.
+
+    `strict` is for texts whose 《》 may mean something else: only Chinese characters have a reading, and only in kana.
+    """
 
     source: str
     ruby: Literal["reading", "base"] = "reading"
@@ -57,7 +59,7 @@ class Notation:
     _accents: bool = False
 
     def line(self, start: int, end: int) -> tuple[list[Span], list[Note]]:
-        """The spans and the notes of source[start:end], which holds no line end."""
+        """Return the spans and the notes of source[start:end], which is one line."""
         self.spans, self.notes, self._bar, self._accents = [], [], -1, False
         if not MARKUP.search(self.source, start, end):
             return [Span(self.source[start:end], start, end)], []
@@ -108,7 +110,7 @@ class Notation:
             self.spans.append(Span(self.source[start:end], start, end))
 
     def _before(self) -> str:
-        """The visible text so far, back to the last reading or gap."""
+        """Return the visible text before this point, back to the last reading or gap."""
         text = ""
         recent = self.spans[: -FARTHEST_BASE - 2 : -1]
         for span, after in zip(recent, (None, *recent), strict=False):
@@ -143,13 +145,13 @@ class Notation:
         return None
 
     def _unread(self, inside: str, start: int, end: int) -> None:
-        """《…》 after nothing that could have a reading: brackets of another kind."""
+        """Keep 《…》 as brackets that are not said, because nothing before them can have a reading."""
         self.spans.append(Span("《", start, start + 1, ""))
         self._text(start + 1, start + 1 + len(inside))
         self.spans.append(Span("》", end - 1, end, ""))
 
     def _take(self, count: int, end: int) -> list[Span]:
-        """Cut the last `count` characters off the spans, if they stand right before `end`."""
+        """Cut the last `count` characters off the spans and return them, if they stand right before `end`."""
         taken: list[Span] = []
         if not self.spans or self.spans[-1].end != end:
             return taken
@@ -192,7 +194,7 @@ def _letter(note: str, start: int, end: int) -> Span:
 
 
 def sound(reading: str) -> str:
-    """A reading without the marks that may stand in it."""
+    """Return a reading without the marks that may stand in it."""
     if not MARKUP.search(reading):
         return reading
     text = ""
@@ -208,7 +210,7 @@ def sound(reading: str) -> str:
 
 
 def repeated(before: str, voiced: bool = False) -> str:
-    """What the repeat sign ／＼ (voiced: ／″＼) says after `before`: いろ → いろ, それ → ぞれ."""
+    """Return what the repeat sign ／＼ says after `before`: いろ → いろ. The voiced sign ／″＼: それ → ぞれ."""
     match = REPEATED.search(before)
     if not match:
         return ""

@@ -1,4 +1,4 @@
-"""What an EPUB says of itself: its parts in reading order, its table of contents, its title, its locks."""
+"""Reads what an EPUB says about itself: its pages in reading order, table of contents, title, language, locks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from narrate.errors import InputError
 from narrate.text.formats.archive import Archive, resolve
 from narrate.text.formats.markup import parse, tag_of, text_of, types_of
 
-# Scrambled fonts lock nothing that is read.
+# These ways of encryption only protect fonts, so that the text can be read.
 FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 LOCKS = {
     "META-INF/rights.xml": "Adobe DRM",
@@ -23,7 +23,7 @@ PAGES = re.compile(r"html|xml$")
 
 
 class NavPoint(NamedTuple):
-    """A line of the table of contents: where it points, and how deep it stands (1 highest)."""
+    """A line of the table of contents: its text, the page and the point it leads to, its level (1 is the highest)."""
 
     label: str
     path: str
@@ -32,14 +32,14 @@ class NavPoint(NamedTuple):
 
 
 class SpineItem(NamedTuple):
-    """A page in reading order; `linear` is False for what stands beside the book."""
+    """A page in reading order. It is not `linear` if readers see it only when they follow a link."""
 
     path: str
     linear: bool
 
 
 class Package(NamedTuple):
-    """An EPUB's description of itself. `kinds` are the types its landmarks give to whole pages."""
+    """What an EPUB says about itself. `kinds` are the types of whole pages, by path, from its landmarks."""
 
     title: str
     author: str
@@ -52,7 +52,7 @@ class Package(NamedTuple):
 
 
 def read_package(archive: Archive) -> Package:
-    """Read the description. Raises InputError for a book that is locked, damaged or no book."""
+    """Read what an EPUB says about itself. Raises InputError if it is locked, damaged or no book."""
     path = _package_path(archive)
     _refuse_locks(archive)
     root = _tree(archive, path)
@@ -121,13 +121,13 @@ def _words(found: dict[str, list[Any]], name: str) -> str:
 
 
 def _language(code: str) -> str:
-    """A code of two letters for "en-GB", "jpn" and the like."""
+    """Return the code of two letters for codes such as "en-GB" and "jpn"."""
     first = re.split("[-_]", code.lower())[0]
     return LONG_CODES.get(first, first[:2])
 
 
 def _is_author(creator: Any, found: dict[str, list[Any]]) -> bool:
-    """A creator without a role, or with the role of author, in either version of EPUB."""
+    """Return True for a creator who is an author or has no role, in either version of EPUB."""
     role = next((value for key, value in creator.attrib.items() if key.endswith("role")), None)
     refined = f"#{creator.get('id')}"
     for meta in found.get("meta", ()):
@@ -150,7 +150,7 @@ def _spine(found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, 
 
 
 def _navigation(archive: Archive, path: str) -> tuple[tuple[NavPoint, ...], dict[str, set[str]]]:
-    """The contents and the landmarks of an EPUB 3 navigation page."""
+    """Return the table of contents and the landmarks of the navigation page of an EPUB 3."""
     kinds: dict[str, set[str]] = {}
     nav_points: tuple[NavPoint, ...] = ()
     if not path or not archive.find(path):
@@ -181,7 +181,7 @@ def _nav_points(nav: Any, path: str) -> Iterator[NavPoint]:
 
 
 def _ncx(archive: Archive, path: str) -> tuple[NavPoint, ...]:
-    """The contents of an EPUB 2 navigation file."""
+    """Return the table of contents of the navigation file of an EPUB 2."""
     nav_points: list[NavPoint] = []
     tree = parse(archive.read(path), xml=True) if path and archive.find(path) else None
     for point in tree.iter() if tree is not None else ():

@@ -1,4 +1,4 @@
-"""The reader: walks the tree of a page and writes down what a reader of the page reads."""
+"""Walks the tree of a page and writes down what a person would read there."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
 class PageReader:
-    """Writes pages into a builder.
+    """Writes the text of pages with a TextBuilder.
 
-    `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are elements that are footnotes; with
-    `footnotes` they are written at the end of their page, else left out. `contents` are tables of contents.
+    `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are the elements that are footnotes. With
+    `footnotes` they are written at the end of their page, otherwise they are left out. `contents` are the elements that
+    are tables of contents, which are left out.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class PageReader:
         self._page = ""
 
     def read(self, tree: Any, page: str = "") -> None:
-        """Write a page down. Its points are marked as "page#id", its beginning as "page"."""
+        """Write the text of a page. Its named points are marked as "page#id", its beginning as "page"."""
         self._page = page
         self._builder.mark(page)
         own = set().union(*(hidden_by("".join(e.itertext())) for e in tree.iter() if tag_of(e) == "style"))
@@ -69,7 +70,7 @@ class PageReader:
         self._builder.end_paragraph()
 
     def _begin(self, element: Any, asked: bool) -> bool:
-        """Open an element; True if its inside is dealt with or not wanted."""
+        """Begin an element. Return True if nothing inside it is to be read any more."""
         tag = tag_of(element)
         block = tag in BLOCKS
         if block:
@@ -95,7 +96,7 @@ class PageReader:
         return False
 
     def _kind(self, element: Any, tag: str) -> ExcludedKind | None:
-        """What an element is that is not read aloud; None for one that is."""
+        """Return the kind of an element that is not read aloud, None for one that is."""
         if element in self._notes:
             return "footnote"
         return "contents" if element in self._contents else silence(element, tag, self._hidden)
@@ -116,7 +117,7 @@ class PageReader:
         if not text:
             return
         if not text.isascii():
-            text = visible(text)  # entities may have brought what the page itself does not hold
+            text = visible(text)  # entities may have added invisible characters
         if self._pre:
             self._builder.write_lines(text)
         else:
@@ -128,7 +129,7 @@ class PageReader:
                 self._builder.mark(f"{self._page}#{name}")
 
     def _silence(self, element: Any, kind: ExcludedKind, block: bool) -> None:
-        """Leave an element out; its named points still count."""
+        """Leave an element out. Its named points are still marked."""
         for inner in element.iter():
             if inner is not element and isinstance(inner.tag, str):
                 self._mark(inner)
@@ -138,7 +139,7 @@ class PageReader:
         self._builder.leave_out(kind, "".join(element.itertext()), apart=block)
 
     def _picture(self, element: Any) -> None:
-        """A picture is silent, unless it stands for a character no font had, a first letter, or a whole heading."""
+        """Write what a picture shows if it is a rare character, the first letter of a chapter, or a whole heading."""
         alt = (element.get("alt") or "").strip()
         character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
         initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
@@ -147,7 +148,7 @@ class PageReader:
             self._builder.write(alt)
 
     def _ruby(self, ruby: Any) -> None:
-        """A word with its reading. Parts without one are said as they are written."""
+        """Write a word with its reading. Parts of it without a reading are said as they are written."""
         base, reading = "", ""
         waiting = ruby.text or ""
         for part in ruby:

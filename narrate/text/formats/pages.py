@@ -1,4 +1,4 @@
-"""Books of one page: HTML, Markdown and DOCX, all by way of HTML."""
+"""Reads books of one page: HTML, and Markdown and DOCX, which become HTML first."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ FIELD = re.compile(r"^(title|author|lang|language)\s*:\s*[\"']?(.+?)[\"']?\s*$",
 NOTE_REFERENCE = re.compile(r"\[\^([^\]\s]+)\](?!:)")
 NOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
 SAME_LEVEL = 9
-# <title> is what a page of HTML has for the style "Title"; a heading would stand among those of the chapters.
+# The style "Title" becomes <title>. A heading would be counted among those of the chapters.
 DOCX_STYLES = "p[style-name='Title'] => title:fresh\np[style-name='Subtitle'] => p:fresh"
 
 
 def is_html(text: str) -> bool:
-    """True for a text that begins as HTML does."""
+    """Return True for a text that begins as HTML does."""
     head = re.sub(r"\s*(?:<!--[\s\S]*?-->|<\?[\s\S]*?\?>)\s*", "", text[:5000].lstrip("\ufeff")).lstrip()
     return bool(re.match(r"<!DOCTYPE\s+html|<html[\s>]|<head[\s>]|<body[\s>]", head, re.IGNORECASE))
 
 
 def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
-    """Read a page of HTML. Raises InputError if there is nothing in it."""
+    """Read a page of HTML. Raises InputError if it is empty."""
     tree = parse_text(text)
     if tree is None:
         raise InputError("has no text in it; there is nothing to say")
@@ -50,7 +50,7 @@ def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Doc
 
 
 def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
-    """Read Markdown (CommonMark with tables and footnotes). Fenced code is no prose and left out."""
+    """Read Markdown (CommonMark with tables and footnotes). Fenced code is left out."""
     from markdown_it import MarkdownIt
 
     front = FRONT_MATTER.match(text)
@@ -75,7 +75,7 @@ def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> D
         archive.read(name)
     try:
         page = mammoth.convert_to_html(BytesIO(data), style_map=DOCX_STYLES, convert_image=_no_image).value
-    except Exception as error:  # mammoth has no error of its own for a damaged file
+    except Exception as error:  # mammoth raises errors of every kind for a damaged file
         raise InputError(f"is a damaged Word document ({type(error).__name__}); save it anew") from None
     document = read_html(f"<html><body>{page}</body></html>", ruby, footnotes)
     core = (
@@ -106,9 +106,9 @@ def _document(builder: TextBuilder, title: str, author: str, language: str) -> D
 
 
 def headed(source: str, blocks: Sequence[Block]) -> tuple[Chapter, ...]:
-    """Chapters by the headings of pages, or, if they mark none, by lines that say that they are headings.
+    """Make chapters by the headings of a page. If it marks none, lines that say that they are headings make them.
 
-    A single heading of the highest kind, at the beginning, is the title of the book and opens no chapter.
+    A heading at the beginning whose level no other heading has is the title of the book and opens no chapter.
     """
     heads = [i for i, block in enumerate(blocks) if block.level]
     if not heads:
@@ -123,7 +123,7 @@ def headed(source: str, blocks: Sequence[Block]) -> tuple[Chapter, ...]:
 
 
 def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded]]:
-    """Leave out what Project Gutenberg puts around a book."""
+    """Return the blocks without what Project Gutenberg puts around a book, and what was left out."""
     texts = [block.paragraph.text for block in blocks]
     first = next((i + 1 for i, text in enumerate(texts[:400]) if gutenberg.START.search(text)), 0)
     last = next((i for i in range(first, len(texts)) if gutenberg.END.search(texts[i])), len(texts))

@@ -1,4 +1,4 @@
-"""PDF: the text of the pages, without running heads and page numbers; words cut at line ends are whole again."""
+"""Reads PDF: the text of the pages without running heads and page numbers. Words cut at line ends are joined."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ PAGE_NUMBER = re.compile(
     r"\W*(?:p(?:age|\.)?\s*)?(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*", re.IGNORECASE
 )
 NAMELESS = re.compile(r"^\(?(?:untitled|anonymous|unknown|unspecified)\)?$", re.IGNORECASE)
-# Lines at the top and at the bottom of a page that may belong to the page rather than to the book.
+# So many lines at the top and at the bottom of a page may belong to the page and not to the book.
 MARGIN = 2
-# A line that stands in the margin of so many pages is a running head.
+# A line in the margin of so many pages, and of such a share of them, is a running head.
 REPEATS, SHARE = 3, 0.2
-# Lines longer than this share of the longest of their page are text, however often they come.
+# Lines longer than this share of the longest line of their page are text, even if many pages have them.
 FULL_LINE = 0.8
-# A first page with so many times fewer lines than others has the title of the book, which others have for a head.
+# A first page with so many times fewer lines than another is a title page. Its lines are no running heads.
 TITLE_PAGE = 3
 
 
 def read(data: bytes) -> Document:
-    """Read a PDF. Raises InputError for one that is locked, damaged, or has only pictures."""
+    """Read a PDF. Raises InputError if it is locked or damaged, or has only pictures."""
     import pypdf
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -58,7 +58,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _bookmarks(reader: Any, outline: Sequence[Any]) -> Iterator[tuple[int, str]]:
-    """Page number and title of every bookmark."""
+    """Yield page number and title of every bookmark."""
     for entry in outline:
         if isinstance(entry, list):
             yield from _bookmarks(reader, entry)
@@ -69,7 +69,10 @@ def _bookmarks(reader: Any, outline: Sequence[Any]) -> Iterator[tuple[int, str]]
 def _laid_out(
     pages: Sequence[Sequence[str]], titles: Sequence[tuple[int, str]]
 ) -> tuple[str, list[Excluded], set[str]]:
-    """The text of all pages with space around bookmarked titles; what belongs to the pages; the titles."""
+    """Return the text of all pages, what is left out of it, and the titles that bookmarks name.
+
+    Titles get blank lines around them.
+    """
     running = _running_heads(pages)
     named: dict[int, str] = {}
     for number, title in titles:
@@ -103,7 +106,7 @@ def _running_heads(pages: Sequence[Sequence[str]]) -> set[str]:
 
 
 def _key(line: str) -> str:
-    """A running head without its page number."""
+    """Return a running head without its page number, the same for all pages."""
     return re.sub(r"\d+|\s+", " ", line).strip().casefold()
 
 

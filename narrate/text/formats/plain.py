@@ -1,4 +1,4 @@
-"""Plain text into paragraphs: hard-wrapped lines joined, verse kept by lines, headings found, contents left out."""
+"""Reads plain text: joins lines that an editor broke, keeps the lines of verse, finds headings, leaves contents out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from narrate.text.structure.chapters import Block, bind, opening_level, without_
 from narrate.text.structure.outline import Line, Outline, outline
 from narrate.text.structure.verse import with_verse
 
-# Source that is left out is overwritten with this sign, which no decoded text holds; all places stay the same.
+# This sign, which no decoded text holds, overwrites what is left out. All offsets stay the same.
 HOLE = "\x00"
-# A hyphen that only cut a word at the end of its line.
+# This sign overwrites a hyphen that only cut a word at the end of a line.
 CUT = "\x01"
 LINE = re.compile(f"[^\\s{HOLE}{CUT}](?:.*[^\\s{HOLE}{CUT}])?")
 ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
@@ -24,14 +24,14 @@ STOPPED = re.compile(f"[{STOPS}][{re.escape(''.join(QUOTE_ENDS))}]*$")
 INNER_MARK = re.compile(f"[{WIDE_STOPS}{WIDE_CLAUSE_MARKS}]")
 HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-# A title so long may have been broken at its end.
+# A title with so many characters may go on in the next line.
 FULL_TITLE = 40
-# Lines shorter than this share of the column, with a full stop at the end, end a paragraph.
+# A line with a full stop at its end that is shorter than this share of the column ends a paragraph.
 SHORT_LINE = 0.75
 
 
 def read(source: str) -> Document:
-    """Read decoded text. Title, author and language stay open ("") where the text does not tell them."""
+    """Read decoded text. Title and author are "" if the text does not name them; the language is always ""."""
     title, author = TITLE.match(source), AUTHOR.search(source, 0, 1000)
     masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
     masked = without_hyphens(source, masked)
@@ -46,7 +46,7 @@ def build(
     author: str = "",
     listed: Iterable[str] = (),
 ) -> Document:
-    """Make a book of `masked`, which is `source` with holes where something is left out; `listed` are known titles."""
+    """Make a book of `masked`: `source` with a HOLE for each character that is left out. `listed` are known titles."""
     rows = list(lines(masked))
     found = outline(rows, listed)
     excluded += (Excluded("contents", rows[i].start, rows[i].end) for i in sorted(found.contents))
@@ -61,7 +61,7 @@ def build(
 
 
 def mask(source: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Overwrite spans with holes; line ends stay."""
+    """Overwrite stretches of the source with holes. Line ends stay."""
     parts: list[str] = []
     at = 0
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
@@ -72,8 +72,10 @@ def mask(source: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
-    """Mark the hyphens that only cut a word: the whole word stands elsewhere in the text (or, if `eager`, the word with
-    the hyphen does not)."""
+    """Overwrite the hyphens that only cut a word at the end of a line with CUT.
+
+    The whole word must stand elsewhere in the text. If `eager`, it is enough that the word with the hyphen does not.
+    """
     breaks = [match for match in HYPHEN.finditer(source) if match[2][0].islower()]
     if not breaks:
         return masked
@@ -88,7 +90,7 @@ def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
 
 
 def lines(masked: str) -> Iterator[Line]:
-    """The lines that are not blank."""
+    """Yield the lines that are not blank."""
     end = number = 0
     for match in LINE.finditer(masked):
         feeds = masked.count("\n", end, match.start())
@@ -99,15 +101,15 @@ def lines(masked: str) -> Iterator[Line]:
 
 
 def width(text: str) -> int:
-    """Columns on a screen, East Asian characters two wide (near enough for other scripts)."""
+    """Return the columns of a text on a screen. East Asian characters take two; other scripts are nearly right."""
     return len(text) if text.isascii() else (len(text.encode("utf-8", "replace")) + len(text)) // 2
 
 
 def wrap_width(rows: Sequence[Line]) -> int:
-    """The column at which the lines of a text were broken, 0 if every line is a paragraph.
+    """Return the column at which an editor broke the lines of a text, 0 if every line is a paragraph.
 
-    In broken prose most lines do not end a sentence, and the next word would not have fitted on them. In verse nearly
-    every line begins with a capital.
+    In broken prose, most lines do not end a sentence, and the next word would not have fitted on them. In verse,
+    nearly every line begins with a capital.
     """
     pairs = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
     if not pairs:
@@ -123,7 +125,7 @@ def wrap_width(rows: Sequence[Line]) -> int:
 
 
 def _forced(line: Line, following: Line, column: int) -> bool:
-    """True if the next word would not have fitted on the line, give or take a few columns."""
+    """Return True if the next word would not have fitted on the line, with a few columns of tolerance."""
     first = following.text[:1] if _UNSPACED.match(following.text) else following.text.split(maxsplit=1)[0]
     return line.indent + width(line.text) + 1 + width(first) >= column - 6
 
@@ -157,22 +159,22 @@ def _finished(masked: str, block: list[Line], column: int, level: int) -> Iterat
 
 
 def _same_title(line: Line, following: Line) -> bool:
-    """Whether a title goes on in its next line."""
+    """Return True if a title goes on in the next line."""
     return not following.gap and (following.text[0].islower() or line.text.endswith(",") or len(line.text) > FULL_TITLE)
 
 
 def _continues(block: Sequence[Line], line: Line, following: Line | None, column: int) -> bool:
-    """Whether a line belongs to the block before it."""
+    """Return True if a line belongs to the block before it."""
     before = block[-1]
     if not line.gap and column:
         return True
     if ends_line(before.text):
         return False
     if column and _forced(before, line, column) and (line.text[0].islower() or _UNSPACED.match(line.text)):
-        return True  # a page number or a picture stood between
+        return True  # a page number or a picture stood between the two
     if not _UNSPACED.match(before.text[-1]) or not _UNSPACED.match(line.text):
         return False
-    # East Asian lines, each with space around it, that were cut in the middle of a sentence.
+    # These are East Asian lines with blank lines around them that were cut in the middle of a sentence.
     if before.text[-1] in "，、" and line.indent <= before.indent + 2:
         return True
     near = 20 <= len(before.text) <= 45 and len(line.text) <= 45
@@ -180,7 +182,7 @@ def _continues(block: Sequence[Line], line: Line, following: Line | None, column
 
 
 def _paragraphs(masked: str, block: list[Line], column: int) -> Iterator[Block]:
-    """A block of lines as one paragraph, several by their indents, or verse."""
+    """Make one paragraph of a block of lines, several if lines are indented, or lines of verse."""
     if not block:
         return
     if not column or len(block) == 1:
@@ -204,7 +206,7 @@ def _ends_short(line: Line, column: int) -> bool:
 
 
 def _flows(line: Line, following: Line, column: int) -> bool:
-    """Whether a line runs on into the next: it was full, or the next goes on in the middle of a sentence."""
+    """Return True if a sentence goes on in the next line: the line is full, or the next begins with a small letter."""
     if _forced(line, following, column):
         return True
     return not line.indent and not ends_line(line.text) and following.text[0].islower()
@@ -215,7 +217,10 @@ def _paragraph(masked: str, block: Sequence[Line], kind: ParagraphKind) -> Block
 
 
 def spans(masked: str, block: Sequence[Line]) -> Iterator[Span]:
-    """The spans of lines that belong together: holes left out, line ends as spaces where the script has spaces."""
+    """Yield the spans of lines that belong together, without holes.
+
+    A line end becomes a space in scripts that have spaces.
+    """
     start = block[0].start
     for line, following in zip(block, (*block[1:], None), strict=True):
         spaced = following and masked[line.end] != CUT and _spaced(line.text, following.text)
@@ -231,7 +236,7 @@ def spans(masked: str, block: Sequence[Line]) -> Iterator[Span]:
 
 
 def _spaced(before: str, after: str) -> bool:
-    """Whether two lines are joined with a space."""
+    """Return True if two lines are joined with a space."""
     if _UNSPACED.match(before[-1]) or _UNSPACED.match(after):
         return False
     return not (before.endswith(("—", "--")) or (before.endswith("-") and before[-2:-1].isalpha()))

@@ -1,4 +1,4 @@
-"""Readings: which characters a 《reading》 belongs to, which readings are none, and the memory for names."""
+"""Knows to which characters a 《reading》 belongs and which are no readings, and remembers those of names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from narrate.text.characters import (
 )
 from narrate.text.document import Paragraph, Span
 
-# The characters without ｜ that a reading belongs to: the run of one script right before it, as aozora2html has it.
+# Without ｜, a reading belongs to the run of one script right before it. aozora2html has the same rule.
 BASES = tuple(
     re.compile(f"[{script}]+$")
     for script in (
@@ -44,7 +44,7 @@ FOLLOWED = re.compile(HONORIFIC)
 
 
 def base_length(before: str, only_han: bool = False) -> int:
-    """How many characters at the end of `before` a reading that follows them belongs to."""
+    """Return to how many characters at the end of `before` a reading after them belongs."""
     for pattern in (HAN_BASE,) if only_han else BASES:
         if match := pattern.search(before[-40:]):
             return len(match[0])
@@ -52,7 +52,7 @@ def base_length(before: str, only_han: bool = False) -> int:
 
 
 def is_reading(reading: str, base: str) -> bool:
-    """False for emphasis 《・・・》, 《ママ》 ("so in the original"), pinyin and bopomofo: there the base is said."""
+    """Return False for emphasis 《・・・》, 《ママ》 ("so in the original"), pinyin and bopomofo, which nobody says."""
     if reading in ("ママ", "ﾏﾏ", "まま", "原") and "母" not in base and "儘" not in base:
         return False
     if NEITHER_KANA_NOR_HANGUL.fullmatch(reading) and TONE.search(reading) and HAN_BASE.fullmatch(base):
@@ -61,10 +61,11 @@ def is_reading(reading: str, base: str) -> bool:
 
 
 def remember(paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
-    """Let names keep their reading: 苦沙弥《くしゃみ》先生 once, and 苦沙弥 sounds the same wherever it stands alone.
+    """Let names keep their reading: after 苦沙弥《くしゃみ》先生, 苦沙弥 sounds the same wherever it stands alone.
 
-    A name is, to be safe, two or more Chinese characters whose every ruby in the book is the same kana, that had it
-    at their first mention, and that carry an honorific somewhere. Alone means: no Chinese character next to it.
+    A word is a name if it has two or more Chinese characters, if all its readings in the book are the same kana, if it
+    has one at its first mention, and if an honorific follows it somewhere. It stands alone if no Chinese character is
+    next to it.
     """
     rows = list(paragraphs)
     readings = _names(rows)
@@ -79,14 +80,16 @@ def remember(paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
 
 
 def _any_of(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern for names that end before an honorific or no Chinese character. What stands before them it leaves open:
-    a pattern that begins with plain words is searched several times faster."""
+    """Return a pattern for names with an honorific or no Chinese character after them.
+
+    The pattern does not look at what stands before a name: one that begins with plain words is several times faster.
+    """
     longest_first = "|".join(sorted(names, key=len, reverse=True))
     return re.compile(f"(?:{longest_first})(?=(?:{HONORIFIC})|(?![{HAN}]))")
 
 
 def _names(rows: list[Paragraph]) -> dict[str, str]:
-    """The names of a book and their readings, by the rule of `remember`."""
+    """Return the names of a book and their readings, by the rule of `remember`."""
     first: dict[str, int] = {}
     found: dict[str, set[str]] = {}
     honoured: set[str] = set()
@@ -111,7 +114,7 @@ def _names(rows: list[Paragraph]) -> dict[str, str]:
 
 
 def _mentioned_before(base: str, first: int, plain: list[Span]) -> bool:
-    """True if a book has a word without ruby before it has it with."""
+    """Return True if a word stands without a reading before it stands with one."""
     for span in plain:
         if span.start >= first:
             return False

@@ -1,4 +1,4 @@
-"""A builder: what a marked-up page says, written down word by word, with what is left out and where things stand."""
+"""Writes the text of pages word by word, and keeps what is left out and where named points stand."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ PREFORMATTED = re.compile(r"[^\n]*\S[^\n]*")
 
 @dataclass(slots=True)
 class TextBuilder:
-    """`source` grows by everything that is written or left out; `blocks` by every paragraph that is finished.
+    """Collects the text of pages.
 
-    `marks` says at which place of the source a named point of the page stands. `readings` is False to say the base.
+    `source` has everything that was written or left out, `blocks` every finished paragraph. `marks` are the offsets of
+    named points in the source. If `readings` is False, words are said as they are written and not by their reading.
     """
 
     readings: bool = True
@@ -34,14 +35,15 @@ class TextBuilder:
 
     @property
     def source(self) -> str:
+        """The whole source so far."""
         return "".join(self.parts)
 
     def mark(self, name: str) -> None:
-        """Name the place where the next words will stand."""
+        """Give a name to the offset where the next words will stand."""
         self.marks.setdefault(name, self.length)
 
     def write(self, text: str) -> None:
-        """Write words; white space is one space, and a line end between East Asian characters is none."""
+        """Write words. White space becomes one space; a line end between East Asian characters becomes nothing."""
         if not text:
             return
         body = text.strip(" \t\n\r\f\v")
@@ -53,7 +55,7 @@ class TextBuilder:
         self._space = text[len(text.rstrip(" \t\n\r\f\v")) :]
 
     def write_lines(self, text: str) -> None:
-        """Write preformatted text: every line is a line of its own."""
+        """Write preformatted text, whose lines stay lines."""
         for line in PREFORMATTED.finditer(text):
             self.end_line()
             self._put(line[0].strip().replace("\t", " "))
@@ -61,7 +63,7 @@ class TextBuilder:
             self.end_line()
 
     def write_ruby(self, base: str, reading: str) -> None:
-        """Write a base and its reading."""
+        """Write a word (`base`) with its reading."""
         base, reading = "".join(base.split()), " ".join(reading.split())
         if not base:
             return
@@ -75,13 +77,13 @@ class TextBuilder:
         self._end = base[-1]
 
     def separate(self) -> None:
-        """Put a comma between the cells of a table's row."""
+        """Write a comma between two cells of a table."""
         if self._lines[-1] and self._end.isalnum():
             self._space = ""
             self._put("、" if _UNSPACED.match(self._end) else ", ")
 
     def leave_out(self, kind: ExcludedKind, text: str, apart: bool = False) -> None:
-        """Keep in the source what is not said; `apart` on lines of its own."""
+        """Add text to the source that is not said. If it stands `apart`, a line end follows."""
         text = text.strip()
         if text:
             start = self.length
@@ -91,14 +93,14 @@ class TextBuilder:
                 self._append("\n")
 
     def end_line(self) -> None:
-        """Break the line within a paragraph."""
+        """End the line within a paragraph."""
         self._space = self._end = ""
         if self._lines[-1]:
             self._append("\n")
             self._lines.append([])
 
     def end_paragraph(self, kind: ParagraphKind = "prose", level: int = 0) -> None:
-        """Finish the paragraph. Lines that were broken become paragraphs, those of a heading stay together."""
+        """Finish the paragraph. Each of its lines becomes a paragraph; the lines of a heading stay together."""
         self.end_line()
         lines = [line for line in map(_trimmed, self._lines) if line]
         self._lines = [[]]
@@ -114,7 +116,7 @@ class TextBuilder:
         self.blocks.extend(Block(Paragraph(tuple(line), kind)) for line in lines)
 
     def _joint(self, first: str) -> str:
-        """The space between what was written and a text that begins with `first`."""
+        """Return the space between what was written and a text that begins with `first`."""
         space, self._space = self._space, ""
         if not space or not self._lines[-1] or self._end == " ":
             return ""
@@ -143,7 +145,7 @@ def _gap(gap: re.Match[str], text: str) -> str:
 
 
 def _trimmed(line: list[Span]) -> list[Span]:
-    """A line without the wide spaces that indent it."""
+    """Return a line without white space at both ends."""
     while line and not line[0].whole and not line[0].text.strip():
         line = line[1:]
     while line and not line[-1].whole and not line[-1].text.strip():

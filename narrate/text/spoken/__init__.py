@@ -1,6 +1,6 @@
-"""What is said for what is seen.
+"""Decides what is said for what is seen.
 
-normalize.py     readings, numbers and the listener's dictionary, applied to a document
-sayable.py       marks that are not said
-dictionary.py    the listener's words and how to say them
+normalize.py     gives spans of a document other words to say
+sayable.py       finds marks and numbers that a voice cannot say
+dictionary.py    reads the listener's words and how to say them
 """

@@ -1,5 +1,7 @@
-"""The listener's dictionary: how to say a word. One rule a line, `word = reading`; `/pattern/ = reading` for a regular
-expression (\\1 for its groups); `[ja]` begins the rules of one language, `[*]` those of all; `#` begins a comment.
+"""The listener's dictionary says how to say a word.
+
+Each line is a rule: `word = reading`, or `/pattern/ = reading` for a regular expression, whose groups are \\1, \\2 …
+`[ja]` begins the rules of one language, `[*]` those of all languages, and `#` a comment.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from narrate.text.language import LANGUAGES
 
 SECTION = re.compile(r"\[\s*(\*|[a-z]{2})\s*\]")
 RULE = re.compile(r"(?P<word>/.+/|[^\t=→]+?)\s*(?:\t|=|→|⇒|->)\s*(?P<reading>.*)")
-# A character of a word in a script with spaces.
+# A character of a word in a script that has spaces.
 IN_WORD = f"[{LATIN}{CYRILLIC}0-9]"
 WORD_END = re.compile(IN_WORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Say `reading` for `word` in `language` ("" for all); `regex` if the word is a pattern."""
+    """Say `reading` for `word` in `language` ("" for all languages). With `regex`, the word is a regular expression."""
 
     word: str
     reading: str
@@ -32,7 +34,7 @@ class Rule:
 
 
 def load_dictionary(path: Path) -> tuple[Rule, ...]:
-    """Read a dictionary file. Raises InputError, naming the line, for what is no rule."""
+    """Read a dictionary file. Raises InputError, which names the line, if one is no rule."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -67,7 +69,7 @@ def _checked(rule: Rule, number: int) -> Rule:
         return rule
     try:
         pattern = re.compile(rule.word)
-        # With every group empty, a reading that names a group too many shows itself.
+        # This match has no text in any group. It fails if the reading names a group that does not exist.
         re.sub(f"(?:{rule.word})|$", lambda match: match.expand(rule.reading), "")
     except (re.error, IndexError) as error:
         raise InputError(f"line {number}: /{rule.word}/ is no regular expression: {error}") from None
@@ -77,7 +79,7 @@ def _checked(rule: Rule, number: int) -> Rule:
 
 
 class Dictionary:
-    """Rules made ready for one language. Earlier rules go before later ones, longer words before shorter."""
+    """The rules for one language. Of two rules that fit, the earlier one wins; of two words, the longer one."""
 
     def __init__(self, rules: Iterable[Rule], language: str) -> None:
         valid = [rule for rule in rules if rule.language in ("", language)]
@@ -90,7 +92,7 @@ class Dictionary:
         return bool(self._words or self._patterns)
 
     def find(self, text: str) -> list[tuple[int, int, str, Rule]]:
-        """Where the rules apply in a text: start, end, what to say there, the rule. Disjoint, in order."""
+        """Return where rules apply in a text: (start, end, what to say, rule). They are in order and do not overlap."""
         found: list[tuple[int, int, str, Rule]] = []
         for pattern, rule in self._patterns:
             found += ((*match.span(), match.expand(rule.reading), rule) for match in pattern.finditer(text) if match[0])
@@ -106,7 +108,7 @@ class Dictionary:
 
 
 def _bounded(word: str) -> str:
-    """A pattern for a word that stands by itself in scripts with spaces, anywhere in the others."""
+    """Return a pattern for a word: a whole word in scripts with spaces, and any part of the text in others."""
     head = f"(?<!{IN_WORD})" if WORD_END.match(word[0]) else ""
     foot = f"(?!{IN_WORD})" if WORD_END.match(word[-1]) else ""
     return head + re.escape(word) + foot

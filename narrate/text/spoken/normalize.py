@@ -1,4 +1,4 @@
-"""Make a text sayable: spans that a voice would stumble over get other words to say. What is seen never changes."""
+"""Makes a text sayable: spans over which a voice would stumble get other words to say. The text itself stays."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ SPELLABLE = ("en", "ja", "zh")
 
 @dataclass(frozen=True, slots=True)
 class SayOptions:
-    """`rules`: the listener's dictionary, which has the last word; `wetext`: spell out numbers, dates and units."""
+    """How to make a text sayable.
+
+    `rules` are the listener's dictionary and win against all other rules. `wetext` spells out numbers, dates and units.
+    """
 
     rules: tuple[Rule, ...] = ()
     wetext: bool = False
 
 
 def normalize(document: Document, options: SayOptions | None = None, tally: Counter[Rule] | None = None) -> Document:
-    """Give every span that needs it its own words to say; `tally` counts how often each rule was applied.
+    """Give other words to say to every span that needs them. `tally` counts how often each rule was applied.
 
-    Raises InputError if `options.wetext` is asked for and not installed.
+    Raises InputError if `options.wetext` is set and wetext is not installed.
     """
     options = options or SayOptions()
     spell = _speller(document.language) if options.wetext and document.language in SPELLABLE else None
@@ -66,7 +69,7 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
 
 
 def _stretches(spans: Sequence[Span]) -> Iterator[tuple[int, str]]:
-    """The text of spans between which nothing of the source was left out, and where it begins in the paragraph."""
+    """Yield the text of spans without gaps in the source between them, with its offset in the paragraph."""
     start = 0
     text = spans[0].text
     for before, span in zip(spans, spans[1:], strict=False):
@@ -78,7 +81,7 @@ def _stretches(spans: Sequence[Span]) -> Iterator[tuple[int, str]]:
 
 
 def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Counter[Rule]) -> Paragraph:
-    """Apply the dictionary, which may change what the other rules made of a word."""
+    """Apply the dictionary, which may overrule what other rules say for a word."""
     edits = dictionary.find(paragraph.text)
     if not edits:
         return paragraph
@@ -86,7 +89,7 @@ def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Cou
 
 
 def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
-    """Both, without those of the second that overlap the first."""
+    """Return all of the first, and those of the second that do not overlap them."""
     free = [one for one in second if all(one[1] <= other[0] or other[1] <= one[0] for other in first)]
     return sorted([*first, *free])
 
@@ -97,11 +100,11 @@ def recut(
     source: str = "",
     tally: Counter[Rule] | None = None,
 ) -> Iterator[Span]:
-    """Make spans of their own of the places that are said otherwise: start and end in the paragraph's text, the words.
+    """Cut spans so that each edit (start, end, words to say, rule) has a span of its own with these words.
 
-    A place whose edge lies inside a span that must not be cut stays as it is, and so does one with words of the
-    `source` between its spans that were left out; without a rule (which has the last word) also one that already has
-    its own words.
+    `start` and `end` are offsets in the paragraph's text. An edit is not made if it would cut a whole span, or if words
+    of the `source` between its spans were left out. An edit without a rule does not change what is already said for a
+    span. `tally` counts the rules that were applied.
     """
     at = 0
     todo = list(reversed(edits))
@@ -141,7 +144,7 @@ def recut(
 
 
 def _spelled(spans: Sequence[Span], spell: Callable[[str], str]) -> Iterator[Span]:
-    """Spell out the sentences that hold digits."""
+    """Spell out numbers in the sentences that have digits."""
     for span in spans:
         if span.whole or not re.search(r"\d", span.text):
             yield span

@@ -1,6 +1,6 @@
-"""What makes a voice stumble, and what to say for it: one pattern for all of it, one function for each kind.
+"""Finds what makes a voice stumble, and what to say for it. One pattern finds all kinds; each kind has a function.
 
-Every kind begins with a sign that is rare in prose, so that a book is searched for these signs alone (FIRST).
+Every kind begins with a character that is rare in prose. Searching for these characters first (FIRST) is fast.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ SQUARES = {"㈱": "株式会社", "㈲": "有限会社", "№": "No."}
 DEGREES = {"ja": "度", "zh": "摄氏度"}
 IN_YEARS = HAN_DIGITS + "十百千年月日"
 
-# Bullets, arrows, boxes, dingbats, emoji, variation selectors, private and missing characters.
+# Bullets, arrows, boxes, dingbats, emoji, variation selectors, private characters, signs for missing ones.
 SYMBOLS = (
-    "\u2022\u2023\u2043\u2190-\u21ff\u2300-\u23ff\u2500-\u25ff\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff\u3004\u3012\u3013\u3020\u303d\u203b"
+    "\u2022\u2023\u2043\u203b\u2190-\u21ff\u2300-\u23ff\u2500-\u25ff\u2600-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3004\u3012\u3013\u3020\u303d"
     "\ufe00-\ufe0f\ufffc\ufffd\ue000-\uf8ff\u200c\u200d\u20e3™®©\U0001f000-\U0001faff\U000e0000-\U000e01ef"
 )
 LINK = re.compile(
@@ -71,7 +72,7 @@ FIRST = re.compile(
     rf"㈠-㉃㊀-㊰㌀-㏿℃№〔［（¹²³⁰-⁹＝＊＿＃{SYMBOLS}]"
 )
 HEAD_NUMBER = re.compile(rf"\b(?i:{LABEL})\.?\s+({ROMAN})\b|^\W*({ROMAN})(?=[.:]|\s*$|\s+[—–-])")
-# A cry of one letter, drawn out: eight of them and more make some voices scream for minutes.
+# Cries of one letter. Eight of it or more make some voices scream for minutes.
 DRAWN_OUT = tuple(
     8 * letter
     for letter in "あいうえおぁぃぅぇぉんっーアイウエオァィゥェォンッ啊哈呵呜嗷哇아하흐ㅋㅎㅠAaEeHhIiMmOoRrSsUuWwZz"
@@ -81,7 +82,7 @@ CRY_LENGTH = 5
 
 
 def stumbling(text: str, language: str) -> list[Found]:
-    """The places of a text that a voice should say otherwise: start, end, what to say. Disjoint, in order."""
+    """Return (start, end, what to say) wherever a voice should not say the text as it is, in order and disjoint."""
     found = list(_troubles(text, language))
     if "://" in text or "www." in text or "@" in text:
         links = [(*match.span(), _link(match, language)) for match in LINK.finditer(text)]
@@ -92,7 +93,7 @@ def stumbling(text: str, language: str) -> list[Found]:
 
 
 def in_heading(text: str, language: str) -> list[Found]:
-    """What is said otherwise in headings alone: Roman numerals as numbers, a wide space as a pause."""
+    """Return (start, end, what to say) for what only headings have: Roman numerals, and wide spaces as pauses."""
     found = []
     for match in HEAD_NUMBER.finditer(text):
         group = 1 if match[1] else 2
@@ -114,7 +115,7 @@ def _troubles(text: str, language: str) -> Iterator[Found]:
 
 
 def _link(match: re.Match[str], language: str) -> str:
-    """An address by its host alone, spelled: example dot com."""
+    """Say only the host of an address: example dot com. A mail address is said whole."""
     dot = DOT.get(language, DOT["en"])
     if match["mail"]:
         return match[0].replace("@", AT.get(language, " at ")).replace(".", dot)
@@ -123,14 +124,16 @@ def _link(match: re.Match[str], language: str) -> str:
 
 
 def _around(match: re.Match[str]) -> tuple[str, str]:
-    """The characters before and after a match, "" at the ends."""
+    """Return the characters before and after a match, "" at the ends of the text."""
     start, end = match.span()
     return match.string[max(0, start - 1) : start], match.string[end : end + 1]
 
 
 def _pause(match: re.Match[str], language: str) -> str | None:
-    """…… and ―― in East Asian text: a pause between words, an end before a closing quote, else nothing. Elsewhere one
-    sign instead of several."""
+    """Say …… and ―― as a comma between words, and as a full stop before a closing mark, in Chinese and Japanese.
+
+    Beside another mark nothing is said for them. In other languages one sign replaces a row of them.
+    """
     before, after = _around(match)
     if language in COMMA:
         if not before or not before.isalnum():
@@ -149,7 +152,7 @@ def _cries(match: re.Match[str], language: str) -> str:
 
 
 def _again(match: re.Match[str], language: str) -> str | None:
-    """Marks of iteration: こゝろ is こころ, いろ〳〵 is いろいろ, 益〻 is 益々."""
+    """Say marks of iteration: こころ for こゝろ, いろいろ for いろ〳〵, 益々 for 益〻."""
     if match[0] == "〻":
         return "々"
     text = match.string[max(0, match.start() - 12) : match.start()]
@@ -157,7 +160,7 @@ def _again(match: re.Match[str], language: str) -> str | None:
 
 
 def _shapes(match: re.Match[str], language: str) -> str:
-    """Letters left blank: ○○さん is まるまるさん. In years circles are zeros: 二○○八年."""
+    """Say blanks for letters: まるまるさん for ○○さん. In years, circles are zeros: 二○○八年."""
     before, after = _around(match)
     if set(match[0]) <= set("〇○◯") and ((before and before in IN_YEARS) or (after and after in IN_YEARS)):
         return len(match[0]) * "〇"
@@ -178,7 +181,7 @@ def _square(match: re.Match[str], language: str) -> str:
 
 
 def _power(match: re.Match[str], language: str) -> str | None:
-    """A raised number is a footnote's, unless it follows a unit (m², x³)."""
+    """Leave out a raised number, which belongs to a footnote, unless it follows a unit (m², x³)."""
     word = re.search(r"[^\W\d_]+$", match.string[: match.start()])
     return None if word and len(word[0]) <= 2 else ""
 

@@ -1,7 +1,7 @@
-"""What a text is made of.
+"""What a text is made of: chapters with headings, prose and verse.
 
-headings.py    lines that are headings, in ten languages
-outline.py     the headings of a whole text, and what they divide
-chapters.py    chapters from headings, and the choice of some of them
-verse.py       lines that are verse
+headings.py    knows lines that are headings, in ten languages
+outline.py     finds the headings, contents and page numbers of a whole text
+chapters.py    makes chapters from headings, and chooses some of them
+verse.py       finds lines that are verse
 """

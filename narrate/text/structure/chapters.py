@@ -1,4 +1,4 @@
-"""From a row of paragraphs to numbered chapters, and the choice among them."""
+"""Makes numbered chapters of a row of paragraphs, and chooses those that the listener asked for."""
 
 from __future__ import annotations
 
@@ -17,26 +17,32 @@ from narrate.text.structure.headings import heading_level, is_named
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
 NUMBER = re.compile(rf"\W*(?:\d{{1,3}}|[IVXLC]{{1,9}}|[{HAN_COUNT}]+)\W*")
-# Letters a chapter must have to be taken for a repeat rather than a refrain.
+# A chapter that is repeated by mistake has at least so many letters; a shorter one may be a refrain.
 LONG_ENOUGH = 400
 
 
 class Block(NamedTuple):
-    """A paragraph on its way into a chapter. `level`: 0 for text, 1 for the highest heading, 2 for the next …"""
+    """A paragraph that has no chapter yet. `level` is 0 for text, 1 for the highest headings, 2 for the next ones."""
 
     paragraph: Paragraph
     level: int = 0
 
 
 def opening_level(blocks: Iterable[Block], otherwise: int = 2) -> int:
-    """The lowest level of heading that opens chapters: `otherwise`, or the highest there is if that is lower still."""
+    """Return the lowest level of headings that open chapters; 0 if there are no headings.
+
+    It is `otherwise`, unless all headings are lower: then the highest of them open chapters.
+    """
     levels = {block.level for block in blocks if block.level}
     return max(otherwise, min(levels)) if levels else 0
 
 
 def chapter_depth(headings: Iterable[tuple[str, int]]) -> int:
-    """Down to which level headings (text, level) open chapters: where they say "Chapter 3" or are numbers alone, else
-    the highest level that has more than one and not only parts."""
+    """Return down to which level headings (text, level) open chapters.
+
+    It is the level of headings such as "Chapter 3" or "3". If there are none, it is the highest level with more than
+    one heading; levels with nothing but parts ("Part One") do not count.
+    """
     rows = list(headings)
     depths = [
         level for text, level in rows if (heading_level(text) == 2 and not is_named(text)) or NUMBER.fullmatch(text)
@@ -48,8 +54,10 @@ def chapter_depth(headings: Iterable[tuple[str, int]]) -> int:
 
 
 def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
-    """Open a chapter at every heading down to level `depth`; headings one after another (a part, its first chapter)
-    open one together. What stands before the first is chapter 0; a text without headings is one chapter, number 1.
+    """Open a chapter at every heading down to level `depth`.
+
+    Headings one after another, such as those of a part and of its first chapter, open one chapter together. What
+    stands before the first heading is chapter 0. A text without headings is one chapter with the number 1.
     """
     rows: list[list[Block]] = [[]]
     told = False
@@ -67,8 +75,10 @@ def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:
 
 
 def without_repeats(chapters: Iterable[Chapter]) -> tuple[tuple[Chapter, ...], list[Chapter]]:
-    """Drop a chapter whose words are exactly those of the one before it (files put together by machines have such):
-    the chapters, numbered anew, and what was dropped."""
+    """Return the chapters without those that repeat the chapter before them word for word, and the repeats.
+
+    Files that were put together by a program have such repeats. The other chapters are numbered anew.
+    """
     kept: list[Chapter] = []
     dropped: list[Chapter] = []
     before = ""
@@ -83,19 +93,19 @@ def without_repeats(chapters: Iterable[Chapter]) -> tuple[tuple[Chapter, ...], l
 
 
 def _chapter(number: int, row: list[Block], depth: int) -> Chapter:
-    """A chapter; its title is that of the headings it opens with, in one line."""
+    """Make a chapter. Its title is the text of its first headings, in one line."""
     parts = dict.fromkeys(" ".join(block.paragraph.text.split()) for block in _openings(row, depth))
     title = re.sub(r"(?<=[.:,、—]) – ", " ", " – ".join(filter(None, parts)))
     return Chapter(number, title, tuple(block.paragraph for block in row))
 
 
 def _openings(row: Iterable[Block], depth: int) -> Iterator[Block]:
-    """The headings down to `depth` among those that a row begins with."""
+    """Return the headings that a row begins with, down to level `depth`."""
     return (block for block in takewhile(lambda block: block.level, row) if block.level <= depth)
 
 
 def parse_chapters(wanted: str) -> tuple[range, ...]:
-    """Read "3-5,9" or "7-" (to the end). Raises InputError for anything else."""
+    """Read numbers of chapters such as "3-5,9" or "7-" (to the end). Raises InputError for anything else."""
     ranges = []
     for part in wanted.replace("，", ",").replace("、", ",").split(","):
         match = CHAPTERS.fullmatch(part)
@@ -111,7 +121,7 @@ def parse_chapters(wanted: str) -> tuple[range, ...]:
 
 
 def select(document: Document, wanted: Iterable[range]) -> Document:
-    """Keep the chapters asked for. Raises InputError, naming what there is, if one of the ranges matches none."""
+    """Keep the wanted chapters. Raises InputError, which names the chapters there are, if a range matches none."""
     chosen = tuple(wanted)
     numbers = [chapter.number for chapter in document.chapters]
     for part in chosen:

@@ -1,6 +1,6 @@
-"""What a line says of itself: "Chapter 3", "Zweiter Teil", "第三回", "제1장", "Epilogue". Ten languages, one table.
+"""Knows lines that say themselves that they are headings: "Chapter 3", "Zweiter Teil", "第三回", "제1장", "Epilogue".
 
-Careful rather than keen: a sentence that merely begins like a heading is none.
+It rather misses a heading than takes a sentence for one that only begins like a heading.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
-# Labels by level: a part stands above the chapters, a scene below.
+# Labels by their level: parts stand above chapters, scenes below them.
 PARTS = "book part volume vol buch teil band partie livre tome parte libro tomo livro книга часть том"
 CHAPTERS = (
     "chapter chap stave canto letter adventure episode story lecture act kapitel brief akt aufzug chapitre lettre acte "
@@ -32,7 +32,8 @@ COUNT = _either(
 )
 ORDINAL = (
     r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w+teenth|twentieth|\w+tieth"
-    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+zigst|letzt)e[rsn]?"
+    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+zigst|letzt)"
+    r"e[rsn]?"
     r"|premi[eè]re?|seconde?|\w+ième|prim[oa]|primeir[oa]|primera?|primero|segund[oa]|tercer[oa]?|terceir[oa]|cuart[oa]"
     r"|quart[oa]|quint[oa]|sext[oa]|s[eé][pt]+im[oa]|octav[oa]|oitav[oa]|noven[oa]|non[oa]|d[eé]cim[oa]|second[oa]"
     r"|terz[oa]|sest[oa]|settim[oa]|ottav[oa]|\w+esim[oa]"
@@ -63,7 +64,7 @@ HAN_NUMBER = f"[0-9{FULLWIDTH_DIGITS}{HAN_NUMERALS}零兩两壹贰貳叁參肆�
 HAN_LEVELS = (
     dict.fromkeys("卷巻部集册冊", 1) | dict.fromkeys("章回话話篇編编幕折夜", 2) | dict.fromkeys("节節场場段", 3)
 )
-# 第一回 is a chapter, 第一回合 is a round of boxing; and so on for the other counters.
+# 第一回 is a chapter, but 第一回合 is a round of boxing. Other counters have such words, too.
 COMPOUND = (
     "回(?:合|头|来|到|应|答|忆|去|信|家)|[节節](?:课|課|目|点|點|日|奏)|部(?:分|队|隊|门|門|长|長|下|落|位|属|屬|署|件|电)"
     "|集(?:团|合|体|市|中)|卷(?:入|起|走|子|土|轴|发)|[话話](?:题|題|说|語|语|剧|劇)|章(?:鱼|程|法|句)|篇(?:文|幅|小说)"
@@ -92,14 +93,14 @@ LONGEST = 100
 
 
 def bare(text: str) -> str:
-    """A heading's text without the signs that decorate it."""
+    """Return a heading's text without the signs that decorate it."""
     text = text.strip(DECORATION)
     bracketed = BRACKETED.fullmatch(text)
     return bracketed[1].strip() if bracketed else text
 
 
 def heading_level(text: str) -> int:
-    """The level (1 highest) of a line that says itself that it is a heading, 0 for any other."""
+    """Return the level of a line that says that it is a heading (1 is the highest), 0 for any other line."""
     text = bare(text)
     if not text or len(text) > LONGEST:
         return 0
@@ -107,7 +108,10 @@ def heading_level(text: str) -> int:
 
 
 def number_of(text: str) -> tuple[str, str] | None:
-    """Label and number of a labelled heading, to find it again elsewhere; None for any other text."""
+    """Return label and number of a heading such as "Chapter 3"; None for any other text.
+
+    The same heading has the same label and number in the table of contents.
+    """
     match = LABELLED.match(text) or NUMBERED.match(text)
     if match and _is_title(match["title"] or ""):
         return match["label"].lower(), match["number"].upper()
@@ -117,13 +121,13 @@ def number_of(text: str) -> tuple[str, str] | None:
 
 
 def without_title(text: str) -> bool:
-    """True for "CHAPTER I" and "Chapter 1." without more, whose title may stand on the next line."""
+    """Return True for "CHAPTER I" and "Chapter 1.", whose title may stand on the next line."""
     match = LABELLED.fullmatch(text) or NUMBERED.fullmatch(text) or HAN_LABELLED.fullmatch(text)
     return bool(match and not (match["title"] or "").strip(" .:-–—"))
 
 
 def is_named(text: str) -> bool:
-    """True for "Preface", "Epilogue", "楔子": chapters that go by no number."""
+    """Return True for "Preface", "Epilogue", "楔子": chapters that have a name and no number."""
     return bool(NAMED.fullmatch(bare(text)) or HAN_NAMED.fullmatch(bare(text)))
 
 
@@ -139,7 +143,7 @@ def _latin(text: str) -> int:
 
 
 def _is_title(rest: str) -> bool:
-    """What may follow "Chapter 3": nothing, a title after a sign or with a capital; the rest of a sentence may not."""
+    """Return True if `rest` may follow "Chapter 3": it is empty, or a title after a mark or with a capital letter."""
     title = rest.lstrip(" \t.,:)]–—―-")
     if not title:
         return True

@@ -1,7 +1,7 @@
 """The outline of a plain text: its headings, its tables of contents, its page numbers.
 
-A line is a heading by what it says ("Chapter 3"), by its place in a row of numbers that runs through the book, or
-because the table of contents names it.
+A line is a heading if it says so ("Chapter 3"), if it belongs to a row of numbers that runs through the book, or if the
+table of contents names it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ from narrate.text.structure.headings import (
 
 
 class Line(NamedTuple):
-    """A line that is not blank, without the space around it; `gap` is the number of blank lines before it."""
+    """A line that is not blank, without the space around it.
+
+    `start` and `end` are offsets in the source, `indent` counts the spaces before the line, `gap` the blank lines.
+    """
 
     text: str
     start: int
@@ -45,7 +48,7 @@ class Line(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """Line numbers: the `levels` of headings, the tables of `contents`, the `pages` (bare page numbers)."""
+    """The level of each line that is a heading, and the numbers of lines that are `contents` or page numbers."""
 
     levels: dict[int, int]
     contents: frozenset[int]
@@ -82,7 +85,7 @@ ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
 
 
 def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
-    """Find the headings, contents and page numbers of a text given as its lines; `known` are titles it has."""
+    """Find the headings, contents and page numbers among the lines of a text. `known` are titles that it surely has."""
     levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _begins(lines, i)}
     contents, listed = _contents(lines)
     listed |= {_name(title) for title in known}
@@ -100,8 +103,10 @@ def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
 
 
 def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list[Block]:
-    """Mark the headings among paragraphs that came without: 第一章, or 一, 二, 三 with space around them (which all
-    paragraphs have that are set `apart`)."""
+    """Mark the headings among paragraphs in which none are marked: 第一章, or 一, 二, 三 with blank lines around them.
+
+    `apart` says that every paragraph has blank lines around it, even if the source has none.
+    """
     rows: list[Line] = []
     for block in blocks:
         start, end = block.paragraph.start, block.paragraph.end
@@ -115,18 +120,18 @@ def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list
 
 
 def _begins(lines: Sequence[Line], i: int) -> bool:
-    """A blank line before it, or at least no unfinished sentence."""
+    """Return True if a blank line stands before the line, or at least no unfinished sentence."""
     before = lines[i - 1].text if i else ""
     return not i or lines[i].gap > 0 or len(before) < 30 or _is_over(before) or heading_level(before) > 0
 
 
 def _is_over(text: str) -> bool:
-    """True if the words after the text are no part of its sentence. A rule of hyphens, too, cuts them off."""
+    """Return True if what comes after the text does not belong to its sentence. A row of hyphens ends it as well."""
     return ends_line(text) or text.endswith(("-", ">", *SEMICOLONS))
 
 
 def _heads(lines: Sequence[Line], i: int) -> bool:
-    """A blank line before it, and in its block nothing after it but a title."""
+    """Return True if a blank line stands before the line, and only lines of a title between it and the next one."""
     last = i
     while last + 1 < len(lines) and not lines[last + 1].gap and last < i + 3 and is_title(lines[last + 1].text):
         last += 1
@@ -134,12 +139,12 @@ def _heads(lines: Sequence[Line], i: int) -> bool:
 
 
 def _alone(lines: Sequence[Line], i: int) -> bool:
-    """A blank line before and after it."""
+    """Return True if a blank line stands before and after the line."""
     return (i == 0 or lines[i].gap > 0) and (i + 1 == len(lines) or lines[i + 1].gap > 0)
 
 
 def _name(text: str) -> str:
-    """A title as the table of contents and the head of the chapter share it."""
+    """Return what the entry in the contents and the heading of a chapter have in common: the words of the title."""
     text = LEADER.sub("", text.strip(DECORATION))
     if match := COUNTED.fullmatch(text):
         text = match["title"]
@@ -147,12 +152,12 @@ def _name(text: str) -> str:
 
 
 def _key(text: str) -> object:
-    """What an entry of the contents and its chapter's head have in common: label and number, or the title."""
+    """Return label and number of a heading or of its entry in the contents; its title if it has none."""
     return number_of(bare(text)) or _name(text)
 
 
 def _contents(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
-    """The lines of every announced table of contents, and the names it lists."""
+    """Return the lines of tables of contents that have a heading of their own, and the titles that they list."""
     found: set[int] = set()
     listed: set[str] = set()
     for i, line in enumerate(lines):
@@ -165,7 +170,7 @@ def _contents(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
 
 
 def _contents_end(lines: Sequence[Line], i: int) -> int:
-    """The first line after the table of contents that line `i` announces; `i` itself if there is none."""
+    """Return the first line after the table of contents that line `i` announces; `i` if there is no table."""
     first = i + 1
     last = next((j for j in range(first, len(lines)) if len(lines[j].text) > 2 * LONGEST), len(lines))
     last = min(last, i + LONGEST_CONTENTS)
@@ -185,7 +190,10 @@ def _contents_end(lines: Sequence[Line], i: int) -> int:
 
 
 def _silent_contents(lines: Sequence[Line], levels: dict[int, int], known: set[int]) -> set[int]:
-    """Three or more chapter heads in a row, with nothing between them, the first of which comes again later."""
+    """Return the lines of tables of contents without a heading.
+
+    Such a table is three or more headings with no text between them, the first of which comes again later.
+    """
     heads = [i for i in sorted(levels) if i not in known]
     keys = [_key(lines[i].text) for i in heads]
     last = {key: at for at, key in enumerate(keys)}
@@ -204,7 +212,10 @@ def _silent_contents(lines: Sequence[Line], levels: dict[int, int], known: set[i
 
 
 def _numbers(lines: Sequence[Line], taken: set[int]) -> tuple[set[int], set[int]]:
-    """Lines that are a number alone and count up: heads of chapters, or page numbers if they cut sentences in two."""
+    """Return two sets of lines that are only a number and count up: headings, and page numbers.
+
+    Page numbers stand in the middle of sentences.
+    """
     heads: set[int] = set()
     pages: set[int] = set()
     for style, found in _counting(lines, taken, BARE, 12).items():
@@ -219,7 +230,7 @@ def _numbers(lines: Sequence[Line], taken: set[int]) -> tuple[set[int], set[int]
 
 
 def _counted(lines: Sequence[Line], taken: set[int]) -> set[int]:
-    """Lines such as "IV. A Title" that count up through the whole text, far apart from one another."""
+    """Return lines such as "IV. A Title" that count up through the whole text, far apart from one another."""
     heads: set[int] = set()
     for found in _counting(lines, taken, COUNTED, LONGEST).values():
         chain = _chain(found, restart=False)
@@ -231,7 +242,7 @@ def _counted(lines: Sequence[Line], taken: set[int]) -> set[int]:
 def _counting(
     lines: Sequence[Line], taken: set[int], pattern: re.Pattern[str], longest: int
 ) -> dict[str, list[tuple[int, int]]]:
-    """Lines with a number in `pattern`, by the style of their numeral: line number and value."""
+    """Return line number and value of each line with a number as in `pattern`, by the style of the numeral."""
     found: dict[str, list[tuple[int, int]]] = {}
     for i, line in enumerate(lines):
         if len(line.text) > longest or i in taken or not _heads(lines, i):
@@ -246,7 +257,7 @@ def _counting(
 
 
 def _chain(found: Iterable[tuple[int, int]], restart: bool) -> list[int]:
-    """The line numbers of the values that count 1, 2, 3 …, from 1 again where `restart` allows it."""
+    """Return the lines whose values count 1, 2, 3 and so on. With `restart` they may begin again at 1."""
     chain: list[int] = []
     expected = 1
     for i, value in found:
@@ -257,7 +268,7 @@ def _chain(found: Iterable[tuple[int, int]], restart: bool) -> list[int]:
 
 
 def _distance(lines: Sequence[Line], chain: Sequence[int]) -> int:
-    """The median number of characters between the lines of a chain."""
+    """Return the median number of characters between the lines of a chain."""
     steps = sorted(lines[b].start - lines[a].start for a, b in zip(chain, chain[1:], strict=False))
     return steps[len(steps) // 2] if steps else 0
 
@@ -269,13 +280,13 @@ def _value(style: str, text: str) -> int:
 
 
 def roman_value(text: str) -> int:
-    """The number that capital Roman numerals up to C write."""
+    """Return the value of Roman numerals in capitals, up to C."""
     values = [ROMAN_VALUES[sign] for sign in text]
     return sum(-a if a < b else a for a, b in zip(values, (*values[1:], 0), strict=True))
 
 
 def han_value(text: str) -> int:
-    """The number that Chinese numerals up to 百 write."""
+    """Return the value of Chinese numerals, up to 百."""
     total = digit = 0
     for character in text:
         if unit := {"十": 10, "百": 100}.get(character, 0):
@@ -286,7 +297,7 @@ def han_value(text: str) -> int:
 
 
 def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[int]) -> dict[int, int]:
-    """Add the lines that hold the title of the heading before them: the rest of its block, or one short line."""
+    """Add the lines with the title of the heading before them: the rest of its block, or one short line."""
     extended = dict(levels)
     for i, level in levels.items():
         j = i + 1
@@ -306,14 +317,17 @@ def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[in
 
 
 def _rest_of_title(lines: Sequence[Line], i: int) -> int:
-    """The last line of a heading of several that stands alone and says no sentence; `i` if it is none."""
+    """Return the last line of a heading of several lines from `i` on; `i` if the block is too long or a sentence."""
     last = next((j for j in range(i, min(len(lines), i + 4) - 1) if lines[j + 1].gap), i)
     size = sum(len(line.text) for line in lines[i : last + 1])
     return i if size > 2 * LONGEST or _is_over(lines[last].text) else last
 
 
 def is_title(text: str) -> bool:
-    """A title rather than a sentence: short, its words capitalised, no full stop (or all in capitals)."""
+    """Return True for a title: it is short, its words have capitals, and no full stop ends it.
+
+    If all its letters are capitals, a full stop may end it.
+    """
     if HAN_TITLE.fullmatch(text):
         return True
     if len(text) > 60 or (text.endswith((".", ",", ";", ":", "!", "”", '"')) and not text.isupper()):

@@ -1,4 +1,4 @@
-"""Poems among the paragraphs of texts that give every line its own: short lines, close together, without full stops."""
+"""Finds poems in texts whose every line became a paragraph: short lines, close together, without full stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_LINE = 60
 
 
 def with_verse(source: str, blocks: list[Block]) -> list[Block]:
-    """Mark the lines of poems: two or more without space between them, many of which end no sentence."""
+    """Mark the lines of poems: two or more lines with no blank line between them, many of which end no sentence."""
     return [
         Block(replace(block.paragraph, kind="verse")) if poem else block
         for stanza in _stanzas(source, blocks)
@@ -22,7 +22,7 @@ def with_verse(source: str, blocks: list[Block]) -> list[Block]:
 
 
 def _stanzas(source: str, blocks: list[Block]) -> Iterator[list[Block]]:
-    """Runs of lines with no blank line and no heading between them."""
+    """Yield runs of lines with no blank line and no heading between them."""
     stanza: list[Block] = []
     end = 0
     for block in blocks:
