@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 from narrate.errors import InputError
 from narrate.text.characters import CLOSERS, STOPS
@@ -107,40 +108,54 @@ def recut(
     span. `tally` counts the rules that were applied.
     """
     at = 0
-    todo = list(reversed(edits))
-    row = list(reversed(spans))
-    while row:
-        span = row.pop()
+    waiting, todo = deque(spans), deque(edits)
+    while waiting:
+        span = waiting.popleft()
         end = at + len(span.text)
-        while todo and todo[-1][0] < at:
-            todo.pop()
-        if not todo or todo[-1][0] >= end:
+        while todo and todo[0][0] < at:
+            todo.popleft()
+        if not todo or todo[0][0] >= end:
             yield span
             at = end
             continue
-        start, stop, said, rule = todo.pop()
+        start, stop, said, rule = todo.popleft()
         taken = [span]
         while end < stop:
-            taken.append(row.pop())
+            taken.append(waiting.popleft())
             end += len(taken[-1].text)
-        first, last = taken[0], taken[-1]
-        cuts = (first.whole and start > at) or (last.whole and stop < end)
-        gaps = "".join(source[a.end : b.start] for a, b in zip(taken, taken[1:], strict=False))
-        if cuts or any(map(str.isalnum, gaps)) or (rule is None and any(part.whole for part in taken)):
-            yield first
-            row.extend(reversed(taken[1:]))
-            at += len(first.text)
-            continue
-        begin = first.start + start - at
-        finish = last.end - (end - stop)
-        if start > at:
-            yield Span(first.text[: start - at], first.start, begin)
-        yield Span("".join(part.text for part in taken)[start - at : stop - at], begin, finish, said)
-        if rule and tally is not None:
-            tally[rule] += 1
-        if stop < end:
-            row.append(Span(last.text[len(last.text) - (end - stop) :], finish, last.end))
-        at = stop
+        before, after = start - at, end - stop
+        if _may_be_said(taken, before, after, source, rule):
+            head, middle, tail = _with_words(taken, before, after, said)
+            if before:
+                yield head
+            yield middle
+            if after:
+                waiting.appendleft(tail)
+            if rule and tally is not None:
+                tally[rule] += 1
+            at = stop
+        else:
+            yield span
+            waiting.extendleft(reversed(taken[1:]))
+            at += len(span.text)
+
+
+def _may_be_said(taken: Sequence[Span], before: int, after: int, source: str, rule: Rule | None) -> bool:
+    """Return True if the spans may get other words, but for the first `before` and the last `after` characters."""
+    cut = (before and taken[0].whole) or (after and taken[-1].whole)
+    if cut or (rule is None and any(span.whole for span in taken)):
+        return False
+    gaps = "".join(source[one.end : other.start] for one, other in pairwise(taken))
+    return not any(map(str.isalnum, gaps))
+
+
+def _with_words(taken: Sequence[Span], before: int, after: int, said: str) -> tuple[Span, Span, Span]:
+    """Cut spans in three: the first `before` characters, a span with the words `said`, the last `after` characters."""
+    first, last = taken[0], taken[-1]
+    text = "".join(span.text for span in taken)
+    start, end = first.start + before, last.end - after
+    middle = Span(text[before : len(text) - after], start, end, said)
+    return Span(text[:before], first.start, start), middle, Span(text[len(text) - after :], end, last.end)
 
 
 def _spelled(spans: Sequence[Span], spell: Callable[[str], str]) -> Iterator[Span]:
