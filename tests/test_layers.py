@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "narrate"
 # The floors of the house, from the ground up. A room imports from lower floors only; neighbours stay apart.
 FLOORS = [
     {"errors", "text.document", "text.brackets"},
-    {"clip", "clock", "folders", "pace", "pipeline", "voice", "text.encoding", "text.language"},
+    {"clip", "clock", "files", "folders", "pace", "pipeline", "voice", "text.encoding", "text.language"},
     {"text.structure"},
     {"text.formats"},
     {"text.spoken"},
