@@ -17,7 +17,7 @@ import soundfile
 from narrate.clip import Clip, Samples, to_int16
 from narrate.errors import SinkError
 from narrate.files import HeldFile
-from narrate.sinks import open_sink, wav
+from narrate.sinks import audiofile, open_sink, wav
 from narrate.sinks.audiofile import WavFile
 
 RATE = 22_050
@@ -126,14 +126,20 @@ def test_a_part_that_another_program_exchanged_does_not_become_the_book(tmp_path
     assert [path.read_bytes() for path in tmp_path.glob(".book*")] == [b"another book"] * (change == "replaced")
 
 
-@pytest.mark.parametrize("where", ["entering", "writing", "leaving"])
+@pytest.mark.parametrize("where", ["while created", "when created", "writing", "leaving"])
 def test_a_book_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def ended(*arguments: object) -> None:
         raise SystemExit(143)
 
+    def created_and_ended(part: Path) -> None:
+        assert HeldFile(part).is_in_place()
+        raise SystemExit(143)
+
     with monkeypatch.context() as patch:
-        if where == "entering":
+        if where == "while created":
             patch.setattr(os, "rename", ended)
+        elif where == "when created":
+            patch.setattr(audiofile, "HeldFile", created_and_ended)
         with pytest.raises(SystemExit), WavFile(tmp_path / "book.wav", RATE) as sink:
             sink.write(Clip(0, SAMPLES, RATE))
             if where == "writing":

@@ -336,6 +336,25 @@ def test_room_is_made_for_some_takes_at_once(folder: Path) -> None:
     assert 90 * one < store.size().bytes <= (1 - ROOM_SHARE) * 100 * one
 
 
+def test_where_nothing_can_make_room_it_is_not_looked_for_at_every_take(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[int] = []
+    search = Index.least_recently_used
+
+    def counted(index: Index) -> list[tuple[str, int]]:
+        searches.append(number)
+        return search(index)
+
+    monkeypatch.setattr(Index, "least_recently_used", counted)
+    one = len(flac.seal(sound(0, 99), RATE, flac.Label(key(0), "long")))
+    with takes_in(folder, "long", limit_bytes=400 * one) as takes:
+        for number in range(440):
+            takes.put(key(number), sound(number, 99), RATE)
+    assert 395 < searches[0] < 405
+    assert 5 < len(searches) <= 12, "about once for every hundredth of the limit"
+
+
 def fill(takes: BookTakes, numbers: Iterable[int]) -> None:
     for number in numbers:
         takes.put(key(number), sound(number), RATE)
@@ -373,6 +392,20 @@ def test_all_books_that_one_process_has_open_keep_their_takes_until_they_are_clo
         views[1].close()
         fill(views[1], [33])
         assert store.size().bytes <= one * 6.5
+
+
+def test_a_view_that_is_closed_closes_no_other(folder: Path) -> None:
+    with Store(folder) as store:
+        views = [store.for_book(f"book {number:02}") for number in range(12)]
+        for number, view in enumerate(views):
+            assert view.claim(key(number))
+        views[0].close()
+        views[0].close()
+        with contextlib.closing(sqlite3.connect(folder / "index.sqlite")) as index:
+            books = index.execute("SELECT book FROM session ORDER BY book").fetchall()
+            claims = index.execute("SELECT key FROM claim ORDER BY key").fetchall()
+    assert [book for (book,) in books] == [f"book {number:02}" for number in range(1, 12)]
+    assert [claimed for (claimed,) in claims] == [key(number) for number in range(1, 12)]
 
 
 def test_what_another_book_hears_from_memory_becomes_its_own_too(folder: Path) -> None:
@@ -456,6 +489,9 @@ def test_an_index_that_breaks_while_in_use_is_written_anew(folder: Path) -> None
     heap_of_takes(folder)
     with Store(folder) as store, store.for_book("one") as takes:
         spoil(folder / "index.sqlite")
+        assert takes.claim(key(300))
+        with store.for_book("") as other:
+            assert not other.claim(key(300))
         for number in range(300, 310):
             takes.put(key(number), sound(number), RATE)
             assert same(takes, number)
