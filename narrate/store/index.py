@@ -312,7 +312,7 @@ class Index:
             (key, view, now, now - LEASE_SECONDS, now + LEASE_SECONDS),
         )
         row = self._connection.execute("SELECT session FROM claim WHERE key = ?", (key,)).fetchone()
-        return _name(row[0]) if row else view
+        return view if row is None or row[0] == view else _name(row[0])
 
     @_answered
     def release(self, key: str, view: str) -> None:

@@ -40,14 +40,14 @@ class Presence:
 
     def reap(self) -> Iterator[str]:
         """Remove what ended processes left behind; yields the names of their presences."""
-        for temporary in self._folder.glob(f"*{NEW}"):
-            remove_abandoned(temporary)
-        for lock in self._folder.glob("*.lock"):
-            if not self.lives(lock.stem):
+        for path in list(self._folder.glob("*")):
+            if path.suffix == NEW:
+                remove_abandoned(path)
+            elif path.suffix == ".lock" and not self.lives(path.stem):
                 for kind in ("part", "lock"):
                     with suppress(OSError):
-                        self._path(lock.stem, kind).unlink()
-                yield lock.stem
+                        self._path(path.stem, kind).unlink()
+                yield path.stem
 
     def _path(self, name: str, kind: str) -> Path:
         return self._folder / f"{name}.{kind}"
