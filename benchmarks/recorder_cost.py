@@ -19,7 +19,7 @@ from narrate.clock import OFF, Clock, Recorder
 from narrate.engines import engine_lengths
 from narrate.pipeline import Growing
 from narrate.playback.player import Player
-from narrate.store.memory import Memory
+from narrate.store.in_memory import MemoryTakes
 from narrate.synthesis.narrator import Narrator
 from narrate.text.book import TextOptions, open_book
 
@@ -31,7 +31,7 @@ def once(subject: Subject, clock: Clock) -> tuple[float, float]:
     wall, processor = time.perf_counter(), time.process_time()
     book = open_book(subject.source, subject.text, clock)
     script = Growing(clock.each("chunk", book.script(engine_lengths(subject.engine.name)).since(0)))
-    narrator = Narrator(subject.engine, subject.voice, Memory(PHRASES), subject.key(), clock=clock)
+    narrator = Narrator(subject.engine, subject.voice, MemoryTakes(PHRASES), subject.key(), clock=clock)
     Player(script, narrator, [Basket()]).play()
     return time.perf_counter() - wall, time.process_time() - processor
 

@@ -65,25 +65,25 @@ def each(work: Callable[[int], object], numbers: Iterable[int]) -> dict[str, flo
 def many(folder: Path, takes: int) -> dict[str, object]:
     """A store of many short takes: for opening and asking only their number matters."""
     clip = speech()[1][0].samples[:4000]
-    with Store(folder, book="a novel") as store:
-        put = each(lambda number: store.put(key(number), clip, 22050), range(takes))
+    with Store(folder) as store, store.for_book("a novel") as view:
+        put = each(lambda number: view.put(key(number), clip, 22050), range(takes))
     figures: dict[str, object] = {"takes": takes, "put_short_ms": put}
     opened = []
     for _ in range(5):
-        store = Store(folder, book="a novel")
-        opened.append(milliseconds(store.__enter__))
+        store = Store(folder)
+        opened.append(milliseconds(lambda store=store: store.__enter__().for_book("a novel")))  # type: ignore[misc]
         store.__exit__(None, None, None)
     figures["open_ms"] = statistics.median(opened)
     some = range(0, takes, max(1, takes // 2000))
-    with Store(folder, book="a novel", memory_bytes=0) as store:
-        figures["has_ms"] = each(lambda number: store.has(key(number)), some)
-        figures["miss_ms"] = each(lambda number: store.get(key(takes + number)), some)
-        figures["get_short_ms"] = each(lambda number: store.get(key(number)), some)
-        figures["claim_ms"] = each(lambda number: store.claim(key(takes + number)), some)
+    with Store(folder, memory_bytes=0) as store, store.for_book("a novel") as view:
+        figures["has_ms"] = each(lambda number: view.has(key(number)), some)
+        figures["miss_ms"] = each(lambda number: view.get(key(takes + number)), some)
+        figures["get_short_ms"] = each(lambda number: view.get(key(number)), some)
+        figures["claim_ms"] = each(lambda number: view.claim(key(takes + number)), some)
         figures["size_ms"] = milliseconds(store.size)
         figures["verify_ms"] = milliseconds(store.verify)
     (folder / "index.sqlite").unlink()
-    store = Store(folder, book="a novel")
+    store = Store(folder)
     figures["open_without_index_ms"] = milliseconds(store.__enter__)
     store.__exit__(None, None, None)
     return figures
@@ -93,12 +93,12 @@ def real(folder: Path) -> dict[str, object]:
     """Speech in takes as long as they really are."""
     voice, clips = speech()
     numbers = range(len(clips))
-    with Store(folder) as store:
-        put = each(lambda number: store.put(key(number), clips[number].samples, clips[number].sample_rate), numbers)
+    with Store(folder) as store, store.for_book("a novel") as view:
+        put = each(lambda number: view.put(key(number), clips[number].samples, clips[number].sample_rate), numbers)
         kept = store.size().bytes
-        from_memory = each(lambda number: store.get(key(number)), numbers)
-    with Store(folder, memory_bytes=0) as store:
-        from_disk = each(lambda number: store.get(key(number)), numbers)
+        from_memory = each(lambda number: view.get(key(number)), numbers)
+    with Store(folder, memory_bytes=0) as store, store.for_book("a novel") as view:
+        from_disk = each(lambda number: view.get(key(number)), numbers)
     seconds = sum(clip.seconds for clip in clips)
     return {
         "voice": voice,

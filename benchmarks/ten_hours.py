@@ -17,7 +17,7 @@ from pathlib import Path
 from narrate.bench.machine import memory_bytes
 from narrate.bench.measure import growth, open_subject, run
 from narrate.session import MINUTES_AT_HAND
-from narrate.store.memory import Memory
+from narrate.store.in_memory import MemoryTakes
 from narrate.text.book import TextOptions
 
 WIDTH, HEIGHT, MARGIN = 760, 300, 60
@@ -77,7 +77,7 @@ def main() -> None:
             print(f"{sound / 3600:.1f} h", end=" ", file=sys.stderr, flush=True)
 
     with closing(subject.engine):
-        found = run(subject, takes=Memory(MINUTES_AT_HAND), told=told)
+        found = run(subject, takes=MemoryTakes(MINUTES_AT_HAND), told=told)
     hours = found.memory[-1][0] / 3600
     title = f"{subject.engine.name}, {subject.name}: {hours:.1f} hours of sound"
     print(file=sys.stderr)

@@ -25,9 +25,9 @@ from narrate.playback.player import Player
 from narrate.playback.start import chunk_at, find_start
 from narrate.sinks import Sink, check_target, open_sink
 from narrate.sinks.speaker import Speaker
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
-from narrate.store.store import Store
+from narrate.store.store import BookTakes, Store
 from narrate.synthesis.narrator import Narrator
 from narrate.synthesis.queue import Takes
 from narrate.terminal.controls import Hand
@@ -189,12 +189,9 @@ def _takes(request: Request, book: Book, stack: ExitStack, display: Display) -> 
     """Where takes are kept. An ear may go back to the last minutes; a file only wants what is said again and again."""
     at_hand = MINUTES_AT_HAND if request.listening else PHRASES_AT_HAND
     if request.store is None:
-        return Memory(at_hand)
-    must_keep = not request.listening
-    known = book.identity.content
-    return stack.enter_context(
-        Store(request.store, book=known, must_keep=must_keep, memory_bytes=at_hand, say=display.say)
-    )
+        return MemoryTakes(at_hand)
+    store = stack.enter_context(Store(request.store, memory_bytes=at_hand, say=display.say))
+    return store.for_book(book.identity.content, must_keep=not request.listening)
 
 
 @dataclass(slots=True)
@@ -242,7 +239,7 @@ class _Reading:
     def _seconds_of(self, chunk: Chunk) -> float | None:
         """How long the chunk's take is, if it is stored."""
         takes = self.player.narrator.takes
-        return takes.seconds(self.player.narrator.key(chunk)) if isinstance(takes, Store) else None
+        return takes.seconds(self.player.narrator.key(chunk)) if isinstance(takes, BookTakes) else None
 
     def open_sinks(self, stack: ExitStack, speaker: Speaker | None) -> None:
         sinks: list[Sink] = []
@@ -298,7 +295,7 @@ class _Reading:
         if self.speaker is not None and self.speaker.underflows:
             parts.append(f"{self.speaker.underflows} gaps")
         takes = self.player.narrator.takes
-        if isinstance(takes, Store) and takes.damaged:
+        if isinstance(takes, BookTakes) and takes.damaged:
             parts.append(f"{takes.damaged} damaged takes made again")
         if tally.failed:
             parts.append(f"{len(tally.failed)} not spoken")

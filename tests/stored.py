@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from narrate.clip import Samples, to_int16
-from narrate.store.memory import Memory
-from narrate.store.store import Store
+from narrate.store.store import BookTakes, Store
+from narrate.store.takes import Takes
 
 RATE = 24000
 
@@ -22,10 +25,17 @@ def sound(number: int, length: int = 2400) -> Samples:
     return np.random.default_rng(number).uniform(-0.5, 0.5, length).astype(np.float32)
 
 
-def same(store: Store | Memory, number: int, length: int = 2400) -> bool:
-    """True if the store has exactly the sound that was put there."""
-    take = store.get(key(number))
+def same(takes: Takes, number: int, length: int = 2400) -> bool:
+    """True if the take is exactly the sound that was put there."""
+    take = takes.get(key(number))
     return take is not None and np.array_equal(to_int16(take.samples), to_int16(sound(number, length)))
+
+
+@contextmanager
+def takes_in(folder: Path, book: str = "", *, must_keep: bool = False, **options: Any) -> Iterator[BookTakes]:
+    """The store in the folder, opened for one book alone."""
+    with Store(folder, **options) as store, store.for_book(book, must_keep=must_keep) as takes:
+        yield takes
 
 
 def files(folder: Path) -> list[Path]:

@@ -257,6 +257,16 @@ def test_what_killed_processes_left_is_swept_away(folder: Path) -> None:
     assert [path.name for path in folder.glob("*.part")] == ["new.2.part"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions are not files' own there")
+def test_what_somebody_reads_is_private(folder: Path) -> None:
+    book, place = at_sentence(sentences(9), 3)
+    marks = Bookmarks(folder)
+    marks.save(book_id(book, None), place, lasting=True)
+    marks.save(book_id(book, None), place)
+    modes = [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())]
+    assert modes == [0o700, 0o600, 0o600]
+
+
 WRITER = """
 import sys
 from pathlib import Path

@@ -20,8 +20,8 @@ from narrate.clip import Samples, join, silence
 from narrate.engines import engine_lengths
 from narrate.engines.tone import Tone
 from narrate.playback.bookmark import Bookmarks
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.narrator import Narrator
 from narrate.text.book import TextOptions, open_book
 from narrate.voice import Voice
@@ -117,7 +117,7 @@ class Novel:
         script = book.script(engine_lengths("tone")).since(0)
         self.chunks = [chunk for chunk in script if chunk is not None]
         engine, voice = Tone(), Voice(language="en")
-        narrator = Narrator(engine, voice, Memory(0), lambda chunk: take_key(engine.fingerprint, voice, chunk))
+        narrator = Narrator(engine, voice, MemoryTakes(0), lambda chunk: take_key(engine.fingerprint, voice, chunk))
         self.sounds = [
             join([clip.samples, silence(self.chunks[clip.index].pause, RATE)]) for clip in narrator.clips(self.chunks)
         ]

@@ -14,8 +14,8 @@ from narrate.clip import Clip, to_int16
 from narrate.engines.planner import Planner
 from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import EngineError
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.judge import longest_seconds
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
@@ -39,7 +39,9 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 def narrator(engine: Any, **options: Any) -> Narrator:
     voice = Voice()
-    return Narrator(engine, voice, Memory(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk), **options)
+    return Narrator(
+        engine, voice, MemoryTakes(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk), **options
+    )
 
 
 def spoken(script: list[Chunk], engine: Any) -> tuple[list[Clip], Narrator]:
@@ -97,7 +99,7 @@ def test_a_batch_is_kept_before_its_first_clip_is_heard() -> None:
 
 
 def test_what_another_process_is_slow_to_make_is_waited_for_within_bounds() -> None:
-    class Busy(Memory):
+    class Busy(MemoryTakes):
         """Somebody else has claimed chunk 5, and makes it when we have gone far enough."""
 
         def claim(self, key: str) -> bool:
@@ -129,7 +131,7 @@ def test_what_another_process_is_slow_to_make_is_waited_for_within_bounds() -> N
 def test_a_listener_takes_what_others_made_meanwhile_and_claims_only_what_is_in_hand(make: Make) -> None:
     claimed: set[str] = set()
 
-    class Shared(Memory):
+    class Shared(MemoryTakes):
         def claim(self, key: str) -> bool:
             claimed.add(key)
             return True
@@ -263,7 +265,7 @@ def test_an_interrupted_narrator_can_begin_elsewhere(make: Make) -> None:
 
 
 def test_a_take_that_another_process_makes_is_waited_for_when_sharing(make: Make) -> None:
-    class Shared(Memory):
+    class Shared(MemoryTakes):
         """Chunk 1's take is being made elsewhere, and arrives at the third look."""
 
         looks = 0

@@ -16,8 +16,8 @@ from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import SinkError
 from narrate.pipeline import Beside, Growing
 from narrate.playback.player import Player
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
@@ -59,7 +59,7 @@ def a_player(
 ) -> Player:
     engine = kind(rate=8000, **{"sleep": lambda _: None, **options})
     voice = Voice()
-    narrator = Narrator(engine, voice, takes or Memory(), lambda chunk: take_key(engine.fingerprint, voice, chunk))
+    narrator = Narrator(engine, voice, takes or MemoryTakes(), lambda chunk: take_key(engine.fingerprint, voice, chunk))
     return Player(Growing(script), narrator, [sink], listening=listening)
 
 
@@ -235,7 +235,7 @@ def test_two_hundred_random_jumps_pauses_and_speeds() -> None:
             player.wishes.speed = float(order.choice([0.5, 1.0, 1.3, 2.0]))
             player.wishes.jump(aims[-1])
 
-    player = a_player(script, ear := Listener(restless), takes=Memory(1 << 30))
+    player = a_player(script, ear := Listener(restless), takes=MemoryTakes(1 << 30))
     player.play()
     assert len(aims) == 200
     assert ear.order[-1] == 119
@@ -251,6 +251,6 @@ def test_without_memory_of_what_was_heard_it_is_made_anew() -> None:
             went.append(1)
             player.wishes.jump(0)
 
-    player = a_player(chunks(25), ear := Listener(back), takes=Memory(0))
+    player = a_player(chunks(25), ear := Listener(back), takes=MemoryTakes(0))
     player.play()
     assert ear.order == [*range(21), *range(25)]

@@ -17,8 +17,8 @@ from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.guard import LONGEST_QUIET, allowance
 from narrate.engines.qwen.scheduler import Work
 from narrate.errors import EngineError, InputError
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
@@ -146,7 +146,7 @@ def test_the_first_chunk_goes_out_in_growing_pieces(fast: Qwen, healthy: dict[in
 
 
 def test_the_first_piece_reaches_the_listener_before_anything_is_finished(fast: Qwen) -> None:
-    chunks, voice, takes = script(8), Voice(), Memory(1 << 30)
+    chunks, voice, takes = script(8), Voice(), MemoryTakes(1 << 30)
     narrator = Narrator(fast, voice, takes, lambda chunk: take_key(fast.fingerprint, voice, chunk))
     clips = list(narrator.clips(chunks))
     assert clips[0].index == 0
@@ -213,7 +213,7 @@ def test_a_runaway_is_taken_again_and_costs_nobody_else(fast: Qwen, marked: Any)
         attempts.append(1)
         return as_a_text_without_end(heard) if len(attempts) == 1 else heard
 
-    narrator = Narrator(fast, voice, Memory(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
+    narrator = Narrator(fast, voice, MemoryTakes(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
     with marked(once):
         clips = list(narrator.clips(chunks))
     assert [clip.index for clip in clips if clip.final] == list(range(12))
@@ -334,7 +334,7 @@ def test_no_memory_for_one_row_is_said_in_one_line(fast: Qwen, attention_fails: 
 def test_an_exception_among_frames_costs_nothing(fast: Qwen, attention_fails: Any) -> None:
     voice = Voice()
     attention_fails(lambda number: RuntimeError("device-side assert triggered") if number == 900 else None)
-    narrator = Narrator(fast, voice, Memory(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
+    narrator = Narrator(fast, voice, MemoryTakes(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
     clips = list(narrator.clips(script(12)))
     assert [clip.index for clip in clips if clip.final] == list(range(12))
     assert not failures(clips)

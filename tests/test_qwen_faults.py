@@ -14,8 +14,8 @@ from narrate.clip import Clip
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.budget import budget_frames
 from narrate.errors import EngineError
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.judge import longest_seconds
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
@@ -34,7 +34,7 @@ def script(count: int) -> list[Chunk]:
 
 def narrator(engine: Qwen) -> Narrator:
     voice = Voice()
-    return Narrator(engine, voice, Memory(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk))
+    return Narrator(engine, voice, MemoryTakes(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk))
 
 
 def assert_same_but(rows: set[int], clips: list[Clip], healthy: list[Clip]) -> None:

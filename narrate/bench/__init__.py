@@ -26,8 +26,8 @@ from narrate.bench.strategies import best_size, compare_sizes, compare_strategie
 from narrate.clock import hms
 from narrate.engines.tuning import keep_batch_size
 from narrate.errors import InputError
-from narrate.store.memory import Memory
-from narrate.store.store import Store
+from narrate.store.in_memory import MemoryTakes
+from narrate.store.store import BookTakes, Store
 from narrate.text.book import TextOptions
 
 SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
@@ -184,12 +184,12 @@ def _sizes(subject: Subject, sizes: Sequence[int], wish: Wish, document: dict[st
 
 
 @contextmanager
-def _takes(wish: Wish) -> Iterator[Memory | Store]:
+def _takes(wish: Wish) -> Iterator[MemoryTakes | BookTakes]:
     if wish.store is None:
-        yield Memory(measure.PHRASES)
+        yield MemoryTakes(measure.PHRASES)
     else:
         with Store(wish.store) as store:
-            yield store
+            yield store.for_book("")
 
 
 def _times(seconds: Sequence[float]) -> dict[str, Any]:

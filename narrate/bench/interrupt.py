@@ -13,7 +13,7 @@ from narrate.bench.measure import Noting, Subject, Watched
 from narrate.clip import Clip
 from narrate.pipeline import Beside, Growing
 from narrate.playback.player import Player
-from narrate.store.memory import Memory
+from narrate.store.in_memory import MemoryTakes
 from narrate.text.book import open_book
 from narrate.text.document import Chunk
 
@@ -52,7 +52,7 @@ def jump_about(subject: Subject, times: int, jumps: Jumps, told: Callable[[str, 
     narrator = Watched(
         subject.engine,
         subject.voice,
-        Memory(AT_HAND),
+        MemoryTakes(AT_HAND),
         subject.key(),
         Noting(subject.batch_size),
         ready=lambda clip: made.add(clip.index) if clip.final else None,

@@ -24,8 +24,8 @@ from narrate.errors import EngineError, InputError
 from narrate.pipeline import Growing
 from narrate.playback.player import Player
 from narrate.sinks.wav import HEADER
+from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
-from narrate.store.memory import Memory
 from narrate.synthesis.narrator import Narrator
 from narrate.synthesis.queue import Takes
 from narrate.text.book import Book, TextOptions, open_book
@@ -230,7 +230,7 @@ def run(
     planner = planner or Noting(subject.batch_size)
     listener = Listener(recorder.now, lambda index: getattr(script.get(index), "pause", 0.0))
     watch = _Watch(listener, told, keep)
-    takes = Memory(PHRASES) if takes is None else takes
+    takes = MemoryTakes(PHRASES) if takes is None else takes
     narrator = Watched(subject.engine, subject.voice, takes, subject.key(), planner, clock=recorder, ready=watch)
     sink = Paced(recorder.now, time.sleep) if play else Basket()
     player = Player(script, narrator, [sink], listening=play)
@@ -288,7 +288,7 @@ def warm_up(subject: Subject) -> float:
     if chunk is None:
         raise InputError(f"{subject.source} has nothing to say.")
     start = recorder.now()
-    narrator = Narrator(subject.engine, subject.voice, Memory(PHRASES), subject.key())
+    narrator = Narrator(subject.engine, subject.voice, MemoryTakes(PHRASES), subject.key())
     for _ in narrator.clips([replace(chunk, index=0)]):
         pass
     return recorder.now() - start

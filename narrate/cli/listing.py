@@ -13,7 +13,7 @@ from narrate.engines import ENGINES, choose_engine, engine_lengths, find_engine
 from narrate.errors import STOPPED_READING, ClosedPipe, InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
-from narrate.store.store import LIMIT, Store
+from narrate.store.store import LIMIT_BYTES, Store
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.chunking import chunks as chunking
 from narrate.text.document import Chunk
@@ -130,7 +130,8 @@ def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
             gone = takes.clear()
             _print(f"{gone.takes} takes are removed, {_megabytes(gone.bytes)}")
         size, books = takes.size(), takes.books()
-    _print(f"{size.takes} takes, {_megabytes(size.bytes)} of at most {_megabytes(LIMIT)}, in {_from_here(str(folder))}")
+    limit = _megabytes(LIMIT_BYTES)
+    _print(f"{size.takes} takes, {_megabytes(size.bytes)} of at most {limit}, in {_from_here(str(folder))}")
     titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
     if books:
         _print(f"{'TAKES':>7}  {'SIZE':>9}  BOOK")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from narrate.files import sweep_unfinished, write_atomically
 from narrate.folders import home
 
 
@@ -22,9 +22,8 @@ def keep_batch_size(fingerprint: Mapping[str, str], size: int) -> Path:
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
     sizes = {**_load(), _name(fingerprint): size}
-    beside = path.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps(sizes, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_atomically(path, (json.dumps(sizes, indent=1, ensure_ascii=False) + "\n").encode())
+    sweep_unfinished(path.parent, path.name)
     return path
 
 

@@ -11,7 +11,6 @@ newest of them that can be read counts.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from bisect import bisect_left
@@ -21,12 +20,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from narrate.files import sweep_unfinished, write_atomically
 from narrate.text.book import BookId
 from narrate.text.document import Chapter, Chunk, Document, Span
 
 _TAG = "b2:"
 AROUND = 200  # characters kept before and after the sentence, to find it again
-STALE = 60.0  # seconds after which nobody is still writing a file this small
 EVIDENCE = 24  # letters that must agree before a place in a changed text is believed
 ANCHORS = (96, 48, EVIDENCE)  # letters looked for beside a sentence that was itself changed
 
@@ -178,13 +177,6 @@ class Bookmarks:
                 return reading
         return None
 
-    def _sweep(self) -> None:
-        """Remove what processes left that were killed while they wrote."""
-        for part in self._folder.glob("*.part"):
-            with suppress(OSError):  # its process was faster
-                if part.stat().st_mtime < time.time() - STALE:
-                    part.unlink()
-
     def _paths(self, content: str) -> tuple[Path, Path]:
         name = content.removeprefix(_TAG)
         return self._folder / f"{name}.now.json", self._folder / f"{name}.json"
@@ -198,22 +190,13 @@ class Bookmarks:
 
     def _write(self, reading: Reading, lasting: bool) -> None:
         passing, steady = self._paths(reading.book.content)
-        path = steady if lasting else passing
-        part = path.with_suffix(f".{os.getpid()}.part")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as file:
-                file.write(_to_json(reading))
-                if lasting:
-                    file.flush()
-                    os.fsync(file.fileno())
-            part.replace(path)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what somebody reads is private
+            write_atomically(steady if lasting else passing, _to_json(reading).encode(), lasting=lasting)
             if lasting:
                 passing.unlink(missing_ok=True)
-                self._sweep()
+                sweep_unfinished(self._folder)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             if not self._said:
                 self._said = True
                 why = error.strerror or error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,12 +17,8 @@ from numpy.typing import NDArray
 
 from narrate.clip import Clip, to_int16
 from narrate.errors import SinkError
+from narrate.files import NEW, Exchanged, HeldFile, remove_abandoned, unique
 from narrate.sinks import wav
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody can remove a file that somebody has open
-    fcntl = None  # type: ignore[assignment]
 
 
 class AudioFile(ABC):
@@ -35,24 +32,30 @@ class AudioFile(ABC):
         self.path, self.sample_rate = path, sample_rate
         self._place = path.resolve()  # a link stays a link: what it points to is replaced
         # Hidden, with room for the longest names; in the same folder, so that the renaming is one step.
-        self._part = self._place.with_name(f".{path.stem[:40]}.part-{os.getpid()}{path.suffix}")
-        self._hold: BinaryIO | None = None
+        self._part = self._place.with_name(f"{self._part_prefix}{unique()}{path.suffix}")
+        self._held: HeldFile | None = None
+
+    @property
+    def _part_prefix(self) -> str:
+        return f".{self.path.stem[:40]}.part-"
 
     def __enter__(self) -> AudioFile:
         with self._plainly(), self._or_nothing():
             self._sweep()
-            self._hold = _held(self._part)
+            self._held = HeldFile(self._part)
             self._begin(self._part)
         return self
 
     def _sweep(self) -> None:
-        """Remove the parts of this file that programs left which were killed; it may be gigabytes."""
-        mine = f".{self.path.stem[:40]}.part-"
+        """Remove the parts of this file that killed programs left; they may be gigabytes.
+
+        Their names end in random letters, or in the process number that earlier versions put there.
+        """
+        suffix = re.escape(self.path.suffix)
+        part = re.compile(rf"{re.escape(self._part_prefix)}(\d+|[0-9a-f]{{16}}){suffix}({re.escape(NEW)})?")
         for name in os.listdir(self._place.parent):
-            rest = name.removeprefix(mine)
-            if rest != name and rest.removesuffix(self.path.suffix).isdecimal():
-                with suppress(OSError):  # somebody was faster, or it is not ours to remove
-                    _remove_abandoned(self._place.with_name(name))
+            if part.fullmatch(name):
+                remove_abandoned(self._place.with_name(name))
 
     def write(self, clip: Clip) -> None:
         """Add all samples of the clip. Raises `SinkError`."""
@@ -66,12 +69,9 @@ class AudioFile(ABC):
             self._drop()
             return
         with self._plainly(), self._or_nothing():
+            assert self._held is not None, "left without being entered"
             self._end()
-            with open(self._part, "r+b") as part:
-                os.fsync(part.fileno())
-            os.replace(self._part, self._place)
-            self._let_go()
-            _names_to_disk(self._place.parent)
+            self._held.move_to(self._place)
 
     @abstractmethod
     def _begin(self, part: Path) -> None:
@@ -92,12 +92,10 @@ class AudioFile(ABC):
         try:
             self._close()
         finally:
-            self._part.unlink(missing_ok=True)
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._hold is not None:
-            self._hold.close()
+            if self._held is not None:
+                self._held.discard()
+            else:  # stopped in the moment in which it was created
+                self._part.unlink(missing_ok=True)
 
     @contextmanager
     def _or_nothing(self) -> Iterator[None]:
@@ -115,44 +113,10 @@ class AudioFile(ABC):
             raise SinkError(f"{self.path} cannot be written: {reason(error)}") from error
 
 
-def _held(part: Path) -> BinaryIO | None:
-    """Create the file, locked as long as what is returned is open, or the process lives."""
-    if fcntl is None:
-        return None
-    unborn = part.with_name(f"{part.name}.new")  # it appears under its name locked: never taken for abandoned
-    file = open(unborn, "wb")  # noqa: SIM115 - open as long as the file is being written
-    try:
-        with suppress(OSError):  # some network folders know no locks: then nothing there is swept
-            fcntl.flock(file, fcntl.LOCK_EX)
-        os.replace(unborn, part)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _remove_abandoned(part: Path) -> None:
-    """Raises `OSError` if somebody is writing it."""
-    if fcntl is None:
-        part.unlink()
-        return
-    with open(part, "rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        part.unlink()
-
-
-def _names_to_disk(folder: Path) -> None:
-    """So that a power cut does not take back a name that was given, where the system can promise that."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def reason(error: OSError) -> str:
     """Why writing failed and what to do about it, to follow "… cannot be written: "."""
+    if isinstance(error, Exchanged):
+        return "another program removed or replaced the unfinished file. Run the same command again."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full. Make room, or choose another disk with -o."
     if error.errno == errno.EFBIG:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from narrate.clip import Samples, from_int16, to_int16
 
-_FIRST_BLOCK = 42  # "fLaC" and STREAMINFO, which always comes first and is 4 + 34 bytes long
+_FIRST_BLOCK_BYTES = 42  # "fLaC" and STREAMINFO, which always comes first and is 4 + 34 bytes long
 _APPLICATION = b"\x02"
 _NAME = b"narr"
-_DIGEST = 32
-LABEL_WITHIN = 4096  # bytes from the start of a file
+_DIGEST_BYTES = 32
+LABEL_WITHIN_BYTES = 4096  # from the start of a file
 
 
 class Damaged(ValueError):
@@ -36,17 +36,17 @@ def seal(samples: Samples, sample_rate: int, label: Label) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, to_int16(samples), sample_rate, format="FLAC", subtype="PCM_16")
     plain = buffer.getvalue()
-    head, rest = plain[:_FIRST_BLOCK], plain[_FIRST_BLOCK:]
+    head, rest = plain[:_FIRST_BLOCK_BYTES], plain[_FIRST_BLOCK_BYTES:]
     written = "\n".join(label).encode()
     block = _NAME + _digest(written, head, rest) + written
     return head + _APPLICATION + len(block).to_bytes(3, "big") + block + rest
 
 
 def label(data: bytes) -> Label:
-    """What the file says it is, from its first `LABEL_WITHIN` bytes, unproved. Raises `Damaged` if it says nothing."""
+    """What the file says it is, from its first `LABEL_WITHIN_BYTES`, unproved. Raises `Damaged` if it says nothing."""
     start, end = _block(data)
     try:
-        key, book = data[start + len(_NAME) + _DIGEST : end].decode().split("\n", 1)
+        key, book = data[start + len(_NAME) + _DIGEST_BYTES : end].decode().split("\n", 1)
     except ValueError as error:
         raise Damaged("there is no label") from error
     return Label(key, book)
@@ -65,9 +65,9 @@ def check(data: bytes, key: str) -> Label:
     """The label of the file of the take `key`. Raises `Damaged` if a single bit is not as it was written for it."""
     start, end = _block(data)
     block = data[start:end]
-    written = block[len(_NAME) + _DIGEST :]
-    digest = _digest(written, data[:_FIRST_BLOCK], data[end:])
-    if data[_FIRST_BLOCK : _FIRST_BLOCK + 1] != _APPLICATION or block != _NAME + digest + written:
+    written = block[len(_NAME) + _DIGEST_BYTES :]
+    digest = _digest(written, data[:_FIRST_BLOCK_BYTES], data[end:])
+    if data[_FIRST_BLOCK_BYTES : _FIRST_BLOCK_BYTES + 1] != _APPLICATION or block != _NAME + digest + written:
         raise Damaged("the checksum does not fit")
     found = label(data)
     if found.key != key:
@@ -89,12 +89,12 @@ def unseal(data: bytes, key: str) -> tuple[Samples, int]:
 
 def _block(data: bytes) -> tuple[int, int]:
     """Where the seal's content begins and ends."""
-    start = _FIRST_BLOCK + 4
-    return start, start + int.from_bytes(data[_FIRST_BLOCK + 1 : start], "big")
+    start = _FIRST_BLOCK_BYTES + 4
+    return start, start + int.from_bytes(data[_FIRST_BLOCK_BYTES + 1 : start], "big")
 
 
 def _digest(written: bytes, head: bytes, rest: bytes) -> bytes:
-    hasher = blake2b(len(written).to_bytes(4, "big") + written, digest_size=_DIGEST)
+    hasher = blake2b(len(written).to_bytes(4, "big") + written, digest_size=_DIGEST_BYTES)
     hasher.update(head)
     hasher.update(rest)
     return hasher.digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -13,6 +14,7 @@ from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 FORMAT = 1  # of the key and of what is stored under it
+_KEY = re.compile("b2:[0-9a-f]{40}")
 
 
 def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk) -> str:
@@ -38,6 +40,11 @@ def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk) -> str:
     }
     canonical = json.dumps(shape, sort_keys=True, separators=(",", ":"))
     return "b2:" + blake2b(canonical.encode(), digest_size=20).hexdigest()
+
+
+def is_key(name: object) -> bool:
+    """True if `take_key` may have given this name."""
+    return isinstance(name, str) and _KEY.fullmatch(name) is not None
 
 
 def _content(path: Path) -> str:

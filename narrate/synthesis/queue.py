@@ -32,7 +32,7 @@ class Kept(Protocol):
 
 
 class Takes(Protocol):
-    """Where good takes are kept (see job.Store)."""
+    """Where good takes are kept (see store/takes.py)."""
 
     def get(self, key: str) -> Kept | None: ...
 
