@@ -35,23 +35,27 @@ def done(name):
 done("python")
 import narrate.cli.main
 done("import: command line")
-import narrate.session
+import narrate.terminal.listen
 done("import: reading")
-book = narrate.session.open_book(sys.argv[1], narrate.session.TextOptions())
+from narrate.text.book import TextOptions, open_book
+book = open_book(sys.argv[1], TextOptions())
 done("load the book")
-first = book.script(narrate.session.engine_lengths("espeak")).get(0)
+from narrate.engines.table import engine_lengths
+first = book.script(engine_lengths("espeak")).get(0)
 done("first chunk of text")
+from narrate.engines import Request
 from narrate.engines.espeak import Espeak
 from narrate.voice import Voice
 engine, voice = Espeak(), Voice(language=book.language)
-engine.synthesize_batch([first], voice)
+engine.synthesize_batch([Request("1", first, voice)])
 done("start the engine, first sound")
-[clip] = engine.synthesize_batch([first], voice)
+[clip] = engine.synthesize_batch([Request("2", first, voice)])
 done("(the same sound again)")
 from narrate.sinks import portaudio
 portaudio.load()
 done("import: PortAudio")
-speaker = narrate.session.Speaker(engine.sample_rate)
+from narrate.sinks.speaker import Speaker
+speaker = Speaker(engine.sample_rate)
 done("open the device")
 speaker.write(clip)
 speaker.abort()

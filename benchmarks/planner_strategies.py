@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 
-from narrate.bench.measure import Subject, open_subject
+from narrate.bench.measure import Workload, open_workload
 from narrate.bench.strategies import compare_strategies
 from narrate.pace import chunk_seconds
 from narrate.text.book import TextOptions, open_book
@@ -79,12 +79,12 @@ def least_wait(chunks: Sequence[Chunk], cost: Callable[[Sequence[float]], float]
 
 
 def row_of(book: str, name: str, spec: str, *, whole: bool) -> dict[str, object]:
-    subject: Subject = open_subject(book, spec, TextOptions(chapters=None if whole else "1"), simulate=True)
-    script = subject.script(open_book(book, subject.text), subject.recorder())
+    workload: Workload = open_workload(book, spec, TextOptions(chapters=None if whole else "1"), simulate=True)
+    script = workload.script(open_book(book, workload.text), workload.recorder())
     chunks = [chunk for at in range(FIRST) if (chunk := script.get(at)) is not None]
     found = {
         strategy: {"first": run.first, "gaps": len(run.gaps), "silence": run.silence, "rtf": run.rtf}
-        for strategy, run in compare_strategies(subject, lambda what, sound: None)
+        for strategy, run in compare_strategies(workload, lambda what, sound: None)
     }
     return {"book": Path(book).name, "engine": name, "spec": spec, "least": least_wait(chunks, costs(spec)), **found}
 

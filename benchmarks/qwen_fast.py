@@ -19,15 +19,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.qwen_native import WORDS, Clock, a_chunk, one_run, ran_on  # noqa: E402
+from benchmarks.qwen_native import WORDS, Clock, a_request, one_run, ran_on  # noqa: E402
+from narrate.clock import OFF  # noqa: E402
+from narrate.engines import Request  # noqa: E402
 from narrate.engines.qwen import hardware  # noqa: E402
-from narrate.engines.qwen.budget import FRAMES_PER_SECOND  # noqa: E402
-from narrate.engines.qwen.draws import row_numbers  # noqa: E402
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND  # noqa: E402
+from narrate.engines.qwen.draws import row_uniforms  # noqa: E402
 from narrate.engines.qwen.loading import load  # noqa: E402
 from narrate.engines.qwen.models import find_model  # noqa: E402
 from narrate.engines.qwen.options import Sampling  # noqa: E402
@@ -75,11 +78,11 @@ class Bench:
 
         options = self.package._merge_generate_kwargs(**Sampling().for_package())
         runner = Runner(self.package, options, slots, compiled=compiled)
-        chunks = [a_chunk(slot, 20) for slot in range(slots)]
-        prompts = embedded(self.package.model, self.prompts.arguments(chunks, Voice()))
+        requests = [a_request(slot, 20) for slot in range(slots)]
+        prompts = embedded(self.package.model, self.prompts.arguments(requests))
         for start in range(0, slots, 8):
             places = range(start, min(slots, start + 8))
-            runner.begin([Seat(slot, prompts[slot], row_numbers(slot, 900), PATIENT) for slot in places])
+            runner.begin([Seat(slot, prompts[slot], row_uniforms(slot, 900), PATIENT) for slot in places])
         return runner
 
     def fast(self, slots: int, frames: int, *, compiled: bool = False) -> dict[str, float]:
@@ -110,7 +113,7 @@ class Bench:
 
     def stock(self, batch: int, frames: int) -> dict[str, float]:
         """Milliseconds a frame takes in the package's batch, and of these for the sound."""
-        runtime = StockRuntime(self.prompts, Sampling(), lambda: False, batch)
+        runtime = StockRuntime(self.prompts, Sampling(), batch)
         spent = [one_run(runtime, batch, frames, self.clock) for _ in range(self.runs)]
         codes, sound = (1000 * min(parts) / frames for parts in zip(*spent, strict=True))
         return {"batch": batch, "frame_ms": codes + sound, "sound_ms": sound}
@@ -122,7 +125,8 @@ class Bench:
         waits = []
         for number in range(10):
             start = self.clock()
-            clip = next(runtime.synthesize([a_chunk(number, 20)], Voice()))
+            request = replace(a_request(number, 20), due=OFF.now)
+            clip = next(clips[0] for clips in runtime.synthesize([request]) if clips)
             waits.append(1000 * (self.clock() - start))
             assert not clip.final
         return {"median_ms": statistics.median(waits), "worst_ms": max(waits)}
@@ -130,20 +134,23 @@ class Bench:
     def fast_runtime(self, slots: int) -> Any:
         from narrate.engines.qwen.fast import FastRuntime
 
-        return FastRuntime(self.prompts, Sampling(), lambda: False, slots)
+        return FastRuntime(self.prompts, Sampling(), slots)
 
     def pages(self, slots: int, count: int) -> dict[str, float]:
         """Chunks of mixed lengths: seconds in refilled slots and in the package's batches, for the same takes."""
         luck = random.Random(0)
         texts = [" ".join(luck.choices(WORDS, k=luck.choice([1, 2, 4, 6, 10, 16]))) for _ in range(count)]
-        chunks = [Chunk(number, 0, "", text, text, "en", 0.0, 0, 0) for number, text in enumerate(texts)]
+        requests = [
+            Request(str(number), Chunk(number, 0, "", text, text, "en", 0.0, 0, 0), Voice())
+            for number, text in enumerate(texts)
+        ]
         runtime = self.fast_runtime(slots)
-        list(runtime.synthesize(chunks[:2], Voice()))
+        list(runtime.synthesize(requests[:2]))
         start = self.clock()
-        samples = sum(len(clip.samples) for clip in runtime.synthesize(chunks, Voice()))
+        samples = sum(len(clip.samples) for clips in runtime.synthesize(requests) for clip in clips)
         ours = self.clock() - start
         start = self.clock()
-        clips = StockRuntime(self.prompts, Sampling(), lambda: False, slots).speak(chunks, Voice())
+        clips = StockRuntime(self.prompts, Sampling(), slots).speak(requests)
         theirs = self.clock() - start
         alive = sum(len(clip.samples) for clip in clips) / samples
         return {"slots": slots, "fast_s": ours, "stock_s": theirs, "ratio": theirs / ours, "same_frames": alive}

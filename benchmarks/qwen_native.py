@@ -27,8 +27,10 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from narrate.clock import OFF  # noqa: E402
+from narrate.engines import Request  # noqa: E402
 from narrate.engines.qwen import Qwen, hardware  # noqa: E402
-from narrate.engines.qwen.budget import FRAMES_PER_SECOND  # noqa: E402
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND, SAMPLES_PER_FRAME  # noqa: E402
 from narrate.engines.qwen.loading import load  # noqa: E402
 from narrate.engines.qwen.models import find_model  # noqa: E402
 from narrate.engines.qwen.options import Sampling  # noqa: E402
@@ -43,9 +45,9 @@ BATCHES = [1, 2, 4, 8, 10, 16, 24, 32, 64]
 WORDS = "the night was cold and a lamp burned in the window of the old house by the sea while nobody came".split()
 
 
-def a_chunk(index: int, words: int) -> Chunk:
+def a_request(index: int, words: int) -> Request:
     text = " ".join(random.Random(index).choices(WORDS, k=words)).capitalize() + "."
-    return Chunk(index, 0, "", text, text, "en", 0.0, 0, 0)
+    return Request(str(index), Chunk(index, 0, "", text, text, "en", 0.0, 0, 0), Voice())
 
 
 class Clock:
@@ -96,16 +98,16 @@ def timed_predictor(network: Any, clock: Clock, spent: list[float]) -> Iterator[
 
 def one_run(runtime: StockRuntime, size: int, frames: int, clock: Clock) -> tuple[float, float]:
     """Seconds for the codes of a batch and for its sound."""
-    batch = [a_chunk(index, 20) for index in range(size)]
+    batch = [a_request(index, 20) for index in range(size)]
     start = clock()
-    rows = runtime.generate(batch, Voice(), [frames] * size)
+    rows = runtime.generate(batch, [frames] * size)
     generated = clock()
     if rows is None:
         raise MemoryError
     assert all(len(row.frames) == frames for row in rows)
-    sounds = runtime.decode([row.frames for row in rows], None)
+    sounds = runtime.decode([row.frames for row in rows], [None] * size)
     end = clock()
-    assert all(len(sound) == frames * 1920 for sound in sounds)
+    assert all(len(sound) == frames * SAMPLES_PER_FRAME for sound in sounds)
     return generated - start, end - generated
 
 
@@ -144,7 +146,7 @@ def batch_table(runtime: StockRuntime, given: argparse.Namespace, clock: Clock) 
     yield "| batch | frames/s | RTF | step ms | talker | predictor | vocoder | GB |", {}
     yield "|---:|---:|---:|---:|---:|---:|---:|---:|", {}
     with endless(runtime.prompts.package.model):
-        runtime.generate([a_chunk(0, 20)], Voice(), [4])  # kernels load
+        runtime.generate([a_request(0, 20)], [4])  # kernels load
         for size in given.batches:
             try:
                 row = batch_row(runtime, size, given.frames, given.runs, clock)
@@ -160,11 +162,11 @@ def batch_table(runtime: StockRuntime, given: argparse.Namespace, clock: Clock) 
 
 
 def cancelling(engine: Qwen, times: int) -> Iterator[Line]:
-    """From `cancel` in another thread to the return of `synthesize_batch`, at chance moments of a batch of ten."""
-    batch = [a_chunk(index, 20) for index in range(10)]
-    engine.prepare(Voice())
+    """From `cancel` in another thread to the end of `synthesize`, at chance moments of a batch of ten."""
+    batch = [a_request(index, 20) for index in range(10)]
+    engine.prepare(Voice(), OFF)
     start = time.perf_counter()
-    engine.synthesize_batch(batch, Voice())
+    list(engine.synthesize(batch))
     whole = time.perf_counter() - start
     chance, waits = random.Random(0), []
     for _ in range(times):
@@ -172,11 +174,11 @@ def cancelling(engine: Qwen, times: int) -> Iterator[Line]:
 
         def cancel(asked: list[float] = asked) -> None:
             asked.append(time.perf_counter())
-            engine.cancel()
+            engine.cancel([request.id for request in batch])
 
         timer = threading.Timer(chance.uniform(0.05, 0.9) * whole, cancel)
         timer.start()
-        clips = engine.synthesize_batch(batch, Voice())
+        clips = sum(engine.synthesize(batch), [])
         returned = time.perf_counter()
         timer.join()
         if not clips:
@@ -189,10 +191,10 @@ def cancelling(engine: Qwen, times: int) -> Iterator[Line]:
 def leftovers(engine: Qwen, batches: int) -> Iterator[Line]:
     """Resident memory every tenth of `batches` batches of 1 to 10 chunks of 1 to 12 words."""
     chance = random.Random(0)
-    engine.prepare(Voice())
+    engine.prepare(Voice(), OFF)
     for number in range(1, batches + 1):
         size = chance.randint(1, 10)
-        engine.synthesize_batch([a_chunk(chance.randrange(10**6), chance.randint(1, 12)) for _ in range(size)], Voice())
+        list(engine.synthesize([a_request(chance.randrange(10**6), chance.randint(1, 12)) for _ in range(size)]))
         if number % max(1, batches // 10) == 0:
             gc.collect()
             rss = psutil.Process().memory_info().rss / 1e6
@@ -248,7 +250,7 @@ def report(given: argparse.Namespace, model: str, name: str, device: str, dtype:
     else:
         package = load(model, device, dtype)
         prompts = Prompts(package, find_model(model, dtype, None))
-        runtime = StockRuntime(prompts, Sampling(), lambda: False, max(given.batches))
+        runtime = StockRuntime(prompts, Sampling(), max(given.batches))
         what, lines = "batches", batch_table(runtime, given, Clock(device))
     machine = ran_on(device, dtype)
     text = [f"{name}, stock runtime, on " + ", ".join(f"{key} {value}" for key, value in machine.items()), ""]

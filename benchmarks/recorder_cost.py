@@ -13,11 +13,11 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 
-from narrate.bench.listener import Basket
-from narrate.bench.measure import PHRASES, Subject, open_subject, warm_up
+from narrate.bench.listener import NullSink
+from narrate.bench.measure import PHRASES_BYTES, Workload, open_workload, warm_up
 from narrate.clock import OFF, Clock, Recorder
-from narrate.engines import engine_lengths
-from narrate.pipeline import Growing
+from narrate.engines.table import engine_lengths
+from narrate.pipeline import LazyList
 from narrate.playback.player import Player
 from narrate.store.in_memory import MemoryTakes
 from narrate.synthesis.narrator import Narrator
@@ -26,13 +26,13 @@ from narrate.text.book import TextOptions, open_book
 STORY = Path(__file__).parents[1] / "samples" / "lighthouse.en.txt"
 
 
-def once(subject: Subject, clock: Clock) -> tuple[float, float]:
+def once(workload: Workload, clock: Clock) -> tuple[float, float]:
     """Wall and processor seconds of reading the text with this clock."""
     wall, processor = time.perf_counter(), time.process_time()
-    book = open_book(subject.source, subject.text, clock)
-    script = Growing(clock.each("chunk", book.script(engine_lengths(subject.engine.name)).since(0)))
-    narrator = Narrator(subject.engine, subject.voice, MemoryTakes(PHRASES), subject.key(), clock=clock)
-    Player(script, narrator, [Basket()]).play()
+    book = open_book(workload.source, workload.text, clock)
+    script = LazyList(clock.each("chunk", book.script(engine_lengths(workload.engine.name)).since(0)))
+    narrator = Narrator(workload.engine, workload.voice, MemoryTakes(PHRASES_BYTES), workload.key(), clock=clock)
+    Player(script, narrator, [lambda _: NullSink()]).play()
     return time.perf_counter() - wall, time.process_time() - processor
 
 
@@ -42,16 +42,16 @@ def main() -> None:
     parser.add_argument("-e", "--engine", default="espeak")
     parser.add_argument("--pairs", type=int, default=40)
     options = parser.parse_args()
-    subject = open_subject(options.text, options.engine, TextOptions())
+    workload = open_workload(options.text, options.engine, TextOptions())
     seconds: dict[str, list[tuple[float, float]]] = {"without": [], "with": []}
     stages = 0
-    with closing(subject.engine):
-        warm_up(subject)
-        once(subject, OFF)
+    with closing(workload.engine):
+        warm_up(workload)
+        once(workload, OFF)
         for pair in range(options.pairs):
             for name in ("without", "with") if pair % 2 else ("with", "without"):
                 recorder = Recorder()
-                seconds[name].append(once(subject, recorder if name == "with" else OFF))
+                seconds[name].append(once(workload, recorder if name == "with" else OFF))
                 stages = sum(map(len, recorder.stages.values())) or stages
     recorder = Recorder()
     start = time.perf_counter()

@@ -15,9 +15,9 @@ from contextlib import closing
 from pathlib import Path
 
 from narrate.bench.machine import memory_bytes
-from narrate.bench.measure import growth, open_subject, run
-from narrate.session import MINUTES_AT_HAND
+from narrate.bench.measure import growth, open_workload, run
 from narrate.store.in_memory import MemoryTakes
+from narrate.terminal.listen import LISTENING_CACHE_BYTES
 from narrate.text.book import TextOptions
 
 WIDTH, HEIGHT, MARGIN = 760, 300, 60
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--chapters")
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
-    subject = open_subject(options.book, options.engine, TextOptions(chapters=options.chapters))
+    workload = open_workload(options.book, options.engine, TextOptions(chapters=options.chapters))
     shown, own = [0.0], list[tuple[float, int]]()
 
     def told(sound: float) -> None:
@@ -76,17 +76,17 @@ def main() -> None:
             shown[0] += 1800
             print(f"{sound / 3600:.1f} h", end=" ", file=sys.stderr, flush=True)
 
-    with closing(subject.engine):
-        found = run(subject, takes=MemoryTakes(MINUTES_AT_HAND), told=told)
+    with closing(workload.engine):
+        found = run(workload, takes=MemoryTakes(LISTENING_CACHE_BYTES), told=told)
     hours = found.memory[-1][0] / 3600
-    title = f"{subject.engine.name}, {subject.name}: {hours:.1f} hours of sound"
+    title = f"{workload.engine.name}, {workload.name}: {hours:.1f} hours of sound"
     print(file=sys.stderr)
     for hour in range(int(hours) + 1):
         used, alone = (next(used for at, used in points if at >= 3600 * hour) / 1e6 for points in (found.memory, own))
         print(f"{hour:3} h {used:7.1f} MB, without children {alone:6.1f} MB {'█' * round(alone / 4)}")
     grown = {name: (growth(points) or 0.0) / 1e6 for name, points in (("with", found.memory), ("alone", own))}
     figures = {
-        "book": subject.name, "engine": subject.spec, "hours": hours, "wall_seconds": found.elapsed, "rtf": found.rtf,
+        "book": workload.name, "engine": workload.spec, "hours": hours, "wall_seconds": found.elapsed, "rtf": found.rtf,
         "peak_mb": max(used for _, used in found.memory) / 1e6, "peak_alone_mb": max(used for _, used in own) / 1e6,
         "growth_mb_per_hour": grown["with"], "growth_alone_mb_per_hour": grown["alone"],
     }  # fmt: skip

@@ -13,6 +13,8 @@ _HOMES = {
     "Document": "narrate.text.document",
     "NarrateError": "narrate.errors",
     "Voice": "narrate.voice",
+    "read": "narrate.session",
+    "synthesize": "narrate.session",
 }
 __all__ = [*_HOMES, "__version__"]
 

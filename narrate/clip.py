@@ -1,4 +1,4 @@
-"""Clip: the sound of one chunk, or the next piece of it. Knows numpy and nothing of speech."""
+"""Clip: the sound of a chunk, or the next piece of it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from narrate.text.document import Chunk
+
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Sound of the chunk numbered `index`; a chunk's last (usually only) clip has `final=True`.
+    """Sound of a chunk. A chunk may come in several clips, the last of which is `final`. The pause after it is a clip
+    of its own with `pause=True`, and never final.
 
-    `samples` are float32, mono, within [-1, 1]. `failure` names why a chunk could not be spoken; it is then silence.
+    `samples` are float32, mono, within [-1, 1]. `failure` says why a chunk could not be spoken; the clip is then
+    silence. `raised`: the engine raised an error over this chunk alone. `request_id` is the request that it answers.
     """
 
-    index: int
+    chunk: Chunk
     samples: Samples
     sample_rate: int
     final: bool = True
+    pause: bool = False
     failure: str | None = None
+    raised: bool = False
+    request_id: str = ""
+
+    @property
+    def index(self) -> int:
+        """The chunk's place in the book."""
+        return self.chunk.index
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -36,6 +36,9 @@ class Clock:
         del name
         return iter(items)
 
+    def batch(self, indexes: Sequence[int], seconds: float) -> None:
+        """An engine has made the chunks of these indexes at once, in so many seconds."""
+
     def settle(self, wait: Callable[[], object]) -> None:
         """What a device is still busy with belongs to this stage: whoever measures calls `wait`, which waits for it."""
 
@@ -44,13 +47,15 @@ OFF = Clock()
 
 
 class Recorder(Clock):
-    """Keeps how long every stage took, each time: `stages` maps names to seconds. Any thread may tell it.
+    """Keeps how long every stage took, each time: `stages` maps names to seconds; and what was made in `batches`. Any
+    thread may tell it.
 
     `tell` gives the time; a simulation hands in its own.
     """
 
     def __init__(self, tell: Callable[[], float] = time.perf_counter) -> None:
         self.stages: dict[str, list[float]] = {}
+        self.batches: list[tuple[tuple[int, ...], float]] = []
         self._tell = tell
         self._threads = threading.local()
 
@@ -69,6 +74,9 @@ class Recorder(Clock):
                 except StopIteration:
                     return
             yield item
+
+    def batch(self, indexes: Sequence[int], seconds: float) -> None:
+        self.batches.append((tuple(indexes), seconds))
 
     def settle(self, wait: Callable[[], object]) -> None:
         wait()

@@ -1,4 +1,4 @@
-"""The threads of narrate, all of them: an iterator read ahead, work beside the main thread, a list shared by both.
+"""The threads of narrate, all of them: an iterator read ahead, work in the background, a list that threads share.
 
 Knows nothing of speech. Stages elsewhere are plain iterators that run the same with or without a thread.
 """
@@ -43,7 +43,7 @@ def in_order(items: Iterable[N], first: int = 0) -> Iterator[N]:
         raise LookupError(f"item {due} is missing, and {len(early)} after it are waiting for it")
 
 
-class Ahead(Generic[T]):
+class Prefetch(Generic[T]):
     """Iterate `items` in a thread, at most `limit` of `weight` ahead of the reader.
 
     The reader gets the items in order, then the error if there was one, with its traceback. Leaving the block stops the
@@ -64,7 +64,7 @@ class Ahead(Generic[T]):
         self._done = self._stopping = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="narrate-ahead", daemon=True)
+        self._ended = threading.Event()  # not Thread.join: see Background
 
     @property
     def held(self) -> float:
@@ -76,8 +76,8 @@ class Ahead(Generic[T]):
         """True once no more items will become ready."""
         return self._done
 
-    def __enter__(self) -> Ahead[T]:
-        self._thread.start()
+    def __enter__(self) -> Prefetch[T]:
+        threading.Thread(target=self._run, name="narrate-prefetch", daemon=True).start()
         return self
 
     def __exit__(
@@ -86,9 +86,9 @@ class Ahead(Generic[T]):
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        while self._thread.is_alive():
+        while not self._ended.is_set():
             self._interrupt()
-            self._thread.join(timeout=0.05)
+            self._ended.wait(0.05)
 
     def _run(self) -> None:
         try:
@@ -107,6 +107,7 @@ class Ahead(Generic[T]):
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
+            self._ended.set()
 
     def _offer(self, item: T) -> bool:
         with self._changed:
@@ -138,35 +139,40 @@ class Ahead(Generic[T]):
             yield item
 
 
-class Beside(Generic[T]):
-    """Run `work` in a thread beside the caller; `result` gives what it returned or raises what it raised."""
+class Background(Generic[T]):
+    """Run `work` in a thread beside the caller; `result` gives what it returned or raises what it raised.
 
-    def __init__(self, work: Callable[[], T], name: str = "narrate-beside") -> None:
+    It waits for an event and not for the thread: when a signal handler raises within `Thread.join`, Python 3.11 and
+    3.12 take a living thread for ended from then on.
+    """
+
+    def __init__(self, work: Callable[[], T], name: str = "narrate-background") -> None:
         self._work = work
         self._result: T | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._result = self._work()
         except BaseException as error:
             self._error = error
+        finally:
+            self._ended.set()
 
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float | None = None) -> bool:
         """Wait at most `seconds`; True once the work has ended."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._ended.wait(seconds)
 
     def result(self) -> T:
-        self._thread.join()
+        self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]
 
 
-class Growing(Generic[T]):
+class LazyList(Generic[T]):
     """A list that is read from an iterator as far as somebody looks, by any thread.
 
     None from the iterator says that nothing has arrived yet.
@@ -209,58 +215,3 @@ class Growing(Generic[T]):
                 return
             position += item is not None
             yield item
-
-
-class Wishes:
-    """What the listener's hand wants of the player: pause, jump, speed, stop. Set by one thread, read by another."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        self._changed = threading.Condition()
-        self._paused = self._stop = False
-        self._jump: int | None = None
-        self.speed = speed
-
-    @property
-    def paused(self) -> bool:
-        return self._paused
-
-    @property
-    def stopping(self) -> bool:
-        return self._stop
-
-    @property
-    def jumping(self) -> bool:
-        return self._jump is not None
-
-    @property
-    def aim(self) -> int | None:
-        """The place to go to, if there is a wish to."""
-        return self._jump
-
-    def pause(self, paused: bool) -> None:
-        self._set(paused=paused)
-
-    def jump(self, position: int) -> None:
-        """Go to the item at `position`, and play."""
-        self._set(jump=position, paused=False)
-
-    def stop(self) -> None:
-        self._set(stop=True)
-
-    def _set(self, *, paused: bool | None = None, jump: int | None = None, stop: bool = False) -> None:
-        with self._changed:
-            self._paused = self._paused if paused is None else paused
-            self._jump = self._jump if jump is None else jump
-            self._stop = self._stop or stop
-            self._changed.notify_all()
-
-    def take_jump(self) -> int | None:
-        """The place to go to, once."""
-        with self._changed:
-            jump, self._jump = self._jump, None
-            return jump
-
-    def wait_while_paused(self) -> None:
-        """Return when there is something to do: play on, jump or stop."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._paused or self._stop or self._jump is not None)

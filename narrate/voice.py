@@ -8,15 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What the listener asked for; an engine refuses, with an `InputError`, what it cannot honour.
+    """How a listener wants the book to sound; an engine refuses with an `InputError` what it cannot do.
 
-    `name` None is the engine's own choice for the language. `speed` is applied after generation (pitch kept), so one
-    take serves every speed. `seed` belongs to a chunk, not to a batch: same text, voice and seed, same take.
+    `name` None is the engine's own choice for the language. `seed` belongs to a chunk and not to a batch: the same
+    text, voice and seed make the same take.
     """
 
     name: str | None = None
     language: str | None = None
-    speed: float = 1.0
     seed: int = 0
     instruct: str | None = None
     describe: str | None = None

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from narrate.clip import Clip
+from narrate.clock import OFF
 from narrate.engines.qwen import Qwen
+from narrate.engines.qwen.scheduler import Work
+from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import Kind, make_checkpoint
+from tests.speech import requests
 
 Fault = Callable[[int, int, Any], None]
+MARK = "#"
+
+
+def speak(engine: Qwen, chunks: Sequence[Chunk], voice: Voice | None = None) -> list[Clip]:
+    """What the engine's stock runtime makes of the chunks, in their order, in batches as large as it may make them."""
+    engine.prepare(voice or Voice(), OFF)
+    runtime: Any = engine._runtime
+    clips: list[Clip] = runtime.speak(requests(chunks, voice))
+    return clips
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +51,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Pat
 @pytest.fixture(scope="session")
 def shared_engine(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
     engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", runtime="stock")
-    engine.prepare(Voice())
+    engine.prepare(Voice(), OFF)
     yield engine
     engine.close()
 
@@ -80,3 +94,83 @@ def faults(network: Any) -> Callable[[Fault], AbstractContextManager[None]]:
             handle.remove()
 
     return spoil
+
+
+@pytest.fixture(scope="session")
+def shared_fast(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", slots=4)
+    engine.prepare(Voice(), OFF)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def fast(shared_fast: Qwen) -> Qwen:
+    """An engine of the fast runtime with four slots, as new."""
+    runtime: Any = shared_fast._runtime
+    runtime.slots, runtime.work, runtime._runner = 4, Work(), None
+    return shared_fast
+
+
+@pytest.fixture
+def marked(fast: Qwen) -> Callable[[Callable[[Any], Any]], AbstractContextManager[None]]:
+    """Change how the talker hears the texts that have a mark in them."""
+    assert fast._runtime is not None
+    package = fast._runtime.prompts.package
+    talker, mark = package.model.talker, package._tokenize_texts([MARK])[0].item()
+
+    @contextmanager
+    def heard_as(change: Callable[[Any], Any]) -> Iterator[None]:
+        marks: list[bool] = []
+
+        def look(module: Any, arguments: Any, embedded: Any) -> None:
+            marks[:] = [bool((arguments[0] == mark).any())]
+
+        def hear(module: Any, arguments: Any, projected: Any) -> Any:
+            return change(projected) if marks[0] else projected
+
+        hooks = (
+            talker.get_text_embeddings().register_forward_hook(look),
+            talker.text_projection.register_forward_hook(hear),
+        )
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    return heard_as
+
+
+def as_a_text_without_end(heard: Any) -> Any:
+    """Place 0 tells the tiny checkpoint how much there is to say."""
+    heard[..., 0] = -1e5
+    return heard
+
+
+@pytest.fixture
+def attention_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], Exception | None]], None]:
+    """Let torch's attention raise what `when` returns for its n-th call."""
+    import torch
+
+    original = torch.nn.functional.scaled_dot_product_attention
+
+    def install(when: Callable[[int], Exception | None]) -> None:
+        calls = 0
+
+        def attention(*arguments: Any, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if (error := when(calls)) is not None:
+                raise error
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", attention)
+
+    return install
+
+
+def out_of_memory() -> Exception:
+    import torch
+
+    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

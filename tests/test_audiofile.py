@@ -19,6 +19,7 @@ from narrate.errors import SinkError
 from narrate.files import HeldFile
 from narrate.sinks import audiofile, open_sink, wav
 from narrate.sinks.audiofile import WavFile
+from tests.speech import a_chunk
 
 RATE = 22_050
 SAMPLES = np.random.default_rng(1).uniform(-1.3, 1.3, 50_000).astype(np.float32)  # some beyond full scale
@@ -27,7 +28,7 @@ SAMPLES = np.random.default_rng(1).uniform(-1.3, 1.3, 50_000).astype(np.float32)
 def write(path: Path, limit: int = wav.LIMIT) -> None:
     with WavFile(path, RATE, limit=limit) as sink:
         for part in np.array_split(SAMPLES, 9):
-            sink.write(Clip(0, part, RATE))
+            sink.write(Clip(a_chunk(0), part, RATE))
 
 
 def test_a_wav_file_holds_the_samples_and_says_its_length(tmp_path: Path) -> None:

@@ -18,22 +18,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.bench import Wish, bench
+from narrate.bench import BenchOptions, bench
 from narrate.bench.compare import verdict
 from narrate.bench.figures import FIGURES, of_run
 from narrate.bench.interrupt import Jumps, jump_about
 from narrate.bench.listener import DEVICE_SECONDS, Listener, Paced
-from narrate.bench.measure import Batch, Noting, Run, open_subject, run
-from narrate.bench.quality import Take, judge
+from narrate.bench.measure import Batch, Run, open_workload, run
+from narrate.bench.quality import SpokenChunk, judge
 from narrate.bench.report import PLOT_HEIGHT, plot
 from narrate.bench.strategies import InOrder, best_size, fit
 from narrate.clip import Clip, Samples
 from narrate.clock import Simulated
+from narrate.engines import Request
+from narrate.engines.batched import Batched
+from narrate.engines.planner import Planner
 from narrate.engines.tone import Tone, melody
 from narrate.engines.tuning import best_batch_size, keep_batch_size
 from narrate.errors import InputError
 from narrate.text.book import TextOptions
-from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.speech import a_chunk, speech_like
 
@@ -118,16 +120,16 @@ def check(value: Any, shape: Any, at: str = "") -> None:
         assert value not in (inf, -inf), at
 
 
-def benched(**wish: Any) -> tuple[str, dict[str, Any]]:
+def benched(**options: Any) -> tuple[str, dict[str, Any]]:
     """What a benchmark prints for people, and its line of JSON."""
     stdout, stderr = io.StringIO(), io.StringIO()
-    assert bench(Wish(**wish), stdout, stderr) == 0
+    assert bench(BenchOptions(**options), stdout, stderr) == 0
     tables, line = stdout.getvalue().rstrip("\n").rsplit("\n", 1)
     return tables, json.loads(line)
 
 
-def simulated(text: str | Path, spec: str, planner: Noting | None = None, **options: Any) -> Run:
-    return run(open_subject(str(text), spec, TextOptions(**options), simulate=True), planner)
+def simulated(text: str | Path, spec: str, planner: Planner | None = None, **options: Any) -> Run:
+    return run(open_workload(str(text), spec, TextOptions(**options), simulate=True), planner)
 
 
 # What is known beforehand
@@ -148,8 +150,8 @@ class Measured(Tone):
 
     seconds: tuple[float, ...]
 
-    def _take(self, chunk: Chunk, voice: Voice) -> Samples:
-        return melody(self.seconds[chunk.index], self.rate, chunk.spoken)
+    def _take(self, request: Request) -> Samples:
+        return melody(self.seconds[request.chunk.index], self.rate, request.chunk.spoken)
 
 
 @pytest.fixture
@@ -162,10 +164,11 @@ def four_paragraphs(tmp_path: Path) -> Path:
 def test_gaps_are_those_computed_by_hand(four_paragraphs: Path) -> None:
     """Every chunk takes 3 s. The first, of 2 s and 0.6 s of pause, is heard from 3.0 to 5.6; the second is ready at 6,
     0.4 s late, and lasts until 8.5; the third at 9, 0.5 s late, until 12.1; the last, ready at 12, leaves no gap."""
-    subject = open_subject(str(four_paragraphs), "tone", TextOptions(language="en"), simulate=True)
-    assert subject.simulated is not None
-    subject.engine = Measured(c=3, seconds=(2.0, 1.9, 2.5, 1.0), sleep=subject.simulated.sleep)
-    found = run(subject, InOrder(1))
+    workload = open_workload(str(four_paragraphs), "tone", TextOptions(language="en"), simulate=True)
+    assert workload.simulated is not None
+    measured = Measured(c=3, seconds=(2.0, 1.9, 2.5, 1.0), sleep=workload.simulated.sleep)
+    workload.engine = workload.batched = Batched(measured)
+    found = run(workload, InOrder(1))
     assert found.first == pytest.approx(3.0)
     assert [gap.chunk for gap in found.gaps] == [1, 2]
     assert [gap.seconds for gap in found.gaps] == pytest.approx([0.4, 0.5])
@@ -196,10 +199,10 @@ def test_bad_takes_are_counted() -> None:
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0.1, 9)), min_size=1, max_size=20))
 def test_every_second_of_a_listener_is_sound_or_silence(ready: list[tuple[float, float]]) -> None:
     time = Simulated()
-    listener = Listener(time.now, lambda _: 0.5)
+    listener = Listener(time.now)
     for index, (wait, seconds) in enumerate(ready):
         time.sleep(wait)
-        listener.hear(Clip(index, np.zeros(round(seconds * 1000), np.float32), 1000))
+        listener.hear(Clip(a_chunk(index, pause=0.5), np.zeros(round(seconds * 1000), np.float32), 1000))
     assert listener.first == ready[0][0]
     sound = sum(round(seconds * 1000) / 1000 + 0.5 for _, seconds in ready)
     silence = sum(gap.seconds for gap in listener.gaps)
@@ -209,11 +212,11 @@ def test_every_second_of_a_listener_is_sound_or_silence(ready: list[tuple[float,
 def test_a_paced_sink_takes_sound_as_a_loudspeaker_does() -> None:
     time = Simulated()
     sink = Paced(time.now, time.sleep)
-    sink.write(Clip(0, np.zeros(1000, np.float32), 1000))
+    sink.write(Clip(a_chunk(0), np.zeros(1000, np.float32), 1000))
     assert time.now() == pytest.approx(1.0 - DEVICE_SECONDS)
     time.sleep(DEVICE_SECONDS + 0.5)
-    sink.write(Clip(1, np.zeros(1000, np.float32), 1000))
-    assert sink.gaps == pytest.approx([0.5])
+    sink.write(Clip(a_chunk(1), np.zeros(1000, np.float32), 1000))
+    assert sink.silences == pytest.approx([0.5])
 
 
 # Strategies
@@ -223,7 +226,7 @@ def test_the_planner_is_sooner_and_as_quick_and_leaves_no_gap_that_could_be_spar
     """Against full batches in order, on the first chapter of a novel, with an engine that is quick enough."""
     spec = "tone:a=0.05,b=0.35,c=0.02"
     novel = books / "wagahai.sjis.txt"
-    planned, fixed = (simulated(novel, spec, planner, chapters="1") for planner in (Noting(10), InOrder(10)))
+    planned, fixed = (simulated(novel, spec, planner, chapters="1") for planner in (Planner(10), InOrder(10)))
     assert planned.first is not None
     assert fixed.first is not None
     assert planned.rtf is not None
@@ -237,9 +240,11 @@ def test_the_planner_is_sooner_and_as_quick_and_leaves_no_gap_that_could_be_spar
 
 
 def test_fixed_batches_are_in_order() -> None:
-    chunks = [a_chunk(index) for index in range(7)]
-    assert [len(batch) for batch in InOrder(3).batches(chunks)] == [3, 3, 1]
-    assert [chunk for batch in InOrder(3).batches([*chunks[:2], None, *chunks[2:]]) for chunk in batch] == chunks
+    planner = InOrder(3)
+    waiting = [Request(str(index), a_chunk(index), Voice()) for index in range(7)]
+    assert planner.wanted([]) == planner.wanted(waiting) == 3
+    assert planner.choose(waiting, 0.0) == waiting[:3]
+    assert planner.choose(waiting[6:], 0.0) == waiting[6:]
 
 
 def test_the_smallest_size_about_as_quick_as_the_quickest_is_best() -> None:
@@ -353,7 +358,7 @@ def test_ctrl_c_prints_what_is_known_so_far() -> None:
 
 def test_jumps_are_timed_for_places_that_are_made_and_for_others() -> None:
     jumps = Jumps()
-    jump_about(open_subject(STORY, "tone:rtf=0.02", TextOptions()), 1, jumps, lambda what, sound: None)
+    jump_about(open_workload(STORY, "tone:rtf=0.02", TextOptions()), 1, jumps, lambda what, sound: None)
     assert len(jumps.buffered) == len(jumps.unbuffered) == 1
     assert jumps.buffered[0] > 0
     assert jumps.unbuffered[0] > 0
@@ -361,10 +366,10 @@ def test_jumps_are_timed_for_places_that_are_made_and_for_others() -> None:
 
 def test_quality_names_what_is_odd() -> None:
     chunks = [a_chunk(index, f"A sentence of an ordinary length, the {index}th of them.") for index in range(12)]
-    takes = [Take(chunk, speech_like(chunk), 24_000) for chunk in chunks]
-    takes[3] = Take(chunks[3], speech_like(chunks[3], factor=3.0), 24_000)
-    takes[5] = Take(chunks[5], speech_like(chunks[5]) * np.float32(0.1), 24_000)
-    takes[7] = Take(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
+    takes = [SpokenChunk(chunk, speech_like(chunk), 24_000) for chunk in chunks]
+    takes[3] = SpokenChunk(chunks[3], speech_like(chunks[3], factor=3.0), 24_000)
+    takes[5] = SpokenChunk(chunks[5], speech_like(chunks[5]) * np.float32(0.1), 24_000)
+    takes[7] = SpokenChunk(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
     found = judge(takes)
     assert found is not None
     assert [("0.3 × as quick" in what, "dB" in what) for what, _ in found.odd][:2] == [(True, False), (False, True)]
@@ -374,10 +379,10 @@ def test_quality_names_what_is_odd() -> None:
 
 
 def test_the_best_batch_size_is_kept_where_auto_looks(home: Path) -> None:
-    _, found = benched(source=str(SAMPLES / "well.zh.txt"), engine="tone:a=0.01", batch_sizes=(1, 20))
-    subject = open_subject(STORY, "tone:a=0.01", TextOptions())
+    _, found = benched(source=str(SAMPLES / "well.zh.txt"), engine="tone:a=0.1", batch_sizes=(1, 20))
+    workload = open_workload(STORY, "tone:a=0.1", TextOptions())
     assert found["batch_sizes"]["best"] == 20
-    assert best_batch_size(subject.engine.fingerprint) == 20
+    assert best_batch_size(workload.engine.fingerprint) == 20
     assert best_batch_size({"engine": "another"}) is None
 
 
@@ -398,7 +403,7 @@ def test_every_figure_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("options", "said"),
     [
         ({"source": "-"}, "name a file"),
         ({"source": "nowhere.txt"}, "nowhere.txt"),
@@ -410,9 +415,9 @@ def test_every_figure_has_a_name_of_its_own() -> None:
     ],
     ids=lambda case: str(case)[:30],
 )
-def test_what_cannot_be_measured_is_said_in_a_line(wish: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_measured_is_said_in_a_line(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        bench(Wish(**wish), io.StringIO(), io.StringIO())
+        bench(BenchOptions(**options), io.StringIO(), io.StringIO())
 
 
 @pytest.mark.parametrize("sizes", ["", "1,", "ten", "0,5"])

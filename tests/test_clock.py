@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.clock import OFF, Recorder, Simulated
-from narrate.pipeline import Beside
+from narrate.pipeline import Background
 
 # What happens: seconds that pass, or a stage with what happens in it.
 happenings = st.recursive(
@@ -83,7 +83,7 @@ def test_threads_do_not_mix_their_stages() -> None:
             time.sleep(3)
 
     with recorder.stage("here"):
-        Beside(work).result()
+        Background(work).result()
     assert recorder.stages == {"beside": [3.0], "here": [3.0]}
 
 

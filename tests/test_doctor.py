@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from narrate.cli.doctor import Finding, report
-from narrate.engines import ENGINES
+from narrate.engines.table import ENGINES
 
 
 @pytest.fixture(scope="module")

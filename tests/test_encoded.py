@@ -11,6 +11,7 @@ import soundfile
 
 from narrate.clip import Clip, Samples, to_int16
 from narrate.sinks import open_sink
+from tests.speech import a_chunk
 
 TAGS = {"title": "坊っちゃん", "artist": "夏目漱石", "language": "jpn"}
 
@@ -22,7 +23,7 @@ def tone(rate: int, hertz: float = 1000.0, seconds: float = 3.0) -> Samples:
 def write(path: Path, samples: Samples, rate: int) -> None:
     with open_sink(path, rate, tags=TAGS) as sink:
         for index, part in enumerate(np.array_split(samples, 11)):
-            sink.write(Clip(index, part, rate))
+            sink.write(Clip(a_chunk(index), part, rate))
 
 
 def loudest_hertz(samples: Samples, rate: int) -> float:

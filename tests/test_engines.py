@@ -15,23 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from narrate.clip import Clip, Samples, join
-from narrate.engines import (
-    ENGINES,
-    BatchEngine,
-    Engine,
-    EngineEntry,
-    choose_engine,
-    find_engine,
-    load_engine,
-    voices,
-)
+from narrate.clip import Clip, Samples
+from narrate.clock import OFF
+from narrate.engines import Engine
+from narrate.engines.batched import Batched, Rows
+from narrate.engines.choose import choose_engine
+from narrate.engines.table import ENGINES, EngineEntry, find_engine, load_engine, voices
+from narrate.engines.tuning import keep_batch_size
 from narrate.errors import EngineError, InputError
 from narrate.pace import expected_seconds
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
-from tests.speech import a_chunk
+from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
 ENGLISH = (
     "The lamp went out.",
@@ -80,9 +76,9 @@ def speaker(request: pytest.FixtureRequest) -> Speaker:
 
 
 @pytest.fixture
-def engine(speaker: Speaker, request: pytest.FixtureRequest) -> Iterator[Engine | BatchEngine]:
+def engine(speaker: Speaker, request: pytest.FixtureRequest) -> Iterator[Engine]:
     try:
-        own = request.getfixturevalue(f"{speaker.name}_engine")
+        own: Engine = request.getfixturevalue(f"{speaker.name}_engine")
     except pytest.FixtureLookupError:
         own = load_engine(speaker.name)
     yield own
@@ -93,33 +89,22 @@ def book(speaker: Speaker) -> list[Chunk]:
     return [a_chunk(index, text, language=speaker.language) for index, text in enumerate(speaker.sentences)]
 
 
-def clips_of(engine: Engine | BatchEngine, chunks: list[Chunk], voice: Voice | None = None) -> list[Clip]:
+def spoken_by(engine: Engine, chunks: list[Chunk], voice: Voice | None = None) -> list[Clip]:
     """What the engine makes of the chunks, one whole clip each, in its own order."""
-    if not hasattr(engine, "synthesize"):
-        return engine.synthesize_batch(chunks, voice or Voice())
-    pieces: dict[int, list[Clip]] = {}
-    whole = []
-    for clip in engine.synthesize(iter(chunks), voice or Voice()):
-        pieces.setdefault(clip.index, []).append(clip)
-        if clip.final:
-            parts = pieces.pop(clip.index)
-            whole.append(replace(clip, samples=join(part.samples for part in parts)))
-    assert not pieces, "a chunk without a final clip"
-    return whole
+    return list(whole(clips_of(engine, requests(chunks, voice))).values())
 
 
-def takes_of(engine: Engine | BatchEngine, chunks: list[Chunk], voice: Voice | None = None) -> dict[str, Samples]:
-    spoken = {chunk.index: chunk.spoken for chunk in chunks}
-    return {spoken[clip.index]: clip.samples for clip in clips_of(engine, chunks, voice)}
+def takes_of(engine: Engine, chunks: list[Chunk], voice: Voice | None = None) -> dict[str, Samples]:
+    return {clip.chunk.spoken: clip.samples for clip in spoken_by(engine, chunks, voice)}
 
 
 def same(one: dict[str, Samples], other: dict[str, Samples]) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[text], other[text]) for text in one)
 
 
-def test_every_chunk_comes_out_once_as_sound(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_every_chunk_comes_out_once_as_sound(engine: Engine, speaker: Speaker) -> None:
     chunks = [replace(chunk, index=chunk.index + 40) for chunk in book(speaker)]
-    clips = clips_of(engine, chunks)
+    clips = spoken_by(engine, chunks)
     assert sorted(clip.index for clip in clips) == [chunk.index for chunk in chunks]
     for clip in clips:
         assert clip.failure is None
@@ -131,13 +116,13 @@ def test_every_chunk_comes_out_once_as_sound(engine: Engine | BatchEngine, speak
         assert 0.01 < np.abs(clip.samples).max() <= 1.0
 
 
-def test_it_takes_about_as_long_as_a_reader(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_it_takes_about_as_long_as_a_reader(engine: Engine, speaker: Speaker) -> None:
     chunks = book(speaker)
     expected = sum(expected_seconds(chunk.spoken, chunk.language) for chunk in chunks)
-    assert 0.4 < sum(clip.seconds for clip in clips_of(engine, chunks)) / expected < 2.5
+    assert 0.4 < sum(clip.seconds for clip in spoken_by(engine, chunks)) / expected < 2.5
 
 
-def test_a_take_does_not_depend_on_the_batch(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_a_take_does_not_depend_on_the_batch(engine: Engine, speaker: Speaker) -> None:
     chunks = book(speaker)
     together = takes_of(engine, chunks)
     assert same(takes_of(engine, chunks[::-1]), together)
@@ -151,7 +136,7 @@ def test_a_take_does_not_depend_on_the_batch(engine: Engine | BatchEngine, speak
     assert same(tail, together)
 
 
-def test_another_engine_of_the_kind_makes_the_same_take(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_another_engine_of_the_kind_makes_the_same_take(engine: Engine, speaker: Speaker) -> None:
     chunks = book(speaker)[:3]
     other = load_engine(speaker.name)
     try:
@@ -161,23 +146,23 @@ def test_another_engine_of_the_kind_makes_the_same_take(engine: Engine | BatchEn
         other.close()
 
 
-def test_no_two_sentences_sound_the_same(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_no_two_sentences_sound_the_same(engine: Engine, speaker: Speaker) -> None:
     takes = takes_of(engine, book(speaker))
     assert len({take.tobytes() for take in takes.values()}) == len(speaker.sentences)
 
 
-def test_no_chunks_no_clips(engine: Engine | BatchEngine) -> None:
-    assert clips_of(engine, []) == []
+def test_no_chunks_no_clips(engine: Engine) -> None:
+    assert spoken_by(engine, []) == []
 
 
-def test_a_chunk_of_four_hundred_characters(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_a_chunk_of_four_hundred_characters(engine: Engine, speaker: Speaker) -> None:
     text = " ".join(speaker.sentences * 20)[:400]
-    [clip] = clips_of(engine, [a_chunk(0, text, language=speaker.language)])
+    [clip] = spoken_by(engine, [a_chunk(0, text, language=speaker.language)])
     assert clip.failure is None
     assert clip.seconds > 0.4 * expected_seconds(text, speaker.language)
 
 
-def test_every_voice_speaks_and_no_two_sound_the_same(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_every_voice_speaks_and_no_two_sound_the_same(engine: Engine, speaker: Speaker) -> None:
     chunks = book(speaker)[:1]
     takes = [takes_of(engine, chunks, Voice(name=entry.name))[chunks[0].spoken] for entry in voices(speaker.name)]
     assert len({take.tobytes() for take in takes}) == len(takes)
@@ -185,78 +170,93 @@ def test_every_voice_speaks_and_no_two_sound_the_same(engine: Engine | BatchEngi
 
 
 @pytest.mark.parametrize("text", ["", "。", "……", "\u200b", "🙂", "a\0b", "\ud800", "　", "ー？", "<b>&amp;"])
-def test_odd_text_comes_out_once_too(engine: Engine | BatchEngine, speaker: Speaker, text: str) -> None:
+def test_odd_text_comes_out_once_too(engine: Engine, speaker: Speaker, text: str) -> None:
     plain, after = book(speaker)[:2]
     odd = replace(plain, spoken=text)
-    clips = {clip.index: clip for clip in clips_of(engine, [odd, after])}
+    clips = {clip.index: clip for clip in spoken_by(engine, [odd, after])}
     assert sorted(clips) == [0, 1]
     assert bool(len(clips[0].samples)) != bool(clips[0].failure)
     assert clips[1].failure is None
 
 
-def test_it_prints_nothing(engine: Engine | BatchEngine, speaker: Speaker, capfd: pytest.CaptureFixture[str]) -> None:
-    clips_of(engine, [*book(speaker), a_chunk(99, "！？ー", language=speaker.language)])
+def test_it_prints_nothing(engine: Engine, speaker: Speaker, capfd: pytest.CaptureFixture[str]) -> None:
+    spoken_by(engine, [*book(speaker), a_chunk(99, "！？ー", language=speaker.language)])
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_unknown_voice_is_refused_with_those_there_are(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_an_unknown_voice_is_refused_with_those_there_are(engine: Engine, speaker: Speaker) -> None:
     wrong = Voice(name="nobody")
     with pytest.raises(InputError, match="nobody") as refused:
         engine.check(wrong)
     assert all(entry.name in str(refused.value) for entry in voices(speaker.name))
     with pytest.raises(InputError, match="nobody"):
-        clips_of(engine, book(speaker), wrong)
+        engine.prepare(wrong, OFF)
+    [clip] = spoken_by(engine, book(speaker)[:1], wrong)
+    assert clip.raised
+    assert clip.failure == str(refused.value)
 
 
-def test_a_language_it_does_not_speak_is_refused(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_a_language_it_does_not_speak_is_refused(engine: Engine, speaker: Speaker) -> None:
     with pytest.raises(InputError, match="xx"):
         engine.check(Voice(language="xx"))
     if speaker.unspoken is not None:
         with pytest.raises(InputError, match=speaker.unspoken):
             engine.check(Voice(language=speaker.unspoken))
         strange, usual = replace(book(speaker)[0], language=speaker.unspoken), book(speaker)[1]
-        clips = {clip.index: clip.failure for clip in clips_of(engine, [strange, usual])}
+        clips = {clip.index: clip.failure for clip in spoken_by(engine, [strange, usual])}
         assert speaker.unspoken in str(clips[0])
         assert clips[1] is None
 
 
 @pytest.mark.parametrize("wish", WISHES, ids=str)
-def test_a_wish_it_cannot_honour_is_refused(engine: Engine | BatchEngine, speaker: Speaker, wish: Voice) -> None:
+def test_a_wish_it_cannot_honour_is_refused(engine: Engine, speaker: Speaker, wish: Voice) -> None:
     with pytest.raises(InputError, match=speaker.name):
         engine.check(wish)
-    with pytest.raises(InputError, match=speaker.name):
-        clips_of(engine, book(speaker), wish)
+    assert all(clip.raised for clip in spoken_by(engine, book(speaker), wish))
 
 
-def test_its_own_voices_and_languages_are_not_refused(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_its_own_voices_and_languages_are_not_refused(engine: Engine, speaker: Speaker) -> None:
     engine.check(Voice())
     for entry in voices(speaker.name):
         for language in entry.languages:
-            engine.check(Voice(name=entry.name, language=language, speed=1.7, seed=9))
+            engine.check(Voice(name=entry.name, language=language, seed=9))
 
 
-def test_the_table_says_what_the_engine_says(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_the_table_says_what_the_engine_says(engine: Engine, speaker: Speaker) -> None:
     entry = find_engine(speaker.name)
-    assert set(entry.languages) == engine.languages
-    assert engine.languages == {language for voice in entry.voices() for language in voice.languages}
+    assert set(entry.languages) == engine.abilities.languages
+    assert engine.abilities.languages == {language for voice in entry.voices() for language in voice.languages}
     assert engine.name == entry.name
     assert engine.fingerprint
     assert all(type(key) is type(value) is str for key, value in engine.fingerprint.items())
 
 
-def test_cancelled_when_idle_it_speaks_on(engine: Engine | BatchEngine, speaker: Speaker) -> None:
+def test_it_says_what_it_can_do(engine: Engine, speaker: Speaker) -> None:
+    abilities = engine.abilities
+    assert abilities.streams == (speaker.name == "tone-stream")
+    assert not any((abilities.clones, abilities.describes, abilities.instructs))
+    chunk = book(speaker)[0]
+    first, seeded, again = (
+        whole(clips_of(engine, [request]))[request.id].samples
+        for request in (a_request(chunk), a_request(chunk, Voice(seed=1)), a_request(chunk, attempt=1))
+    )
+    assert np.array_equal(first, seeded) != abilities.uses_seed
+    assert np.array_equal(first, again) == abilities.deterministic
+
+
+def test_cancelled_when_idle_it_speaks_on(engine: Engine, speaker: Speaker) -> None:
     chunks = book(speaker)[:2]
     before = takes_of(engine, chunks)
-    engine.cancel()
+    engine.cancel([request.id for request in requests(chunks)])
     assert same(takes_of(engine, chunks), before)
 
 
-def test_closed_twice_it_speaks_no_more(engine: Engine | BatchEngine, speaker: Speaker) -> None:
-    clips_of(engine, book(speaker)[:1])
+def test_closed_twice_it_speaks_no_more(engine: Engine, speaker: Speaker) -> None:
+    spoken_by(engine, book(speaker)[:1])
     engine.close()
     engine.close()
     with pytest.raises(EngineError):
-        clips_of(engine, book(speaker)[:1])
+        spoken_by(engine, book(speaker)[:1])
 
 
 @pytest.mark.parametrize("entry", ENGINES, ids=lambda entry: entry.name)
@@ -266,7 +266,9 @@ def test_an_engine_is_known_without_loading_it(entry: EngineEntry) -> None:
     heavy = {"torch", "qwen_tts", "transformers", "pyopenjtalk", "espeakng_loader", "onnxruntime"}
     program = f"""
 import sys
-from narrate.engines import choose_engine, load_engine, voices
+from narrate.engines.batched import Batched, Rows
+from narrate.engines.choose import choose_engine
+from narrate.engines.table import load_engine, voices
 choose_engine({entry.languages[0]!r}), voices({entry.name!r}), load_engine({entry.name!r}).close()
 print(*sorted({heavy!r} & set(sys.modules)))
 """
@@ -333,3 +335,22 @@ def test_every_language_has_an_engine_here(language: str) -> None:
 def test_a_language_nobody_speaks() -> None:
     with pytest.raises(InputError, match="'tlh'"):
         choose_engine("tlh")
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 10), (3, 3), ("auto", 7)])
+def test_rows_reach_the_planner(given: Rows, expected: int) -> None:
+    keep_batch_size(load_engine("tone").fingerprint, 7)
+    engine = load_engine("tone", rows=given)
+    assert isinstance(engine, Batched)
+    assert engine.planner.rows == expected
+
+
+def test_rows_that_were_never_measured_are_the_usual_ones() -> None:
+    engine = load_engine("tone", rows="auto")
+    assert isinstance(engine, Batched)
+    assert engine.planner.rows == 10
+
+
+def test_an_option_that_names_the_rows_comes_before_the_rows_for_any_engine() -> None:
+    engine = load_engine("tone-stream:slots=2", rows=5)
+    assert len(next(engine.synthesize(requests(a_chunk(index) for index in range(9))))) == 2

@@ -17,13 +17,14 @@ import psutil
 import pytest
 
 from narrate.clip import Clip
+from narrate.clock import OFF
 from narrate.engines import espeak_child
-from narrate.engines.espeak import PATIENCE, TEXTS_PER_CHILD, VOICES, Espeak
+from narrate.engines.espeak import DEATHS_IN_A_ROW, TEXTS_PER_CHILD, VOICES, Espeak
 from narrate.errors import EngineError
 from narrate.pace import expected_seconds
-from narrate.pipeline import Beside
+from narrate.pipeline import Background
 from narrate.voice import Voice
-from tests.speech import a_chunk, chunks
+from tests.speech import a_chunk, a_request, chunks, requests
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
 LONG = "The rain had not stopped for days, and the river was over its banks. " * 300  # a second of work or more
@@ -57,7 +58,7 @@ def the_children() -> list[psutil.Process]:
 
 def while_it_speaks(espeak: Espeak, text: str, act: Callable[[psutil.Process], object], times: int = 1) -> list[Clip]:
     """Speak `text` beside this thread, and `act` on the first `times` children while they are at work on it."""
-    speaking = Beside(lambda: espeak.synthesize_batch([a_chunk(7, text), *chunks(1)], Voice()))
+    speaking = Background(lambda: espeak.synthesize_batch(requests([a_chunk(7, text), *chunks(1)])))
     met: set[int] = set()
     while not speaking.wait(0.002):
         for child in the_children():
@@ -72,32 +73,32 @@ def while_it_speaks(espeak: Espeak, text: str, act: Callable[[psutil.Process], o
 @pytest.mark.parametrize("language", SENTENCES)
 def test_it_speaks_nine_languages(espeak: Espeak, language: str) -> None:
     text = SENTENCES[language]
-    [clip] = espeak.synthesize_batch([a_chunk(0, text, language=language)], Voice())
+    [clip] = espeak.synthesize_batch([a_request(a_chunk(0, text, language=language))])
     assert clip.failure is None
     assert 0.6 < clip.seconds / expected_seconds(text, language) < 1.7
     foreign = "de" if language != "de" else "fr"
-    [other] = espeak.synthesize_batch([a_chunk(0, text, language=foreign)], Voice())
+    [other] = espeak.synthesize_batch([a_request(a_chunk(0, text, language=foreign))])
     assert not np.array_equal(clip.samples, other.samples)
 
 
 def test_a_voice_with_a_name_speaks_whatever_the_language(espeak: Espeak) -> None:
     text = "Guten Morgen"
-    [german] = espeak.synthesize_batch([a_chunk(0, text, language="de")], Voice())
-    [named] = espeak.synthesize_batch([a_chunk(0, text, language="en")], Voice(name="de"))
+    [german] = espeak.synthesize_batch([a_request(a_chunk(0, text, language="de"))])
+    [named] = espeak.synthesize_batch([a_request(a_chunk(0, text, language="en"), Voice(name="de"))])
     assert np.array_equal(german.samples, named.samples)
 
 
 def test_the_first_voice_of_a_language_is_its_default(espeak: Espeak) -> None:
-    for language in espeak.languages:
+    for language in espeak.abilities.languages:
         first = next(entry.name for entry in VOICES if language in entry.languages)
         chunk = a_chunk(0, "1 2 3", language=language)
-        [default] = espeak.synthesize_batch([chunk], Voice())
-        [named] = espeak.synthesize_batch([chunk], Voice(name=first))
+        [default] = espeak.synthesize_batch([a_request(chunk)])
+        [named] = espeak.synthesize_batch([a_request(chunk, Voice(name=first))])
         assert np.array_equal(default.samples, named.samples)
 
 
 def test_killed_at_work_it_says_so_and_starts_again(espeak: Espeak, caplog: pytest.LogCaptureFixture) -> None:
-    whole = espeak.synthesize_batch([a_chunk(7, LONG), *chunks(1)], Voice())
+    whole = espeak.synthesize_batch(requests([a_chunk(7, LONG), *chunks(1)]))
     espeak.close()
     other = Espeak()
     try:
@@ -120,7 +121,7 @@ def test_killed_twice_over_one_text_the_others_are_spoken(espeak: Espeak) -> Non
 
 def test_killed_between_texts_nothing_is_lost(espeak: Espeak, caplog: pytest.LogCaptureFixture) -> None:
     for chunk in chunks(3):
-        [clip] = espeak.synthesize_batch([chunk], Voice())
+        [clip] = espeak.synthesize_batch([a_request(chunk)])
         assert clip.failure is None
         [child] = the_children()
         child.kill()
@@ -129,34 +130,55 @@ def test_killed_between_texts_nothing_is_lost(espeak: Espeak, caplog: pytest.Log
 
 
 def test_killed_always_it_is_given_up_with_the_text_named(espeak: Espeak) -> None:
-    speaking = Beside(lambda: espeak.synthesize_batch(chunks(PATIENCE), Voice()))
+    speaking = Background(lambda: espeak.synthesize_batch(requests(chunks(DEATHS_IN_A_ROW))))
     while not speaking.wait(0):
         for child in the_children():
             with suppress(psutil.NoSuchProcess):
                 child.kill()
-    with pytest.raises(EngineError, match=rf"'Sentence \d .*{PATIENCE} times in a row"):
+    with pytest.raises(EngineError, match=rf"'Sentence \d .*{DEATHS_IN_A_ROW} times in a row"):
         speaking.result()
 
 
 def test_cancel_ends_even_a_child_that_hangs(espeak: Espeak) -> None:
     def stop(child: psutil.Process) -> None:
         child.suspend()
-        espeak.cancel()
+        espeak.cancel([":7:0", ":0:0"])
 
     assert while_it_speaks(espeak, LONG, stop) == []
-    assert len(espeak.synthesize_batch(chunks(2), Voice())) == 2
+    assert len(espeak.synthesize_batch(requests(chunks(2)))) == 2
+
+
+def test_only_the_cancelled_text_is_cut_short(espeak: Espeak, caplog: pytest.LogCaptureFixture) -> None:
+    [spoken] = while_it_speaks(espeak, LONG, lambda child: espeak.cancel([":7:0"]))
+    [alone] = espeak.synthesize_batch(requests(chunks(1)))
+    assert spoken.index == 0
+    assert np.array_equal(spoken.samples, alone.samples)
+    assert caplog.text == ""  # the child did not die of the text
+
+
+def test_cancelling_another_text_disturbs_nobody(espeak: Espeak) -> None:
+    clips = while_it_speaks(espeak, LONG, lambda child: espeak.cancel([":0:0", "another:7:0"]))
+    assert [clip.index for clip in clips] == [7]
+
+
+def test_prepared_it_has_its_child_at_hand(espeak: Espeak) -> None:
+    espeak.prepare(Voice(), OFF)
+    [child] = the_children()
+    espeak.prepare(Voice(), OFF)
+    espeak.synthesize_batch(requests(chunks(1)))
+    assert [one.pid for one in the_children()] == [child.pid]
 
 
 def test_ctrl_c_is_for_the_parent_to_hear(espeak: Espeak) -> None:
-    espeak.synthesize_batch(chunks(1), Voice())
+    espeak.synthesize_batch(requests(chunks(1)))
     [child] = the_children()
     child.send_signal(signal.SIGINT)
-    espeak.synthesize_batch(chunks(1), Voice())
+    espeak.synthesize_batch(requests(chunks(1)))
     assert [one.pid for one in the_children()] == [child.pid]
 
 
 def test_closing_leaves_no_child(espeak: Espeak) -> None:
-    espeak.synthesize_batch(chunks(1), Voice())
+    espeak.synthesize_batch(requests(chunks(1)))
     [child] = the_children()
     espeak.close()
     assert not child.is_running()
@@ -168,12 +190,11 @@ def test_the_child_goes_when_its_parent_is_killed(text: str) -> None:
     program = f"""
 import psutil, threading
 from narrate.engines.espeak import Espeak
-from narrate.voice import Voice
-from tests.speech import a_chunk
+from tests.speech import a_chunk, a_request
 engine = Espeak()
-engine.synthesize_batch([a_chunk(0)], Voice())
+engine.synthesize_batch([a_request(a_chunk(0))])
 print(psutil.Process().children()[0].pid, flush=True)
-engine.synthesize_batch([a_chunk(0, {text!r})], Voice())
+engine.synthesize_batch([a_request(a_chunk(0, {text!r}))])
 threading.Event().wait()
 """
     folder = Path(__file__).resolve().parents[1]
@@ -185,7 +206,7 @@ threading.Event().wait()
 
 
 def test_the_library_is_not_in_this_process(espeak: Espeak) -> None:
-    espeak.synthesize_batch(chunks(1), Voice())
+    espeak.synthesize_batch(requests(chunks(1)))
     mapped = {os.path.basename(entry.path) for entry in psutil.Process().memory_maps()}
     assert not [path for path in mapped if "espeak" in path]
     assert "espeakng_loader" not in sys.modules
@@ -202,9 +223,9 @@ def test_a_broken_installation_is_told_in_words(tmp_path: Path) -> None:
 
 
 def test_a_child_is_relieved_before_the_library_has_lost_much_memory(espeak: Espeak) -> None:
-    [before] = espeak.synthesize_batch([a_chunk(0, "Ho!")], Voice())
+    [before] = espeak.synthesize_batch([a_request(a_chunk(0, "Ho!"))])
     [first] = the_children()
-    clips = espeak.synthesize_batch([a_chunk(index, "Ho!") for index in range(TEXTS_PER_CHILD)], Voice())
+    clips = espeak.synthesize_batch(requests(a_chunk(index, "Ho!") for index in range(TEXTS_PER_CHILD)))
     [second] = the_children()
     assert first.pid != second.pid
     assert all(np.array_equal(clip.samples, before.samples) for clip in clips)

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from narrate.clip import Samples, join, silence
-from narrate.engines import engine_lengths
+from narrate.engines.batched import Batched
+from narrate.engines.table import engine_lengths
 from narrate.engines.tone import Tone
 from narrate.playback.bookmark import Bookmarks
 from narrate.store.in_memory import MemoryTakes
@@ -116,11 +117,11 @@ class Novel:
         book = open_book(str(self.path), TextOptions(max_chars=60))
         script = book.script(engine_lengths("tone")).since(0)
         self.chunks = [chunk for chunk in script if chunk is not None]
-        engine, voice = Tone(), Voice(language="en")
+        engine, voice = Batched(Tone()), Voice(language="en")
         narrator = Narrator(engine, voice, MemoryTakes(0), lambda chunk: take_key(engine.fingerprint, voice, chunk))
-        self.sounds = [
-            join([clip.samples, silence(self.chunks[clip.index].pause, RATE)]) for clip in narrator.clips(self.chunks)
-        ]
+        clips = list(narrator.clips(self.chunks))
+        self.sounds = [join([clip.samples, silence(clip.chunk.pause, RATE)]) for clip in clips]
+        self.speech = [len(clip.samples) for clip in clips]  # of each sound, the rest of it is the pause
 
     def goal(self, key: str, place: int) -> int:
         """Where the key leads from there."""
@@ -142,7 +143,9 @@ class Novel:
             lengths = [_common(sound, rest) for sound in self.sounds]
             longest = max(lengths)
             whole = longest == len(self.sounds[lengths.index(longest)])
-            length = longest if whole or longest == len(rest) else longest // BLOCK * BLOCK
+            speech = self.speech[lengths.index(longest)]
+            broken_off = longest - (longest if longest < speech else longest - speech) % BLOCK
+            length = longest if whole or longest == len(rest) else broken_off
             assert length, f"sound that is in no chunk, {place / RATE:.2f} s after the beginning"
             found.append(Heard(tuple(number for number, common in enumerate(lengths) if common >= length), whole))
             place += length

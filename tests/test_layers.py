@@ -25,8 +25,8 @@ FLOORS = [
     {"engines", "sinks", "store"},
     {"synthesis"},
     {"playback"},
-    {"terminal"},
     {"session"},
+    {"terminal"},
     {"bench"},
     {"cli"},
 ]

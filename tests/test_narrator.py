@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
 
 from narrate.clip import Clip, to_int16
-from narrate.engines.planner import Planner
+from narrate.engines.batched import Batched
 from narrate.engines.tone import Tone, ToneStream
 from narrate.errors import EngineError
 from narrate.store.in_memory import MemoryTakes
@@ -31,10 +30,16 @@ def make(request: pytest.FixtureRequest) -> Make:
 
     def build(**options: Any) -> Any:
         if request.param is ToneStream:
+            options.pop("rows", None)
             options = {"pieces": 1, "slots": 4, **options}
-        return request.param(**{"sleep": lambda _: None, **options})
+            return ToneStream(**{"sleep": lambda _: None, **options})
+        return batched(**options)
 
     return build
+
+
+def batched(*, rows: int | None = None, **options: Any) -> Batched:
+    return Batched(Tone(**{"sleep": lambda _: None, **options}), rows)
 
 
 def narrator(engine: Any, **options: Any) -> Narrator:
@@ -60,11 +65,11 @@ def test_every_chunk_once_in_order(make: Make) -> None:
     clips, teller = spoken(chunks(57), make())
     assert [clip.index for clip in clips] == list(range(57))
     assert all(clip.final and clip.failure is None and len(clip.samples) for clip in clips)
-    assert teller.tally.made == 57
+    assert teller.stats.made == 57
 
 
 def test_an_engine_may_answer_out_of_order() -> None:
-    clips, _ = spoken(chunks(40), Tone(order="reverse", sleep=lambda _: None))
+    clips, _ = spoken(chunks(40), batched(order="reverse"))
     assert [clip.index for clip in clips] == list(range(40))
 
 
@@ -87,12 +92,12 @@ def test_what_is_stored_comes_before_the_engine_is_asked(make: Make) -> None:
     assert [next(clips).index for _ in range(12)] == list(range(12))
     assert asked == []
     assert [clip.index for clip in clips] == list(range(12, 30))
-    assert teller.tally.made == 11
+    assert teller.stats.made == 11
 
 
 def test_a_batch_is_kept_before_its_first_clip_is_heard() -> None:
     """Whoever hears it may pause: a kill costs nothing then, and others have it."""
-    teller = narrator(Tone(sleep=lambda _: None), planner=Planner(buffered=lambda: inf))
+    teller = narrator(batched())
     script = chunks(30)
     next(teller.clips(script))
     assert sum(teller.takes.get(teller.key(chunk)) is not None for chunk in script) == 10
@@ -120,7 +125,7 @@ def test_what_another_process_is_slow_to_make_is_waited_for_within_bounds() -> N
             yield chunk
 
     script = chunks(600)
-    teller = narrator(Tone(sleep=lambda _: None), share=True)
+    teller = narrator(batched(), wait_for_others=True)
     teller.takes, theirs = Busy(1 << 30), teller.key(script[5])
     clips = teller.clips(source())
     assert [next(clips).index for _ in range(6)] == list(range(6))
@@ -138,14 +143,14 @@ def test_a_listener_takes_what_others_made_meanwhile_and_claims_only_what_is_in_
 
     script, teller = chunks(60), narrator(make())
     teller.takes = Shared(1 << 30)
-    clips = teller.clips(script)
+    clips = teller.clips(script, buffered=lambda: 0.0)
     assert next(clips).index == 0
     assert len(claimed) <= 10, "and not all that the planner looks at"
     for chunk in script[20:]:
         teller.takes.put(teller.key(chunk), speech_like(chunk), 24_000)
     assert [clip.index for clip in clips] == list(range(1, 60))
-    assert teller.tally.made <= 20
-    assert teller.tally.made + teller.tally.reused == 60
+    assert teller.stats.made <= 20
+    assert teller.stats.made + teller.stats.reused == 60
 
 
 def test_what_is_heard_is_on_the_16_bit_grid(make: Make) -> None:
@@ -161,16 +166,16 @@ def test_what_cannot_be_spoken_is_silence_with_a_name(make: Make, trouble: dict[
     failed = [clip for clip in clips if clip.failure]
     assert [clip.index for clip in failed] == [3, 7]
     assert all(clip.seconds > 0.2 and not clip.samples.any() for clip in failed)
-    assert [chunk.index for chunk, _ in teller.tally.failed] == [3, 7]
-    assert teller.tally.made == 28
+    assert [chunk.index for chunk, _ in teller.stats.failed] == [3, 7]
+    assert teller.stats.made == 28
 
 
 @pytest.mark.parametrize("flaw", ["silent", "long"])
 def test_bad_takes_are_taken_again(make: Make, flaw: str) -> None:
     clips, teller = spoken(chunks(30), make(**{flaw: frozenset({0, 4, 29})}))
     assert [clip.failure for clip in clips] == [None] * 30
-    assert teller.tally.retaken == 3
-    assert teller.tally.retaken_seconds > 0
+    assert teller.stats.retaken == 3
+    assert teller.stats.retaken_seconds > 0
     for chunk, clip in zip(chunks(30), clips, strict=True):
         assert clip.seconds <= longest_seconds(chunk.spoken, "en")
 
@@ -178,8 +183,8 @@ def test_bad_takes_are_taken_again(make: Make, flaw: str) -> None:
 def test_one_percent_of_bad_takes_in_a_thousand_chunks(make: Make) -> None:
     clips, teller = spoken(chunks(1000), make(bad=0.01))
     assert [clip.index for clip in clips] == list(range(1000))
-    assert not teller.tally.failed
-    assert 1 <= teller.tally.retaken <= 40
+    assert not teller.stats.failed
+    assert 1 <= teller.stats.retaken <= 40
     script = chunks(1000)
     assert all(clip.seconds <= longest_seconds(script[clip.index].spoken, "en") for clip in clips)
 
@@ -188,7 +193,7 @@ def test_an_engine_that_always_makes_bad_takes_ends_in_named_failures(make: Make
     clips, teller = spoken(chunks(5), make(bad=1.0))
     assert [clip.index for clip in clips] == list(range(5))
     assert all(clip.failure for clip in clips)
-    assert len(teller.tally.failed) == 5
+    assert len(teller.stats.failed) == 5
 
 
 def test_an_engine_that_always_raises_is_given_up(make: Make) -> None:
@@ -200,7 +205,7 @@ def test_good_clips_come_before_the_error(make: Make) -> None:
     """The contract of the pipeline: an engine that dies for good is reported after what it made."""
     heard = []
     with pytest.raises(EngineError):
-        for clip in narrator(make(raise_=frozenset(range(20, 300)))).clips(chunks(300)):
+        for clip in narrator(make(raise_=frozenset(range(20, 300)))).clips(chunks(300), buffered=lambda: 0.0):
             heard.append(clip.index)
     assert heard[:20] == list(range(20))
 
@@ -209,8 +214,8 @@ def test_an_equal_sentence_is_made_once(make: Make) -> None:
     script = [a_chunk(index, "Yes." if index % 3 else "No, he said.") for index in range(30)]
     clips, teller = spoken(script, make())
     assert [clip.index for clip in clips] == list(range(30))
-    assert teller.tally.made == 2
-    assert teller.tally.reused == 28
+    assert teller.stats.made == 2
+    assert teller.stats.reused == 28
     assert clips[1].samples.tobytes() == clips[2].samples.tobytes() != clips[0].samples.tobytes()
 
 
@@ -218,8 +223,8 @@ def test_what_is_kept_is_not_made_again(make: Make) -> None:
     teller = narrator(make())
     first = list(teller.clips(chunks(50)))
     again = list(teller.clips(chunks(80)))
-    assert teller.tally.made == 80
-    assert teller.tally.reused == 50
+    assert teller.stats.made == 80
+    assert teller.stats.reused == 50
     assert samples(again[:50]) == samples(first)
 
 
@@ -247,7 +252,7 @@ def test_text_that_has_not_arrived_yet_holds_nothing_back(make: Make) -> None:
 
 
 def test_interrupting_ends_the_clips_without_complaint(make: Make) -> None:
-    teller = narrator(make(), planner=Planner(batch_size=4))
+    teller = narrator(make(rows=4))
     clips = teller.clips(chunks(100))
     heard = [next(clips).index for _ in range(3)]
     teller.interrupt()
@@ -278,13 +283,13 @@ def test_a_take_that_another_process_makes_is_waited_for_when_sharing(make: Make
                 self.put(key, np.full(24_000, 0.25, np.float32), 24_000)
             return False
 
-    teller = narrator(make(), share=True)
+    teller = narrator(make(), wait_for_others=True)
     elsewhere = teller.key(a_chunk(1))
     teller.takes = Shared()
     clips = list(teller.clips(chunks(6)))
     assert [clip.index for clip in clips] == list(range(6))
     assert set(clips[1].samples) == {np.float32(0.25)}
-    assert teller.tally.made == 5
+    assert teller.stats.made == 5
 
 
 def test_an_engine_that_is_not_needed_is_not_even_loaded(make: Make) -> None:
@@ -295,3 +300,45 @@ def test_an_engine_that_is_not_needed_is_not_even_loaded(make: Make) -> None:
     teller.engine.sleep = asked.append
     assert len(list(teller.clips(chunks(30)))) == 30
     assert asked == []
+
+
+def test_interrupting_cancels_what_the_engine_has_in_hand_and_nothing_else(make: Make) -> None:
+    class Witness:
+        """Any engine, with a note of what it was told to drop."""
+
+        def __init__(self, engine: Any) -> None:
+            self.engine, self.asked, self.dropped = engine, [], []
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.engine, name)
+
+        def synthesize(self, requests: Any) -> Any:
+            return self.engine.synthesize(self._seen(requests))
+
+        def _seen(self, requests: Any) -> Iterator[Any]:
+            for request in requests:
+                self.asked += [request.id] if request else []
+                yield request
+
+        def cancel(self, ids: Any) -> None:
+            self.dropped += ids
+            self.engine.cancel(ids)
+
+    def work(_: float) -> None:
+        if teller.stats.made >= 8 and not witness.dropped:
+            teller.interrupt()
+
+    witness = Witness(make(a=0.01, sleep=work))
+    teller = narrator(witness)
+    heard = list(teller.clips(chunks(100), buffered=lambda: 0.0))
+    assert 8 <= len(heard) < 30
+    assert witness.dropped
+    assert set(witness.dropped) < set(witness.asked)
+
+
+def test_chunks_an_engine_raised_over_are_forgiven_when_it_speaks_again(make: Make) -> None:
+    """Ten bad chunks in a novel do not end it; six in a row with nothing made in between do."""
+    bad = frozenset(range(5, 200, 20))
+    clips, teller = spoken(chunks(200), make(raise_=bad))
+    assert [clip.index for clip in clips if clip.failure] == sorted(bad)
+    assert len(teller.stats.failed) == len(bad) > 6

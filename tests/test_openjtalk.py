@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.engines.openjtalk import GAIN, KNEE, OpenJTalk, soften
-from narrate.voice import Voice
-from tests.speech import a_chunk
+from tests.speech import a_chunk, a_request, requests
 
 levels = st.lists(st.floats(-150_000, 150_000, width=32), min_size=1, max_size=50)
 
@@ -48,7 +47,7 @@ def openjtalk() -> Iterator[OpenJTalk]:
 
 def test_kanji_are_read(openjtalk: OpenJTalk) -> None:
     texts = ["東京都に住む", "とうきょうとにすむ"]
-    kanji, kana = openjtalk.synthesize_batch([a_chunk(i, text, language="ja") for i, text in enumerate(texts)], Voice())
+    kanji, kana = openjtalk.synthesize_batch(requests(a_chunk(i, text, language="ja") for i, text in enumerate(texts)))
     assert 0.8 < kanji.seconds / kana.seconds < 1.25
 
 
@@ -56,7 +55,7 @@ def test_kanji_are_read(openjtalk: OpenJTalk) -> None:
 def test_nothing_to_say_is_a_failure_with_a_name(
     openjtalk: OpenJTalk, text: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    [clip] = openjtalk.synthesize_batch([a_chunk(3, text, language="ja")], Voice())
+    [clip] = openjtalk.synthesize_batch([a_request(a_chunk(3, text, language="ja"))])
     assert (clip.index, len(clip.samples), clip.failure) == (3, 0, "nothing to say")
     assert capfd.readouterr() == ("", "")
 
@@ -65,7 +64,7 @@ def test_nothing_to_say_is_a_failure_with_a_name(
 def test_marks_it_cannot_say_are_left_out_without_a_word(
     openjtalk: OpenJTalk, text: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    [clip] = openjtalk.synthesize_batch([a_chunk(0, text, language="ja")], Voice())
+    [clip] = openjtalk.synthesize_batch([a_request(a_chunk(0, text, language="ja"))])
     assert clip.failure is None
     assert clip.seconds > 0.5
     assert capfd.readouterr() == ("", "")
@@ -83,18 +82,28 @@ def test_leaving_marks_out_changes_nothing_in_real_sentences(books: Path) -> Non
 
 def test_a_text_too_long_for_it_is_a_failure_and_the_next_is_spoken(openjtalk: OpenJTalk) -> None:
     chunks = [a_chunk(0, "長い話" * 2000, language="ja"), a_chunk(1, "短い話", language="ja")]
-    long, short = openjtalk.synthesize_batch(chunks, Voice())
+    long, short = openjtalk.synthesize_batch(requests(chunks))
     assert "too long" in str(long.failure)
     assert short.failure is None
+
+
+def test_a_cancelled_request_is_left_out(openjtalk: OpenJTalk) -> None:
+    both = requests([a_chunk(0, "長い話", language="ja"), a_chunk(1, "短い話", language="ja")])
+    openjtalk.cancel([":0:0"])
+    assert [clip.index for clip in openjtalk.synthesize_batch(both)] == [1]
+    assert [clip.index for clip in openjtalk.synthesize_batch(both)] == [0, 1]  # no id is remembered for ever
 
 
 def test_loading_it_writes_nothing_where_the_sound_may_go() -> None:
     pytest.importorskip("pyopenjtalk")
     program = """
+from narrate.clock import OFF
 from narrate.engines.openjtalk import OpenJTalk
 from narrate.voice import Voice
-from tests.speech import a_chunk
-assert len(OpenJTalk().synthesize_batch([a_chunk(0, "何を言うか。", language="ja")], Voice())[0].samples)
+from tests.speech import a_chunk, a_request
+engine = OpenJTalk()
+engine.prepare(Voice(), OFF)
+assert len(engine.synthesize_batch([a_request(a_chunk(0, "何を言うか。", language="ja"))])[0].samples)
 """
     folder = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=folder, check=True)

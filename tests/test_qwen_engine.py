@@ -14,17 +14,23 @@ import numpy as np
 import pytest
 
 from narrate.clip import Clip
-from narrate.engines import load_engine
+from narrate.clock import OFF
+from narrate.engines.batched import Batched, Rows
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.budget import budget_frames
+from narrate.engines.qwen.stock import StockRuntime
+from narrate.engines.table import load_engine
+from narrate.engines.tuning import keep_batch_size
 from narrate.errors import InputError
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 from tests.qwen_checkpoint import LANGUAGE_IDS, SPEAKER_IDS, Kind
-from tests.speech import a_chunk
+from tests.qwen_fixtures import speak
+from tests.speech import a_chunk, a_request, clips_of, requests
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 MIXED = [
     "Yes.",
@@ -64,6 +70,11 @@ def codes_heard(network: Any) -> Any:
     handle.remove()
 
 
+def stock(engine: Qwen) -> StockRuntime:
+    assert isinstance(engine._runtime, StockRuntime)
+    return engine._runtime
+
+
 def sounds(clips: list[Clip]) -> dict[int, np.ndarray[Any, Any]]:
     return {clip.index: clip.samples for clip in clips}
 
@@ -79,7 +90,7 @@ def assert_same_takes(first: list[Clip], second: list[Clip]) -> None:
 
 def test_ten_and_a_tail_of_three_come_out_once_and_in_order(engine: Qwen, asked: list[dict[str, Any]]) -> None:
     chunks = script(13)
-    clips = engine.synthesize_batch(chunks, Voice())
+    clips = speak(engine, chunks)
     assert [len(call["input_ids"]) for call in asked] == [10, 3]
     assert [clip.index for clip in clips] == [chunk.index for chunk in chunks]
     assert all(clip.final and clip.failure is None and clip.sample_rate == 24_000 for clip in clips)
@@ -93,33 +104,33 @@ def test_ten_and_a_tail_of_three_come_out_once_and_in_order(engine: Qwen, asked:
 
 def test_a_take_does_not_depend_on_who_shares_its_batch(engine: Qwen) -> None:
     chunks = script(13)
-    together = engine.synthesize_batch(chunks, Voice())
-    assert_same_takes(together, engine.synthesize_batch(chunks[::-1], Voice()))
-    alone = [clip for chunk in chunks[5:8] for clip in engine.synthesize_batch([chunk], Voice())]
+    together = speak(engine, chunks)
+    assert_same_takes(together, speak(engine, chunks[::-1], Voice()))
+    alone = [clip for chunk in chunks[5:8] for clip in speak(engine, [chunk], Voice())]
     assert_same_takes(together[5:8], alone)
 
 
 def test_a_take_follows_from_seed_text_voice_and_attempt(engine: Qwen) -> None:
     chunk = a_chunk(1, "He came in and sat down.")
-    (take,) = engine.synthesize_batch([chunk], Voice())
+    (take,) = speak(engine, [chunk])
     others = [
-        *engine.synthesize_batch([chunk], Voice(seed=1)),
-        *engine.synthesize_batch([chunk], Voice(name="aiden")),
-        *engine.synthesize_batch([replace(chunk, attempt=1)], Voice()),
-        *engine.synthesize_batch([replace(chunk, spoken="He came in and sat up.")], Voice()),
+        *speak(engine, [chunk], Voice(seed=1)),
+        *speak(engine, [chunk], Voice(name="aiden")),
+        *stock(engine).speak([a_request(chunk, attempt=1)]),
+        *speak(engine, [replace(chunk, spoken="He came in and sat up.")], Voice()),
     ]
     assert all(take.samples.tobytes() != other.samples.tobytes() for other in others)
-    (again,) = engine.synthesize_batch([replace(chunk, index=7, pause=2.0)], Voice(speed=1.5))
-    assert_same_takes([replace(take, index=7)], [again])
+    (again,) = speak(engine, [replace(chunk, index=7, pause=2.0)])
+    assert_same_takes([replace(take, chunk=replace(chunk, index=7))], [again])
 
 
 def test_all_ten_languages_reach_the_model(engine: Qwen, codes_heard: list[list[int]]) -> None:
     for code, name in LANGUAGES.items():
         codes_heard.clear()
-        engine.synthesize_batch([replace(a_chunk(0, "A."), language=code)], Voice())
+        speak(engine, [replace(a_chunk(0, "A."), language=code)])
         think, start, language, end = (2154, 2156, LANGUAGE_IDS[name.lower()], 2157)
         assert [think, start, language, end] in codes_heard
-    assert engine.languages == set(LANGUAGES)
+    assert engine.abilities.languages == set(LANGUAGES)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +149,13 @@ def test_all_ten_languages_reach_the_model(engine: Qwen, codes_heard: list[list[
 def test_the_speaker_asked_for_or_a_native_one_reaches_the_model(
     engine: Qwen, codes_heard: list[list[int]], voice: Voice, language: str, speaker: str
 ) -> None:
-    engine.synthesize_batch([replace(a_chunk(0, "A."), language=language)], voice)
+    speak(engine, [replace(a_chunk(0, "A."), language=language)], voice)
     assert [SPEAKER_IDS[speaker]] in codes_heard
 
 
 def test_a_wrong_speaker_is_refused_with_those_there_are(engine: Qwen) -> None:
     with pytest.raises(InputError, match="bertha.*aiden, dylan, eric, ono_anna, ryan, serena, sohee, uncle_fu, vivian"):
-        engine.synthesize_batch([a_chunk(0)], Voice(name="bertha"))
+        speak(engine, [a_chunk(0)], Voice(name="bertha"))
     assert {entry.name for entry in engine.voices()} == set(SPEAKER_IDS)
 
 
@@ -162,7 +173,8 @@ def test_what_the_model_would_ignore_is_refused(engine: Qwen, tmp_path: Path) ->
 def test_every_option_reaches_the_package(checkpoint: Callable[[Kind], Path], asked: list[dict[str, Any]]) -> None:
     options = "temperature=0.7,top_k=20,top_p=0.8,repetition_penalty=1.2,batch_size=3,dtype=float32"
     engine = load_engine(f"qwen:{options},device=cpu,runtime=stock,model={checkpoint('custom_voice')}")
-    engine.synthesize_batch(script(5), Voice())
+    assert isinstance(engine, Qwen)
+    speak(engine, script(5))
     assert [len(call["input_ids"]) for call in asked] == [3, 2]
     for call in asked:
         assert call["temperature"] == call["subtalker_temperature"] == 0.7
@@ -179,7 +191,7 @@ def test_every_option_reaches_the_package(checkpoint: Callable[[Kind], Path], as
 
 
 def test_options_left_alone_are_the_checkpoints(engine: Qwen, asked: list[dict[str, Any]]) -> None:
-    engine.synthesize_batch(script(1), Voice())
+    speak(engine, script(1))
     (call,) = asked
     assert (call["temperature"], call["top_k"], call["top_p"], call["repetition_penalty"]) == (0.9, 50, 1.0, 1.05)
 
@@ -187,29 +199,74 @@ def test_options_left_alone_are_the_checkpoints(engine: Qwen, asked: list[dict[s
 def test_without_temperature_the_likeliest_code_is_taken(checkpoint: Callable[[Kind], Path]) -> None:
     greedy = Qwen(model=str(checkpoint("custom_voice")), device="cpu", temperature=0)
     narrow = Qwen(model=str(checkpoint("custom_voice")), device="cpu", top_k=1)
-    chunks = script(3)
-    assert greedy.repeats
-    assert not narrow.repeats
-    takes = greedy.synthesize_batch(chunks, Voice())
-    assert_same_takes(takes, narrow.synthesize_batch(chunks, Voice(seed=3)))
+    assert greedy.abilities.deterministic
+    assert not greedy.abilities.uses_seed
+    assert narrow.abilities.uses_seed
+    assert not narrow.abilities.deterministic
+    takes = clips_of(greedy, requests(script(3)))
+    assert_same_takes(takes, clips_of(narrow, requests(script(3), Voice(seed=3))))
 
 
-def test_cancel_ends_a_batch_at_the_frame_it_is_in(engine: Qwen, faults: Any) -> None:
+@pytest.mark.parametrize(("kind", "can"), [("custom_voice", []), ("base", ["clones"]), ("voice_design", ["describes"])])
+def test_abilities_are_those_of_the_model(checkpoint: Callable[[Kind], Path], kind: Kind, can: list[str]) -> None:
+    for runtime in ("fast", "stock"):
+        abilities = Qwen(model=str(checkpoint(kind)), device="cpu", runtime=runtime).abilities
+        assert [wish for wish in ("clones", "describes", "instructs") if getattr(abilities, wish)] == can
+        assert abilities.streams == (runtime == "fast")
+
+
+def test_cancelling_all_of_a_batch_ends_it_at_the_frame_it_is_in(engine: Qwen, faults: Any) -> None:
     frames: list[int] = []
 
     def cancel_in_frame_two(frame: int, row: int, scores: Any) -> None:
         frames.append(frame)
         if frame == 2:
-            engine.cancel()
+            engine.cancel([request.id for request in requests(script(4))])
 
     with faults(cancel_in_frame_two):
-        assert engine.synthesize_batch(script(4), Voice()) == []
+        assert clips_of(engine, requests(script(4))) == []
     assert max(frames) == 2
-    assert len(engine.synthesize_batch(script(2), Voice())) == 2
+    assert len(clips_of(engine, requests(script(2)))) == 2
 
 
-def test_no_chunks_is_no_clips(engine: Qwen) -> None:
-    assert engine.synthesize_batch([], Voice()) == []
+def test_a_cancelled_row_ends_with_the_next_frame_and_the_others_notice_nothing(engine: Qwen, faults: Any) -> None:
+    long = a_chunk(9, "The rain fell in torrents, all day long, and nobody in the whole house dared to go out.")
+    asked = requests([*script(3), long])
+    alone = clips_of(engine, asked[:3])
+    frames: list[int] = []
+
+    def cancel_in_frame_two(frame: int, row: int, scores: Any) -> None:
+        frames.append(frame)
+        if frame == 2:
+            engine.cancel([asked[3].id])
+
+    with faults(cancel_in_frame_two):
+        clips = clips_of(engine, asked)
+    assert_same_takes(clips, alone)
+    assert max(frames) <= 1 + max(len(clip.samples) // 1920 for clip in alone)
+
+
+def test_rows_of_different_voices_share_a_batch(
+    checkpoint: Callable[[Kind], Path], engine: Qwen, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    voices = [Voice(), Voice(name="aiden", seed=4), Voice(name="ono_anna", language="ja")]
+    mixed = [a_request(chunk, voices[chunk.index % 3]) for chunk in script(6)]
+    together = stock(engine).speak(mixed)
+    assert [len(call["input_ids"]) for call in asked] == [6]
+    for voice in voices:
+        mine = [request for request in mixed if request.voice == voice]
+        alone = stock(engine).speak(mine)
+        assert_same_takes(alone, [clip for clip in together if clip.request_id in {one.id for one in mine}])
+
+
+@pytest.mark.parametrize(("given", "rows"), [(7, 7), (None, 10), ("auto", 3)])
+def test_a_batch_has_as_many_rows_as_was_asked_for(checkpoint: Callable[[Kind], Path], given: Rows, rows: int) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", runtime="stock", batch_size=given)
+    keep_batch_size(engine.fingerprint, 3)
+    engine.prepare(Voice(), OFF)
+    assert engine.batch_size == rows
+    assert isinstance(engine._speaker, Batched)
+    assert engine._speaker.planner.rows == rows
 
 
 def test_nothing_heavy_is_loaded_before_the_first_batch(checkpoint: Callable[[Kind], Path]) -> None:
@@ -226,8 +283,8 @@ def test_loading_and_speaking_print_nothing(checkpoint: Callable[[Kind], Path]) 
     """No banner about SoX or flash-attn, no warning of transformers; torchaudio, which may not load here, is not."""
     code = (
         "import sys\nfrom narrate.engines.qwen import Qwen\nfrom narrate.voice import Voice\n"
-        "from tests.speech import a_chunk\nengine = Qwen(model=sys.argv[1], device='cpu')\n"
-        "(clip,) = engine.synthesize_batch([a_chunk(0, 'A.')], Voice())\nassert clip.seconds > 0\n"
+        "from tests.speech import a_chunk, clips_of, requests\nengine = Qwen(model=sys.argv[1], device='cpu')\n"
+        "(clip,) = clips_of(engine, requests([a_chunk(0, 'A.')]))\nassert clip.seconds > 0\n"
         "assert not {'torchaudio', 'sox', 'onnxruntime'} & set(sys.modules)"
     )
     root = Path(__file__).resolve().parents[1]

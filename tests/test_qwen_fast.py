@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,43 +14,28 @@ import numpy as np
 import pytest
 
 from narrate.clip import Clip, join
+from narrate.clock import OFF
+from narrate.engines import Request, never
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.guard import LONGEST_QUIET, allowance
-from narrate.engines.qwen.scheduler import Work
 from narrate.errors import EngineError, InputError
-from narrate.store.in_memory import MemoryTakes
-from narrate.store.key import take_key
-from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import END, Kind
-from tests.speech import a_chunk
+from tests.qwen_fixtures import MARK, as_a_text_without_end, out_of_memory
+from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
+BLOCK = 4
 WORDS = "a bell rang twice and the whole house woke at once while snow fell on the quiet harbour below".split()
 FRAME = 1920
-MARK = "#"
 
 
 def script(count: int) -> list[Chunk]:
     luck = random.Random(5)
     return [a_chunk(index, f"{' '.join(luck.choices(WORDS, k=luck.randint(1, 7)))}.") for index in range(count)]
-
-
-@pytest.fixture(scope="module")
-def shared_fast(checkpoint: Callable[[Kind], Path]) -> Qwen:
-    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", slots=4)
-    engine.prepare(Voice())
-    return engine
-
-
-@pytest.fixture
-def fast(shared_fast: Qwen) -> Qwen:
-    """An engine with four slots, as new."""
-    runtime: Any = shared_fast._runtime
-    runtime.slots, runtime.work, runtime._runner = 4, Work(), None
-    return shared_fast
 
 
 @pytest.fixture
@@ -61,48 +47,12 @@ def network(fast: Qwen) -> Any:
 @pytest.fixture(scope="module")
 def healthy(shared_fast: Qwen) -> dict[int, Any]:
     """The takes of `script(12)` when all is well."""
-    return whole(shared_fast.synthesize(script(12), Voice()))
+    return takes_of(shared_fast, requests(script(12)))
 
 
-@pytest.fixture
-def marked(network: Any, fast: Qwen) -> Callable[[Callable[[Any], Any]], AbstractContextManager[None]]:
-    """Change how the talker hears the texts that have a mark in them."""
-    assert fast._runtime is not None
-    mark = fast._runtime.prompts.package._tokenize_texts([MARK])[0].item()
-
-    @contextmanager
-    def heard_as(change: Callable[[Any], Any]) -> Iterator[None]:
-        marks: list[bool] = []
-
-        def look(module: Any, arguments: Any, embedded: Any) -> None:
-            marks[:] = [bool((arguments[0] == mark).any())]
-
-        def hear(module: Any, arguments: Any, projected: Any) -> Any:
-            return change(projected) if marks[0] else projected
-
-        hooks = (
-            network.talker.get_text_embeddings().register_forward_hook(look),
-            network.talker.text_projection.register_forward_hook(hear),
-        )
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    return heard_as
-
-
-def whole(clips: Iterator[Clip]) -> dict[int, Any]:
-    """Joined samples by chunk; checks that each chunk ends once and nothing follows its end."""
-    sounds: dict[int, list[Any]] = {}
-    ended: set[int] = set()
-    for clip in clips:
-        assert clip.index not in ended
-        sounds.setdefault(clip.index, []).append(clip.samples)
-        ended |= {clip.index} if clip.final else set()
-    assert ended == set(sounds)
-    return {index: join(parts) for index, parts in sounds.items()}
+def takes_of(engine: Qwen, asked: Iterable[Request | None]) -> dict[int, Any]:
+    """Joined samples by chunk."""
+    return {clip.index: clip.samples for clip in whole(clips_of(engine, asked)).values()}
 
 
 def assert_same(takes: dict[int, Any], others: dict[int, Any]) -> None:
@@ -115,12 +65,6 @@ def failures(clips: list[Clip]) -> dict[int, str]:
     return {clip.index: clip.failure for clip in clips if clip.failure}
 
 
-def as_a_text_without_end(heard: Any) -> Any:
-    """Place 0 tells the tiny checkpoint how much there is to say."""
-    heard[..., 0] = -1e5
-    return heard
-
-
 def test_every_chunk_comes_out_once_whatever_the_slots(
     checkpoint: Callable[[Kind], Path], healthy: dict[int, Any]
 ) -> None:
@@ -128,12 +72,30 @@ def test_every_chunk_comes_out_once_whatever_the_slots(
     assert all(len(samples) % FRAME == 0 and 0.02 < np.abs(samples).mean() < 1 for samples in healthy.values())
     for slots in (1, 3, 9):
         engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", slots=slots)
-        assert_same(whole(engine.synthesize(script(12), Voice())), healthy)
+        assert_same(takes_of(engine, requests(script(12))), healthy)
 
 
-def test_the_first_chunk_goes_out_in_growing_pieces(fast: Qwen, healthy: dict[int, Any]) -> None:
-    chunks = [a_chunk(0, "A bell rang twice and the whole house woke at once while snow fell."), *script(12)[1:4]]
-    clips = list(fast.synthesize(chunks, Voice()))
+def now() -> float:
+    """An ear that waits already."""
+    return OFF.now()
+
+
+def later() -> float:
+    """An ear that has enough to hear for now."""
+    return OFF.now() + 30.0
+
+
+LONG = a_chunk(0, "A bell rang twice and the whole house woke at once while snow fell.")
+
+
+def pieces_of(clips: list[Clip]) -> dict[int, int]:
+    """In how many pieces each chunk came."""
+    return dict(Counter(clip.index for clip in clips))
+
+
+def test_the_first_chunk_goes_out_in_growing_pieces(fast: Qwen) -> None:
+    others = [a_request(chunk, due=later) for chunk in script(12)[1:4]]
+    clips = clips_of(fast, [a_request(LONG, due=now), *others])
     pieces = [clip for clip in clips if clip.index == 0]
     assert clips[0] is pieces[0]
     assert [len(piece.samples) // FRAME for piece in pieces[:4]] == [4, 8, 16, 32][: len(pieces) - 1] + [
@@ -141,35 +103,72 @@ def test_the_first_chunk_goes_out_in_growing_pieces(fast: Qwen, healthy: dict[in
     ] * (len(pieces) <= 4)
     assert [piece.final for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     assert all(clip.final for clip in clips if clip.index)
-    (take,) = fast.synthesize_batch(chunks[:1], Voice())
+    (take,) = clips_of(fast, requests([LONG]))
+    assert take.final
     np.testing.assert_allclose(join(piece.samples for piece in pieces), take.samples, atol=1e-4)
 
 
-def test_the_first_piece_reaches_the_listener_before_anything_is_finished(fast: Qwen) -> None:
-    chunks, voice, takes = script(8), Voice(), MemoryTakes(1 << 30)
-    narrator = Narrator(fast, voice, takes, lambda chunk: take_key(fast.fingerprint, voice, chunk))
-    clips = list(narrator.clips(chunks))
-    assert clips[0].index == 0
-    assert not clips[0].final
-    assert 0 < clips[0].seconds <= 8 * 0.08
-    assert [clip.index for clip in clips if clip.final] == list(range(8))
-    assert not failures(clips)
-    kept = takes.get(take_key(fast.fingerprint, voice, chunks[0]))
-    assert kept is not None
-    np.testing.assert_array_equal(kept.samples, join(clip.samples for clip in clips if clip.index == 0))
+def test_the_first_piece_is_there_before_anything_is_finished(fast: Qwen) -> None:
+    asked = [a_request(chunk, due=now if chunk.index == 0 else later) for chunk in script(8)]
+    first = next(clips for clips in fast.synthesize(asked) if clips)
+    assert [clip.index for clip in first] == [0]
+    assert not first[0].final
+    assert first[0].seconds == BLOCK * 0.08
+
+
+def test_the_first_of_all_goes_out_in_pieces_even_if_nobody_waits_yet(fast: Qwen) -> None:
+    """Something is heard already, and a batch of chunks is begun: as little as possible is risked."""
+    clips = clips_of(fast, [a_request(chunk, due=later) for chunk in (LONG, *script(4)[1:])])
+    assert pieces_of(clips)[0] > 2
+    assert {pieces_of(clips)[index] for index in (1, 2, 3)} == {1}
+
+
+@pytest.mark.parametrize("first", [a_request(LONG), a_request(LONG, attempt=1, due=now)], ids=["file", "retake"])
+def test_what_nobody_waits_for_or_may_be_bad_again_comes_whole(fast: Qwen, first: Request) -> None:
+    clips = clips_of(fast, [first, *(a_request(chunk, due=later) for chunk in script(6)[1:])])
+    assert all(clip.final for clip in clips)
+
+
+def test_whoever_waits_is_given_pieces_however_many_are_listening(fast: Qwen) -> None:
+    """A second listener begins while the first one's chunks are being made, and a file is written beside them."""
+    second = a_chunk(0, "The whole house woke at once while snow fell on the quiet harbour below.")
+    asked = [
+        a_request(LONG, due=now, reading="first"),
+        *(a_request(chunk, due=later, reading="first") for chunk in script(4)[1:]),
+        a_request(second, due=now, reading="second"),
+        a_request(second, attempt=1, due=now, reading="retaken"),
+        a_request(second, reading="file"),
+    ]
+    clips = clips_of(fast, asked)
+    pieces = Counter(clip.request_id for clip in clips)
+    assert pieces["first:0:0"] > 2
+    assert pieces["second:0:0"] > 2
+    assert {pieces[request.id] for request in asked} == {1, pieces["first:0:0"], pieces["second:0:0"]}
+    takes = whole(clips)
+    for request in asked:
+        (alone,) = clips_of(fast, [replace(request, due=never)])
+        np.testing.assert_allclose(takes[request.id].samples, alone.samples, atol=1e-4)
 
 
 def test_chunks_may_arrive_late(fast: Qwen, healthy: dict[int, Any]) -> None:
-    """None says that no more have arrived: the rows in hand go on, and an empty table asks again."""
+    """None says that no more have arrived: the rows in hand go on; with none in hand the engine ends, to be asked
+    again."""
     luck = random.Random(1)
+    left = requests(script(12))
 
-    def arriving() -> Iterator[Chunk | None]:
-        for chunk in script(12):
+    def arriving() -> Iterator[Request | None]:
+        while left:
             yield from [None] * luck.choice([0, 0, 0, 1, 2, 30])
-            yield chunk
-        yield None
+            yield left.pop(0)
 
-    assert_same(whole(fast.synthesize(arriving(), Voice())), healthy)
+    source = arriving()
+    clips: list[Clip] = []
+    rounds = 0
+    while left:
+        clips += clips_of(fast, source)
+        rounds += 1
+    assert rounds > 2
+    assert_same({clip.index: clip.samples for clip in whole(clips).values()}, healthy)
 
 
 def test_slots_are_alive_until_the_chunks_run_out(fast: Qwen) -> None:
@@ -178,12 +177,12 @@ def test_slots_are_alive_until_the_chunks_run_out(fast: Qwen) -> None:
     runtime: Any = fast._runtime
     shares: list[float] = []
 
-    def asked() -> Iterator[Chunk]:
+    def asked() -> Iterator[Request]:
         for index, text in enumerate(texts):
-            yield a_chunk(index, f"{text}.")
+            yield a_request(a_chunk(index, f"{text}."))
             shares.append(runtime.work.alive)
 
-    takes = whole(fast.synthesize(asked(), Voice()))
+    takes = takes_of(fast, asked())
     assert len({len(take) for take in takes.values()}) > 8
     assert shares[-1] > 0.94  # as the last chunk was seated, the first block with one row alone included
     assert runtime.work.late == sum(-(len(take) // FRAME + 1) % 4 + 1 for take in takes.values())
@@ -194,32 +193,14 @@ def test_a_row_that_never_ends_is_given_up_and_holds_nobody(fast: Qwen, marked: 
     chunks[3] = a_chunk(3, f"He {MARK}said{MARK} so.")
 
     with marked(as_a_text_without_end):
-        clips = list(fast.synthesize(chunks, Voice()))
+        clips = clips_of(fast, requests(chunks))
     assert list(failures(clips)) == [3]
     assert failures(clips)[3].startswith("ran past")
-    takes = whole(iter(clips))
+    takes = {clip.index: clip.samples for clip in whole(clips).values()}
     limit = allowance(chunks[3]).limit
     assert limit <= len(takes[3]) / FRAME < limit + 4
     assert not takes[3].any()
     assert_same({index: takes[index] for index in takes if index != 3}, {i: healthy[i] for i in healthy if i != 3})
-
-
-def test_a_runaway_is_taken_again_and_costs_nobody_else(fast: Qwen, marked: Any) -> None:
-    chunks, voice = script(12), Voice()
-    chunks[4] = a_chunk(4, f"All day long the {MARK} rain fell.")
-    attempts: list[int] = []
-
-    def once(heard: Any) -> Any:
-        attempts.append(1)
-        return as_a_text_without_end(heard) if len(attempts) == 1 else heard
-
-    narrator = Narrator(fast, voice, MemoryTakes(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
-    with marked(once):
-        clips = list(narrator.clips(chunks))
-    assert [clip.index for clip in clips if clip.final] == list(range(12))
-    assert not failures(clips)
-    assert narrator.tally.retaken == 1
-    assert len(attempts) == 2
 
 
 def test_rows_without_an_end_of_their_own_are_pushed_to_it(fast: Qwen, network: Any) -> None:
@@ -231,14 +212,14 @@ def test_rows_without_an_end_of_their_own_are_pushed_to_it(fast: Qwen, network: 
     try:
         with torch.no_grad():
             head[END] = 0
-        clips = list(fast.synthesize(chunks, Voice()))
+        clips = clips_of(fast, requests(chunks))
     finally:
         with torch.no_grad():
             head[END] = before
     assert not failures(clips)
-    for index, samples in whole(iter(clips)).items():
-        granted = allowance(chunks[index])
-        assert granted.patience < len(samples) / FRAME < granted.limit
+    for clip in whole(clips).values():
+        granted = allowance(clip.chunk)
+        assert granted.patience < len(clip.samples) / FRAME < granted.limit
 
 
 def test_silence_is_seen_on_the_codes_and_pushes_to_the_end(
@@ -247,16 +228,17 @@ def test_silence_is_seen_on_the_codes_and_pushes_to_the_end(
     """Every code counts as silence here: so no row is longer than silence may last, and a bit."""
     import torch
 
-    chunks = [a_chunk(index, f"{' '.join(WORDS)} {index}.") for index in range(3)]
-    expected = {clip.index: len(clip.samples) / FRAME for clip in fast.synthesize_batch(chunks, Voice())}
+    asked = requests(a_chunk(index, f"{' '.join(WORDS)} {index}.") for index in range(3))
+    expected = {clip.index: len(clip.samples) / FRAME for clip in clips_of(fast, asked)}
     every = torch.arange(2048)[:, None].expand(-1, 16).repeat(2, 1)
     monkeypatch.setattr(network.speech_tokenizer, "encode", lambda *_, **__: SimpleNamespace(audio_codes=[every]))
     runtime: Any = fast._runtime
-    runtime._runner = None
-    for clip in fast.synthesize_batch(chunks, Voice()):
-        frames = len(clip.samples) / FRAME
-        assert LONGEST_QUIET < frames < LONGEST_QUIET + 25
-        assert frames < expected[clip.index]
+    for slots in (4, 1):  # with one slot, each row must count its silence from the beginning
+        runtime.slots, runtime._runner = slots, None
+        for clip in clips_of(fast, asked):
+            frames = len(clip.samples) / FRAME
+            assert LONGEST_QUIET < frames < LONGEST_QUIET + 25
+            assert frames < expected[clip.index]
 
 
 def test_a_row_without_numbers_is_named_and_spares_the_others(fast: Qwen, marked: Any, healthy: dict[int, Any]) -> None:
@@ -264,13 +246,25 @@ def test_a_row_without_numbers_is_named_and_spares_the_others(fast: Qwen, marked
     chunks = script(12)
     chunks[1] = a_chunk(1, f"He {MARK} said.")
     with marked(lambda heard: heard * float("nan")):
-        clips = list(fast.synthesize(chunks, Voice()))
+        clips = clips_of(fast, requests(chunks))
     assert list(failures(clips)) == [1]
     assert "NaN" in failures(clips)[1]
-    takes = whole(iter(clips))
+    takes = {clip.index: clip.samples for clip in whole(clips).values()}
     assert not takes[1].any()
     assert len(takes[1]) <= 8 * FRAME
     assert_same({index: takes[index] for index in takes if index != 1}, {i: healthy[i] for i in healthy if i != 1})
+
+
+def test_a_row_without_numbers_leaves_none_of_them_in_its_slot(fast: Qwen, marked: Any) -> None:
+    """What is masked is still multiplied: a short text must not meet the rest of a long one that was no numbers."""
+    runtime: Any = fast._runtime
+    runtime.slots = 1
+    broken, short = a_chunk(0, f"He {MARK} {' '.join(WORDS * 2)}."), a_chunk(1, "No.")
+    (alone,) = clips_of(fast, requests([short]))
+    with marked(lambda heard: heard * float("nan")):
+        clips = clips_of(fast, requests([broken, short]))
+    assert list(failures(clips)) == [0]
+    np.testing.assert_allclose(clips[1].samples, alone.samples, atol=1e-4)
 
 
 def test_a_chunk_that_cannot_be_begun_is_the_only_one_lost(fast: Qwen, marked: Any, healthy: dict[int, Any]) -> None:
@@ -280,38 +274,11 @@ def test_a_chunk_that_cannot_be_begun_is_the_only_one_lost(fast: Qwen, marked: A
     chunks = script(12)
     chunks[6] = a_chunk(6, f"He {MARK} said.")
     with marked(refuse):
-        clips = list(fast.synthesize(chunks, Voice()))
+        clips = clips_of(fast, requests(chunks))
     assert failures(clips) == {6: "IndexError: index out of range in self"}
-    takes = whole(iter(clips))
+    assert [clip.index for clip in clips if clip.raised] == [6]
+    takes = {clip.index: clip.samples for clip in whole(clips).values()}
     assert_same({index: takes[index] for index in takes if index != 6}, {i: healthy[i] for i in healthy if i != 6})
-
-
-@pytest.fixture
-def attention_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], Exception | None]], None]:
-    """Let torch's attention raise what `when` returns for its n-th call."""
-    import torch
-
-    original = torch.nn.functional.scaled_dot_product_attention
-
-    def install(when: Callable[[int], Exception | None]) -> None:
-        calls = 0
-
-        def attention(*arguments: Any, **options: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if (error := when(calls)) is not None:
-                raise error
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", attention)
-
-    return install
-
-
-def out_of_memory() -> Exception:
-    import torch
-
-    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 @pytest.mark.parametrize("call", [1, 100, 300, 700])
@@ -320,7 +287,8 @@ def test_out_of_memory_halves_the_slots_and_loses_nothing(
 ) -> None:
     """In a prompt, in the first frames, after the first pieces: what was heard is not heard again."""
     attention_fails(lambda number: out_of_memory() if number == call else None)
-    takes = whole(fast.synthesize(script(12), Voice()))
+    asked = [a_request(chunk, due=now if chunk.index < 2 else never) for chunk in script(12)]
+    takes = takes_of(fast, asked)
     assert_same(takes, healthy)
     assert fast.batch_size == 2
 
@@ -328,34 +296,82 @@ def test_out_of_memory_halves_the_slots_and_loses_nothing(
 def test_no_memory_for_one_row_is_said_in_one_line(fast: Qwen, attention_fails: Any) -> None:
     attention_fails(lambda number: out_of_memory())
     with pytest.raises(EngineError, match="memory.*--model 0.6B"):
-        list(fast.synthesize(script(2), Voice()))
+        clips_of(fast, requests(script(2)))
 
 
-def test_an_exception_among_frames_costs_nothing(fast: Qwen, attention_fails: Any) -> None:
-    voice = Voice()
+def test_an_exception_among_frames_reaches_the_caller_and_the_engine_goes_on(
+    fast: Qwen, attention_fails: Any, healthy: dict[int, Any]
+) -> None:
     attention_fails(lambda number: RuntimeError("device-side assert triggered") if number == 900 else None)
-    narrator = Narrator(fast, voice, MemoryTakes(1 << 30), lambda chunk: take_key(fast.fingerprint, voice, chunk))
-    clips = list(narrator.clips(script(12)))
-    assert [clip.index for clip in clips if clip.final] == list(range(12))
-    assert not failures(clips)
+    with pytest.raises(RuntimeError, match="device-side"):
+        clips_of(fast, requests(script(12)))
+    assert_same(takes_of(fast, requests(script(12))), healthy)
 
 
 def test_a_listener_who_leaves_leaves_nothing_behind(fast: Qwen, healthy: dict[int, Any]) -> None:
-    for clip in fast.synthesize(script(12)[::-1], Voice()):
-        if clip.final:
+    for clips in fast.synthesize(requests(script(12)[::-1])):
+        if any(clip.final for clip in clips):
             break
-    assert_same(whole(fast.synthesize(script(12), Voice())), healthy)
+    assert_same(takes_of(fast, requests(script(12))), healthy)
 
 
-def test_cancel_ends_it_between_frames(fast: Qwen, attention_fails: Any, healthy: dict[int, Any]) -> None:
+def test_cancelling_all_ends_it_between_frames(fast: Qwen, attention_fails: Any, healthy: dict[int, Any]) -> None:
+    asked = requests(script(12))
+    calls: list[int] = []
+
     def cancel(call: int) -> None:
+        calls.append(call)
         if call == 800:
-            fast.cancel()
+            fast.cancel([request.id for request in asked])
+
+    def until_cancelled() -> Iterator[Request]:
+        for request in asked:
+            if len(calls) < 800:
+                yield request
 
     attention_fails(cancel)
-    clips = list(fast.synthesize(script(12), Voice()))
+    clips = clips_of(fast, until_cancelled())
     assert {clip.index for clip in clips if clip.final} < set(range(12))
-    assert_same(whole(fast.synthesize(script(12), Voice())), healthy)
+    per_frame = 2 + 15  # a frame is a step of the talker's two layers, and fifteen of the predictor's one
+    assert calls[-1] < 800 + 2 * per_frame
+    assert_same(takes_of(fast, requests(script(12))), healthy)
+
+
+def test_a_cancelled_row_makes_room_and_the_others_notice_nothing(fast: Qwen, healthy: dict[int, Any]) -> None:
+    """Another listener's rows, in the middle of the table; those who come after them take their slots."""
+    mine = requests(script(12), reading="mine")
+    others = requests([a_chunk(index, " ".join(WORDS * 2)) for index in range(3)], Voice(name="aiden"), reading="other")
+    asked = [mine[0], *others, *mine[1:]]
+    pulled: list[Request] = []
+
+    def source() -> Iterator[Request]:
+        for request in asked:
+            pulled.append(request)
+            yield request
+
+    clips: list[Clip] = []
+    for number, each in enumerate(fast.synthesize(source())):
+        clips += each
+        if number == 3:
+            assert len(pulled) == 4
+            fast.cancel([request.id for request in others])
+        if number == 4:
+            assert len(pulled) >= 7
+    assert {clip.request_id for clip in clips} == {request.id for request in mine}
+    assert_same({clip.index: clip.samples for clip in whole(clips).values()}, healthy)
+
+
+def test_no_request_is_kept_in_mind_for_longer_than_it_is_in_hand(fast: Qwen) -> None:
+    runtime: Any = fast._runtime
+    asked = [a_request(chunk, due=now, begin=lambda chunk=chunk: chunk.index != 5) for chunk in script(12)]  # type: ignore[misc]
+    fast.cancel([request.id for request in asked])  # none of these is in hand
+    for clips in fast.synthesize(asked):
+        for clip in clips:
+            if clip.index == 2:
+                fast.cancel([asked[3].id])
+        assert len(runtime._in_hand.requests) <= 4
+    assert runtime._in_hand.requests == []
+    assert runtime._in_hand.all_cancelled  # none of none
 
 
 def test_a_long_text_makes_its_slot_grow(fast: Qwen, network: Any, healthy: dict[int, Any]) -> None:
@@ -363,7 +379,7 @@ def test_a_long_text_makes_its_slot_grow(fast: Qwen, network: Any, healthy: dict
     chunks = script(12)
     chunks[2] = a_chunk(2, " ".join(WORDS * 6) + ".")
     assert len(chunks[2].spoken) > 512
-    takes = whole(fast.synthesize(chunks, Voice()))
+    takes = takes_of(fast, requests(chunks))
     assert len(takes[2]) / FRAME > 300
     assert_same({index: takes[index] for index in takes if index != 2}, {i: healthy[i] for i in healthy if i != 2})
 
@@ -373,7 +389,8 @@ def test_what_cannot_be_is_refused(checkpoint: Callable[[Kind], Path]) -> None:
         Qwen(slots=65)
     with pytest.raises(InputError, match="auto, fast, compiled or stock"):
         Qwen(runtime="faster")
-    stock = Qwen(model=str(checkpoint("custom_voice")), runtime="stock")
-    assert not hasattr(stock, "synthesize")
+    with pytest.raises(InputError, match="1 or more"):
+        Qwen(batch_size=0)
+    stock = Qwen(model=str(checkpoint("custom_voice")), runtime="stock", slots=65)
     assert stock.fingerprint["runtime"] == "stock"
     assert Qwen(model=str(checkpoint("custom_voice")), device="cpu").fingerprint["runtime"] == "fast"

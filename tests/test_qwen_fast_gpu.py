@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from narrate.clip import join
+from narrate.clock import OFF
 from narrate.engines.qwen import Qwen
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import Kind
-from tests.speech import a_chunk
+from tests.speech import a_chunk, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,17 +31,15 @@ def script(count: int) -> list[Chunk]:
     return [a_chunk(index, "The rain fell in torrents, all day long. " * (1 + index % 4)) for index in range(count)]
 
 
-def takes(engine: Qwen, count: int) -> dict[int, Any]:
-    sounds: dict[int, list[Any]] = {}
-    for clip in engine.synthesize(script(count), Voice()):
-        assert clip.failure is None
-        sounds.setdefault(clip.index, []).append(clip.samples)
-    return {index: join(parts) for index, parts in sounds.items()}
+def takes(engine: Qwen, count: int) -> dict[str, Any]:
+    clips = whole(clips_of(engine, requests(script(count))))
+    assert not [clip.failure for clip in clips.values() if clip.failure]
+    return {name: clip.samples for name, clip in clips.items()}
 
 
 def test_graphs_make_the_same_takes_as_no_graphs(checkpoint: Callable[[Kind], Path]) -> None:
     engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", dtype="float32", slots=8)
-    engine.prepare(Voice())
+    engine.prepare(Voice(), OFF)
     recorded = takes(engine, 30)
     runtime: Any = engine._runtime
     runtime._runner._graphs.enabled = False
@@ -55,7 +53,7 @@ def test_slots_that_grow_are_recorded_anew(checkpoint: Callable[[Kind], Path]) -
     engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", dtype="float32", slots=4)
     before = takes(engine, 6)
     long = [a_chunk(0, "The rain fell in torrents, all day long. " * 20), *script(6)[1:]]
-    assert len(list(engine.synthesize(long, Voice()))) >= 6
+    assert len(clips_of(engine, requests(long))) >= 6
     after = takes(engine, 6)
     for index, samples in before.items():
         np.testing.assert_allclose(samples, after[index], atol=1e-3)

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from narrate.clip import join
-from narrate.engines.qwen.draws import Draws, row_numbers, row_seed
+from narrate.engines.qwen.draws import RowRandom, row_seed, row_uniforms
 from narrate.engines.qwen.models import find_model
 from narrate.engines.qwen.options import Sampling
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import END, Kind
-from tests.speech import a_chunk
+from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 WORDS = "a bell rang twice and the whole house woke at once while snow fell on the quiet harbour below".split()
 FRAMES = 32  # of every row; the package takes its time
@@ -66,20 +66,20 @@ def made(prompts: Any, sampling: Sampling, chunks: Sequence[Chunk], slots: int) 
     tokens: dict[int, int] = {}
     while not scheduler.done:
         if rows := scheduler.admit(source):
-            texts = embedded(package.model, prompts.arguments([row.item for row in rows], Voice()))
+            texts = embedded(package.model, prompts.arguments(requests(row.item for row in rows)))
             tokens.update({row.slot: len(text) for row, text in zip(rows, texts, strict=True)})
-            numbers = [row_numbers(row_seed(row.item, Voice()), FRAMES) for row in rows]
-            seats = [Seat(row.slot, *seat, PATIENT) for row, *seat in zip(rows, texts, numbers, strict=True)]
+            uniforms = [row_uniforms(row_seed(a_request(row.item)), FRAMES) for row in rows]
+            seats = [Seat(row.slot, *seat, PATIENT) for row, *seat in zip(rows, texts, uniforms, strict=True)]
             runner.begin(seats)
         if not scheduler.rows:
             continue
         longest = max(tokens[slot] + row.frames for slot, row in scheduler.rows.items())
-        progress = runner.advance(scheduler.width, longest)
+        block = runner.advance(scheduler.width, longest)
         before = {slot: row.frames for slot, row in scheduler.rows.items()}
-        scheduler.advance(dict(enumerate(progress.frames)), BLOCK)
+        scheduler.advance(dict(enumerate(block.frames)), BLOCK)
         for row in list(scheduler.rows.values()):
             codes[row.item.index] += runner.codes(row.slot)[: row.frames - before[row.slot]].tolist()
-            if progress.ended[row.slot] or row.overdue:
+            if block.ended[row.slot] or row.overdue:
                 runner.end(row.slot)
                 scheduler.retire(row)
     return codes
@@ -88,7 +88,7 @@ def made(prompts: Any, sampling: Sampling, chunks: Sequence[Chunk], slots: int) 
 def packages(prompts: Any, sampling: Sampling, batch: Sequence[Chunk]) -> dict[int, list[list[int]]]:
     """Codes of the chunks as the package makes them in one batch."""
     package = prompts.package
-    arguments = prompts.arguments(list(batch), Voice()) | options(package, sampling) | {"max_new_tokens": FRAMES + 1}
+    arguments = prompts.arguments(requests(batch)) | options(package, sampling) | {"max_new_tokens": FRAMES + 1}
     codes, _ = package.model.generate(**arguments)
     return {chunk.index: row.tolist() for chunk, row in zip(batch, codes, strict=True)}
 
@@ -120,16 +120,11 @@ SAMPLINGS = [
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS, ids=repr)
-def test_sampled_codes_are_those_that_the_package_draws_with_the_same_numbers(prompts: Any, sampling: Sampling) -> None:
+def test_sampled_codes_are_those_the_package_draws_with_the_same_uniforms(prompts: Any, sampling: Sampling) -> None:
     chunks = script(10)
-    numbers = Draws(
-        [row_seed(chunk, Voice()) for chunk in chunks],
-        [FRAMES] * len(chunks),
-        end=END,
-        device="cpu",
-        cancelled=lambda: False,
-    )
-    with numbers.installed(prompts.package.model.talker):
+    seeds = [row_seed(request) for request in requests(chunks)]
+    random_rows = RowRandom(seeds, [FRAMES] * len(chunks), end=END, device="cpu")
+    with random_rows.installed(prompts.package.model.talker):
         expected = packages(prompts, sampling, chunks)
     assert made(prompts, sampling, chunks, 4) == expected
 
@@ -154,7 +149,7 @@ def test_teacher_forced_scores_are_the_packages(prompts: Any, greedy: dict[int, 
     network = prompts.package.model
     talker, predictor = network.talker, network.talker.code_predictor
     chunks = [chunk for chunk in script(40) if len(greedy[chunk.index]) >= 20][:3]
-    texts = embedded(network, prompts.arguments(chunks, Voice()))
+    texts = embedded(network, prompts.arguments(requests(chunks)))
     frames = torch.tensor([greedy[chunk.index][:20] for chunk in chunks])
     books = [talker.get_input_embeddings(), *predictor.get_input_embeddings()]
     with torch.inference_mode():
@@ -163,11 +158,11 @@ def test_teacher_forced_scores_are_the_packages(prompts: Any, greedy: dict[int, 
         heard = parts.sum(0) + pad
         layers = Layers(talker.model)
         cache = SlotCache(layers, 4, 256, talker.codec_head.weight)
-        turns = layers.turns(256)
+        rope = layers.rope(256)
         for row, text in enumerate(texts):
             expected = talker.model(inputs_embeds=torch.cat([text, heard[row]])[None]).last_hidden_state[0]
             slot = torch.tensor([row])
-            state = layers(text, turns[: len(text)], cache.prompts(slot, len(text)))
+            state = layers(text, rope[: len(text)], cache.prompts(slot, len(text)))
             torch.testing.assert_close(
                 talker.codec_head(layers.last_norm(state)), talker.codec_head(expected[: len(text)]), atol=1e-4, rtol=0
             )
@@ -186,7 +181,7 @@ def test_teacher_forced_scores_are_the_packages(prompts: Any, greedy: dict[int, 
                 position[row] = len(text) + number
                 step = torch.zeros(row + 1, layers.hidden)
                 step[row] = heard[row, number]
-                state = layers(step, turns[position], cache.step(position, 192))
+                state = layers(step, rope[position], cache.step(position, 192))
                 scores = talker.codec_head(layers.last_norm(state))[row]
                 torch.testing.assert_close(scores, expected_rows[number], atol=1e-4, rtol=0)
 
@@ -198,12 +193,12 @@ def forced_predictor(predictor: Any, frame_cache: Any, layers_of: Any, hidden: A
     layers = layers_of(predictor.model)
     rows = len(hidden)
     cache = frame_cache(layers, rows, 16, predictor.lm_head[0].weight)
-    turns = layers.turns(16)
+    rope = layers.rope(16)
     project = predictor.small_to_mtp_projection
     begin = torch.stack([project(hidden), project(parts[0])], dim=1).flatten(0, 1)
-    states = [layers(begin, turns[:2].repeat(rows, 1, 1, 1), cache.begin(rows))[1::2]]
+    states = [layers(begin, rope[:2].repeat(rows, 1, 1, 1), cache.begin(rows))[1::2]]
     states += [
-        layers(project(parts[place - 1]), turns[place : place + 1], cache.step(rows, place)) for place in range(2, 16)
+        layers(project(parts[place - 1]), rope[place : place + 1], cache.step(rows, place)) for place in range(2, 16)
     ]
     heads = zip(predictor.lm_head, states, strict=True)
     return torch.stack([head(layers.last_norm(state)) for head, state in heads], dim=1)
@@ -230,12 +225,12 @@ def test_in_bfloat16_it_is_no_further_from_the_truth_than_the_package(
         truth = exact.codec_head(exact.model(inputs_embeds=heard[None]).last_hidden_state[0])[prompt:]
         heard = heard.bfloat16()
         layers, memory = Layers(rounded.model), DynamicCache()
-        cache, turns = SlotCache(layers, 1, 128, rounded.codec_head.weight), layers.turns(128)
-        layers(heard[:prompt], turns[:prompt], cache.prompts(torch.tensor([0]), prompt))
+        cache, rope = SlotCache(layers, 1, 128, rounded.codec_head.weight), layers.rope(128)
+        layers(heard[:prompt], rope[:prompt], cache.prompts(torch.tensor([0]), prompt))
         rounded.model(inputs_embeds=heard[None, :prompt], past_key_values=memory, use_cache=True)
         for place in range(prompt, prompt + frames):
             step, position = heard[place : place + 1], torch.tensor([place])
-            ours.append(layers.last_norm(layers(step, turns[position], cache.step(position, 128))))
+            ours.append(layers.last_norm(layers(step, rope[position], cache.step(position, 128))))
             whole = rounded.model(inputs_embeds=step[None], past_key_values=memory, use_cache=True)
             theirs.append(whole.last_hidden_state[0])
         errors = [(rounded.codec_head(torch.cat(states)).float() - truth).square().mean() for states in (ours, theirs)]
@@ -275,9 +270,37 @@ def test_takes_are_those_of_the_stock_runtime(checkpoint: Callable[[Kind], Path]
     }[kind]
     folder = checkpoint(kind)
     prompts = Prompts(load(folder, "cpu", "float32"), find_model(str(folder), "float32", None))
-    chunks = script(5)
-    stock = StockRuntime(prompts, Sampling(), lambda: False, 5).speak(chunks, voice)
-    clips = list(FastRuntime(prompts, Sampling(), lambda: False, 3).synthesize(chunks, voice))
+    asked = requests(script(5), voice)
+    stock = StockRuntime(prompts, Sampling(), 5).speak(asked)
+    clips = whole(clips_of(FastRuntime(prompts, Sampling(), 3), asked))  # type: ignore[arg-type]
     for clip in stock:
-        sound = join(piece.samples for piece in clips if piece.index == clip.index)
-        np.testing.assert_allclose(sound, clip.samples, atol=1e-4)
+        np.testing.assert_allclose(clips[clip.request_id].samples, clip.samples, atol=1e-4)
+
+
+def test_cloned_voices_side_by_side_are_each_what_they_are_alone(
+    checkpoint: Callable[[Kind], Path], tmp_path: Path
+) -> None:
+    """Reference recordings of different lengths, in one batch and in slots that are refilled."""
+    import soundfile
+
+    from narrate.engines.qwen.fast import FastRuntime
+    from narrate.engines.qwen.loading import load
+    from narrate.engines.qwen.prompts import Prompts
+    from narrate.engines.qwen.stock import StockRuntime
+
+    voices = []
+    for number, seconds in enumerate((1.5, 2.6)):
+        recording = tmp_path / f"reference{number}.wav"
+        noise = np.random.default_rng(number).normal(0, 0.1, round(24_000 * seconds))
+        soundfile.write(recording, noise, 24_000)
+        voices.append(Voice(reference=recording, reference_text="A bell rang. " * (1 + number)))
+    folder = checkpoint("base")
+    prompts = Prompts(load(folder, "cpu", "float32"), find_model(str(folder), "float32", None))
+    asked = [a_request(chunk, voices[chunk.index % 2]) for chunk in script(8)]
+    fast = FastRuntime(prompts, Sampling(), 3)
+    together = whole(clips_of(fast, asked))  # type: ignore[arg-type]
+    stock = {clip.request_id: clip for clip in StockRuntime(prompts, Sampling(), 8).speak(asked)}
+    for request in asked:
+        (alone,) = clips_of(fast, [request])  # type: ignore[arg-type]
+        np.testing.assert_allclose(together[request.id].samples, alone.samples, atol=1e-4)
+        np.testing.assert_allclose(stock[request.id].samples, alone.samples, atol=1e-4)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.engines.qwen.draws import _Choice
-from narrate.engines.qwen.memory import MOST_SLOTS, slot_bytes, slots_in, unknown
+from narrate.engines.qwen.fitting import MOST_SLOTS, slot_bytes, slots_in, unknown
 
 torch = pytest.importorskip("torch")
 END = 2150

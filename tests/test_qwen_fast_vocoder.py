@@ -12,6 +12,7 @@ import pytest
 from tests.qwen_checkpoint import Kind
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,26 @@ def test_a_row_can_continue_a_recording(decoder: Any, before: int) -> None:
     sound = in_parts(vocoder, rows, [4] * 10)
     together = torch.cat([reference.expand(2, -1, -1), rows], dim=1)
     torch.testing.assert_close(sound, whole(decoder, together)[:, before * 1920 :], atol=1e-4, rtol=0)
+
+
+def test_a_recording_may_be_read_while_rows_are_in_the_making(decoder: Any) -> None:
+    """Another listener's cloned voice: the rows that are there must not notice."""
+    import torch
+
+    from narrate.engines.qwen.vocoder import Vocoder
+
+    torch.manual_seed(2)
+    reference = torch.randint(0, 2048, (80, 16))
+    codes = torch.randint(0, 2048, (2, 24, 16))
+    vocoder = Vocoder(decoder, slots=3)
+    alone = vocoder.after(reference)
+    vocoder.begin([0, 1])
+    first = vocoder.decode(codes[:, :12])
+    context = vocoder.after(reference)
+    rest = vocoder.decode(codes[:, 12:])
+    torch.testing.assert_close(torch.cat([first, rest], dim=1), whole(decoder, codes), atol=1e-4, rtol=0)
+    torch.testing.assert_close(context.past, alone.past)
+    assert context.frames == alone.frames == 80
 
 
 def test_what_is_no_code_is_no_error(decoder: Any) -> None:

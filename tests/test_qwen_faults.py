@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -14,27 +12,19 @@ from narrate.clip import Clip
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.budget import budget_frames
 from narrate.errors import EngineError
-from narrate.store.in_memory import MemoryTakes
-from narrate.store.key import take_key
-from narrate.synthesis.judge import longest_seconds
-from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
-from narrate.voice import Voice
 from tests.qwen_checkpoint import END
-from tests.speech import a_chunk, speech_like
+from tests.qwen_fixtures import out_of_memory, speak
+from tests.speech import a_chunk, clips_of, requests
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 TEXTS = ["He came in.", "Yes.", "The rain fell.", "Call me.", "She sat down again.", "No.", "All day long."]
 
 
 def script(count: int) -> list[Chunk]:
     return [a_chunk(index, f"{TEXTS[index % 7][:-1]} {index}.") for index in range(count)]
-
-
-def narrator(engine: Qwen) -> Narrator:
-    voice = Voice()
-    return Narrator(engine, voice, MemoryTakes(1 << 30), lambda chunk: take_key(engine.fingerprint, voice, chunk))
 
 
 def assert_same_but(rows: set[int], clips: list[Clip], healthy: list[Clip]) -> None:
@@ -47,7 +37,7 @@ def assert_same_but(rows: set[int], clips: list[Clip], healthy: list[Clip]) -> N
 
 def test_a_row_that_never_ends_is_stopped_at_its_own_budget_and_holds_nobody(engine: Qwen, faults: Any) -> None:
     chunks = [*script(5), a_chunk(5, "A much longer sentence, so that the batch goes on after the short one's end.")]
-    healthy = engine.synthesize_batch(chunks, Voice())
+    healthy = speak(engine, chunks)
     ends: list[int] = []
 
     def never_end(frame: int, row: int, scores: Any) -> None:
@@ -56,7 +46,7 @@ def test_a_row_that_never_ends_is_stopped_at_its_own_budget_and_holds_nobody(eng
         ends.append(frame)
 
     with faults(never_end):
-        clips = engine.synthesize_batch(chunks, Voice())
+        clips = speak(engine, chunks)
     assert_same_but({1}, clips, healthy)
     budget = budget_frames(chunks[1].spoken, "en")
     assert clips[1].failure == f"ran past {budget / 12.5:.0f} s"
@@ -67,14 +57,14 @@ def test_a_row_that_never_ends_is_stopped_at_its_own_budget_and_holds_nobody(eng
 
 
 def test_a_row_without_numbers_is_named_and_spares_the_others(engine: Qwen, faults: Any) -> None:
-    healthy = engine.synthesize_batch(script(4), Voice())
+    healthy = speak(engine, script(4))
 
     def break_row_two(frame: int, row: int, scores: Any) -> None:
         if row == 2 and frame == 3:
             scores.fill_(float("nan"))
 
     with faults(break_row_two):
-        clips = engine.synthesize_batch(script(4), Voice())
+        clips = speak(engine, script(4))
     assert_same_but({2}, clips, healthy)
     assert clips[2].failure is not None
     assert "NaN" in clips[2].failure
@@ -88,30 +78,10 @@ def test_numbers_lost_in_the_code_predictor_are_noticed_too(engine: Qwen, networ
 
     handle = network.talker.code_predictor.lm_head[4].register_forward_hook(break_row_one)
     try:
-        clips = engine.synthesize_batch(script(3), Voice())
+        clips = speak(engine, script(3))
     finally:
         handle.remove()
     assert [bool(clip.failure) for clip in clips] == [False, True, False]
-
-
-def test_rows_that_end_at_once_are_taken_again(engine: Qwen, faults: Any) -> None:
-    """The package never lets a row end before its second frame; two frames are no sentence."""
-    attempts: list[int] = []
-
-    def end_at_once(frame: int, row: int, scores: Any) -> None:
-        if frame == 2 and len(attempts) == 0 and row == 1:
-            scores.fill_(-1e9)
-            scores[END] = 1e9
-            attempts.append(row)
-
-    chunks = [a_chunk(index, f"The rain fell in torrents on day {index}.") for index in range(3)]
-    teller = narrator(engine)
-    teller.planner.buffered = lambda: inf  # nobody waits: all at once
-    with faults(end_at_once):
-        clips = list(teller.clips(chunks))
-    assert [clip.failure for clip in clips] == [None] * 3
-    assert teller.tally.retaken == 1
-    assert attempts == [1]
 
 
 def test_rows_without_a_single_frame_are_empty_clips(engine: Qwen, network: Any, monkeypatch: Any) -> None:
@@ -122,38 +92,8 @@ def test_rows_without_a_single_frame_are_empty_clips(engine: Qwen, network: Any,
         return [codes[0][:0], *codes[1:]], hidden
 
     monkeypatch.setattr(network, "generate", generate)
-    clips = engine.synthesize_batch(script(3), Voice())
+    clips = speak(engine, script(3))
     assert [len(clip.samples) > 0 for clip in clips] == [False, True, True]
-
-
-@pytest.mark.parametrize("fault", ["nan", "silence"])
-def test_sound_that_is_none_never_reaches_the_listener(
-    engine: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    original = network.speech_tokenizer.decode
-    spoiled: list[int] = []
-
-    def decode(rows: Any) -> Any:
-        sounds, rate = original(rows)
-        if not spoiled:
-            sounds[0][:] = np.nan if fault == "nan" else 0.0
-            spoiled.append(1)
-        return sounds, rate
-
-    monkeypatch.setattr(network.speech_tokenizer, "decode", decode)
-    teller = narrator(engine)
-    clips = list(teller.clips(script(3)))
-    assert [clip.index for clip in clips] == [0, 1, 2]
-    assert [clip.failure for clip in clips] == [None] * 3
-    assert all(np.isfinite(clip.samples).all() and clip.samples.any() for clip in clips)
-    assert teller.tally.retaken == 1
-    assert teller.tally.retaken_seconds > 0
-
-
-def out_of_memory() -> Exception:
-    import torch
-
-    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 @pytest.fixture
@@ -180,27 +120,27 @@ def test_out_of_memory_at_ten_and_at_five_rows_halves_the_batch_and_loses_nothin
     engine: Qwen, small_memory: Callable[[int], list[int]]
 ) -> None:
     chunks = script(13)
-    healthy = engine.synthesize_batch(chunks, Voice())
+    healthy = speak(engine, chunks)
     asked = small_memory(4)
-    clips = engine.synthesize_batch(chunks, Voice())
+    clips = speak(engine, chunks)
     assert asked == [10, 5, 2, 2, 2, 2, 2, 2, 1]
     assert_same_but(set(), clips, healthy)
     assert engine.batch_size == 2
     asked.clear()
-    engine.synthesize_batch(chunks[:3], Voice())
+    speak(engine, chunks[:3])
     assert asked == [2, 1]
 
 
 def test_no_memory_for_a_single_row_is_said_in_one_line(engine: Qwen, small_memory: Callable[[int], list[int]]) -> None:
     small_memory(0)
     with pytest.raises(EngineError, match="memory.*--model 0.6B"):
-        engine.synthesize_batch(script(4), Voice())
+        speak(engine, script(4))
 
 
 def test_out_of_memory_in_the_vocoder_decodes_fewer_rows_and_keeps_the_codes(
     engine: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = engine.synthesize_batch(script(8), Voice())
+    healthy = speak(engine, script(8))
     generated: list[int] = []
     decoded: list[int] = []
     generate, decode = type(network).generate, network.speech_tokenizer.decode
@@ -217,7 +157,7 @@ def test_out_of_memory_in_the_vocoder_decodes_fewer_rows_and_keeps_the_codes(
 
     monkeypatch.setattr(type(network), "generate", count)
     monkeypatch.setattr(network.speech_tokenizer, "decode", limited)
-    clips = engine.synthesize_batch(script(8), Voice())
+    clips = speak(engine, script(8))
     assert_same_but(set(), clips, healthy)
     assert generated == [8]
     assert max(decoded[-3:]) <= 2
@@ -226,7 +166,7 @@ def test_out_of_memory_in_the_vocoder_decodes_fewer_rows_and_keeps_the_codes(
 def test_the_vocoder_decodes_no_more_frames_at_once_than_its_budget(
     engine: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = engine.synthesize_batch(script(9), Voice())
+    healthy = speak(engine, script(9))
     frames: list[tuple[int, int]] = []
     decode = network.speech_tokenizer.decode
 
@@ -237,7 +177,7 @@ def test_the_vocoder_decodes_no_more_frames_at_once_than_its_budget(
     monkeypatch.setattr(network.speech_tokenizer, "decode", measure)
     assert engine._runtime is not None
     engine._runtime.vocoder_frames = 60
-    clips = engine.synthesize_batch(script(9), Voice())
+    clips = speak(engine, script(9))
     assert_same_but(set(), clips, healthy)
     assert len(frames) > 2
     assert sum(rows for rows, _ in frames) == 9
@@ -259,48 +199,9 @@ def test_an_exception_in_the_middle_of_a_book_costs_at_most_the_chunk_at_fault(
     monkeypatch.setattr(network, "generate", generate)
     chunks = script(12)
     chunks[7] = a_chunk(7, "He #said# so.")
-    teller = narrator(engine)
-    clips = list(teller.clips(chunks))
-    assert [clip.index for clip in clips] == list(range(12))
+    clips = clips_of(engine, requests(chunks))
+    assert sorted(clip.index for clip in clips) == list(range(12))
+    assert [(clip.index, clip.failure) for clip in clips if clip.raised] == [
+        (7, "RuntimeError: device-side assert triggered")
+    ]
     assert [clip.index for clip in clips if clip.failure] == [7]
-    assert [(chunk.index, "device-side assert" in why) for chunk, why in teller.tally.failed] == [(7, True)]
-
-
-def test_one_percent_of_bad_rows_in_a_thousand_chunks(
-    engine: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At the package's boundary, with a stand-in for its arithmetic: a row in a hundred is bad in one of three ways."""
-    import torch
-
-    rng = np.random.default_rng(1)
-    chunks = [a_chunk(index, f"Number {index} of a thousand came in and sat down.") for index in range(1000)]
-    frames = round(len(speech_like(chunks[0])) / 1920)
-    bad: list[str] = []
-
-    def generate(input_ids: Any, max_new_tokens: int, **others: Any) -> Any:
-        rows = []
-        for _ in input_ids:
-            fault = rng.choice(["endless", "empty", "broken"]) if rng.random() < 0.01 else "none"
-            length = {"endless": max_new_tokens - 1, "empty": 0}.get(fault, frames)
-            rows.append(torch.full((length, 16), int(fault == "broken")))
-            bad.append(fault)
-        return rows, None
-
-    def decode(rows: Any) -> Any:
-        sounds = []
-        for codes in (row["audio_codes"] for row in rows):
-            hum = 0.3 * np.sin(np.arange(len(codes) * 1920, dtype=np.float32) / 20)
-            sounds.append(np.full_like(hum, np.nan) if codes[0, 0] else hum)
-        return sounds, 24_000
-
-    monkeypatch.setattr(network, "generate", generate)
-    monkeypatch.setattr(network.speech_tokenizer, "decode", decode)
-    teller = narrator(engine)
-    clips = list(teller.clips(chunks))
-    assert [clip.index for clip in clips] == list(range(1000))
-    assert [clip.failure for clip in clips] == [None] * 1000
-    counted = Counter(bad)
-    assert min(counted[fault] for fault in ("endless", "empty", "broken")) > 0
-    assert teller.tally.retaken == len(bad) - counted["none"] == len(bad) - 1000
-    assert teller.tally.retaken_seconds > counted["endless"] * 3
-    assert all(clip.seconds <= longest_seconds(chunks[clip.index].spoken, "en") for clip in clips)

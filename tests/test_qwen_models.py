@@ -12,17 +12,22 @@ import numpy as np
 import pytest
 import soundfile
 
+from narrate.clip import Clip
+from narrate.clock import OFF
+from narrate.engines import Request
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.hardware import choose_dtype
 from narrate.engines.qwen.models import RELEASED, find_model
 from narrate.errors import EngineError, InputError
 from narrate.voice import Voice
 from tests.qwen_checkpoint import Kind, make_checkpoint
-from tests.speech import a_chunk
+from tests.speech import a_chunk, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 Checkpoint = Callable[[Kind], Path]
+HUMMED = "A man hums for quite a while, low and even."
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -103,9 +108,9 @@ def test_a_model_in_the_cache_needs_no_network(hub_cache: Path, checkpoint: Chec
     engine = Qwen(model="0.6B", device="cpu")
     assert engine.fingerprint["model"].endswith(f"@{COMMIT}")
     with pytest.raises(EngineError, match="is not on this machine"):  # its weights are not
-        engine.synthesize_batch([], Voice())
+        engine.prepare(Voice(), OFF)
     shutil.copytree(checkpoint("custom_voice"), folder, dirs_exist_ok=True)
-    assert len(engine.synthesize_batch([a_chunk(0, "A.")], Voice())) == 1
+    assert len(clips_of(engine, requests([a_chunk(0, "A.")]))) == 1
 
 
 def test_a_fingerprint_tells_weights_and_options_apart(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -127,7 +132,7 @@ def test_a_damaged_model_is_said_in_one_line(checkpoint: Checkpoint, tmp_path: P
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(EngineError, match=r"^\S*cut does not hold a Qwen3-TTS model that can be loaded: .+$"):
-        Qwen(model=str(folder), device="cpu").synthesize_batch([], Voice())
+        Qwen(model=str(folder), device="cpu").prepare(Voice(), OFF)
     (folder / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"config\.json cannot be read"):
         Qwen(model=str(folder), device="cpu").check(Voice())
@@ -162,7 +167,7 @@ def test_a_described_voice(checkpoint: Checkpoint) -> None:
     asked = arguments_of(engine, [a_chunk(0, "He came in.")], voice)
     assert heard(engine, asked["instruct_ids"]) == ["<|im_start|>user\nan old sailor, hoarse<|im_end|>\n"]
     assert "speakers" not in asked
-    (clip,) = engine.synthesize_batch([a_chunk(0, "He came in.")], voice)
+    (clip,) = clips_of(engine, requests([a_chunk(0, "He came in.")], voice))
     assert clip.failure is None
     for refused, why in [(Voice(), "--describe"), (Voice(name="ryan", describe="old"), "no named voices")]:
         with pytest.raises(InputError, match=why):
@@ -181,8 +186,8 @@ def recording(tmp_path: Path) -> Path:
 
 def test_a_cloned_voice(checkpoint: Checkpoint, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Qwen(model=str(checkpoint("base")), device="cpu")
-    voice = Voice(reference=recording, reference_text="A man hums for quite a while, low and even.")
-    engine.prepare(voice)
+    voice, other = (Voice(reference=recording, reference_text=text) for text in (HUMMED, "Hm."))
+    engine.prepare(other, OFF)
     assert engine._runtime is not None
     package = engine._runtime.prompts.package
     prompts: list[float] = []
@@ -193,14 +198,19 @@ def test_a_cloned_voice(checkpoint: Checkpoint, recording: Path, monkeypatch: py
         lambda audio, text: prompts.append(len(audio[0]) / audio[1]) or original(audio, text),
     )
     chunks = [a_chunk(index, f"He came in and sat down {index} times.") for index in range(3)]
-    clips = engine.synthesize_batch(chunks, voice) + engine.synthesize_batch(chunks[:1], voice)
+
+    def speak(asked: list[Request]) -> list[Clip]:
+        clips = whole(clips_of(engine, asked))
+        return [clips[request.id] for request in asked]
+
+    clips = [*speak(requests(chunks, voice)), *speak(requests(chunks[:1], other)), *speak(requests(chunks[:1], voice))]
     assert prompts == [2.5]  # once, half a second of silence after it
-    assert [clip.failure for clip in clips] == [None] * 4
+    assert [clip.failure for clip in clips] == [None] * 5
     assert all(len(clip.samples) % 1920 == 0 and clip.samples.any() for clip in clips)
-    np.testing.assert_allclose(clips[0].samples, clips[3].samples, atol=1e-5)
+    np.testing.assert_allclose(clips[0].samples, clips[4].samples, atol=1e-5)
     asked = arguments_of(engine, chunks, voice)
     assert asked["non_streaming_mode"]
-    assert heard(engine, asked["ref_ids"])[2].endswith("A man hums for quite a while, low and even.<|im_end|>\n")
+    assert heard(engine, asked["ref_ids"])[2].endswith(f"{HUMMED}<|im_end|>\n")
 
 
 def test_a_clone_needs_a_recording_and_its_words(checkpoint: Checkpoint, recording: Path, tmp_path: Path) -> None:
@@ -215,7 +225,7 @@ def test_a_clone_needs_a_recording_and_its_words(checkpoint: Checkpoint, recordi
         (Voice(reference=text, reference_text="x"), "words.wav cannot be read as sound"),
     ]:
         with pytest.raises(InputError, match=why):
-            engine.synthesize_batch([a_chunk(0)], voice)
+            engine.prepare(voice, OFF)
 
 
 def test_marks_of_the_prompt_in_a_book_are_text(checkpoint: Checkpoint, engine: Qwen) -> None:
@@ -225,9 +235,9 @@ def test_marks_of_the_prompt_in_a_book_are_text(checkpoint: Checkpoint, engine: 
 
 
 def arguments_of(engine: Qwen, chunks: list[Any], voice: Voice) -> dict[str, Any]:
-    engine.prepare(voice)
+    engine.prepare(voice, OFF)
     assert engine._runtime is not None
-    return engine._runtime.prompts.arguments(chunks, voice)
+    return engine._runtime.prompts.arguments(requests(chunks, voice))
 
 
 def heard(engine: Qwen, rows: list[Any]) -> list[str]:

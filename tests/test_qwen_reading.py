@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from narrate.clip import to_int16
@@ -16,6 +17,7 @@ from tests.qwen_checkpoint import Kind
 from tests.recorded import alsa_recorder
 
 pytest_plugins = ("tests.qwen_fixtures",)
+pytestmark = pytest.mark.slow
 
 TEXT = "傘\n\n　雨が降っていた。誰も傘を持っていなかった。\n　「帰ろう」と彼は言った。\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,17 @@ def test_lower_slots_are_taken_first() -> None:
     scheduler.retire(scheduler.rows[1])
     assert [row.slot for row in scheduler.admit(iter([Length(5), None]))] == [1]
     assert scheduler.width == 3
+
+
+def test_a_row_is_overdue_with_the_last_frame_it_may_have() -> None:
+    row = Row(Length(60, limit=9), slot=0, limit=9)
+    assert [frames for frames in range(12) if replace(row, frames=frames).overdue] == [9, 10, 11]
+
+
+@given(st.integers(1, 60))
+def test_a_row_without_an_end_is_given_up_in_the_block_in_which_it_reaches_its_limit(limit: int) -> None:
+    (_, (over,)), *_ = (step for step in play(table(1), iter([Length(ENDLESS, limit)])) if step[1])
+    assert limit <= over.frames < limit + BLOCK
 
 
 def test_none_is_not_the_end() -> None:

@@ -14,6 +14,7 @@ import pytest
 from narrate.clip import Clip, Samples
 from narrate.errors import InputError, SinkError
 from narrate.sinks import SUFFIXES, check_target, open_sink
+from tests.speech import a_chunk
 
 RATE = 24_000
 
@@ -24,7 +25,7 @@ def noise(seconds: float, seed: int = 0) -> Samples:
 
 
 def clips(samples: Samples, count: int = 7) -> list[Clip]:
-    return [Clip(index, part, RATE) for index, part in enumerate(np.array_split(samples, count))]
+    return [Clip(a_chunk(index), part, RATE) for index, part in enumerate(np.array_split(samples, count))]
 
 
 def write(path: Path, samples: Samples, *, force: bool = False) -> None:
@@ -51,7 +52,7 @@ def test_a_file_holds_all_that_was_written_and_nothing_lies_beside_it(path: Path
 
 def test_a_file_without_a_sample_is_a_file(path: Path) -> None:
     with open_sink(path, RATE) as sink:
-        sink.write(Clip(0, noise(0), RATE))
+        sink.write(Clip(a_chunk(0), noise(0), RATE))
     assert path.stat().st_size > 0
 
 
@@ -66,7 +67,7 @@ def test_a_file_has_its_name_only_when_complete(path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_nothing(path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error), open_sink(path, RATE) as sink:
-        sink.write(Clip(0, noise(2), RATE))
+        sink.write(Clip(a_chunk(0), noise(2), RATE))
         raise error
     assert os.listdir(path.parent) == []
 
@@ -74,7 +75,7 @@ def test_an_error_leaves_nothing(path: Path, error: type[BaseException]) -> None
 def test_what_is_replaced_stays_until_the_new_file_is_complete(path: Path) -> None:
     path.write_bytes(b"old")
     with pytest.raises(ValueError, match="stop"), open_sink(path, RATE, force=True) as sink:
-        sink.write(Clip(0, noise(1), RATE))
+        sink.write(Clip(a_chunk(0), noise(1), RATE))
         raise ValueError("stop")
     assert path.read_bytes() == b"old"
     write(path, noise(1), force=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from narrate.clip import Samples
 from narrate.errors import InputError
-from narrate.pipeline import Growing
+from narrate.pipeline import LazyList
 from narrate.playback.bookmark import Mark, Place
 from narrate.playback.start import chunk_at, find_start
 from narrate.text.document import Chunk
@@ -25,8 +25,8 @@ from tests.speech import chunks
 SCRIPT = chunks(150)  # three chapters of fifty
 
 
-def a_script() -> Growing[Chunk]:
-    return Growing(SCRIPT)
+def a_script() -> LazyList[Chunk]:
+    return LazyList(SCRIPT)
 
 
 @pytest.mark.parametrize(("start", "place"), [("1", 0), ("3", 100), ("chapter 2", 50), ("ter 3", 100)])
@@ -35,7 +35,7 @@ def test_a_chapter_by_number_or_title(start: str, place: int) -> None:
 
 
 def test_chapters_without_titles() -> None:
-    assert find_start(Growing([replace(chunk, title="") for chunk in SCRIPT]), "2") == 50
+    assert find_start(LazyList([replace(chunk, title="") for chunk in SCRIPT]), "2") == 50
 
 
 def test_a_marked_sentence() -> None:

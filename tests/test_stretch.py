@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from narrate.clip import Clip, Samples, join, silence
 from narrate.playback.stretch import FASTEST, SLOWEST, Stretch, stretched
+from tests.speech import a_chunk
 
 RATE = 24_000
 SPEEDS = [0.5, 0.8, 0.95, 1.1, 1.3, 1.75, 2.0]
@@ -24,7 +25,7 @@ def loudest_hertz(samples: Samples) -> float:
 
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_length_follows_and_pitch_stays(speed: float) -> None:
-    clip = stretched(Clip(3, tone(6), RATE, final=False), speed)
+    clip = stretched(Clip(a_chunk(3), tone(6), RATE, final=False), speed)
     assert (clip.index, clip.final, clip.sample_rate) == (3, False, RATE)
     assert clip.seconds == pytest.approx(6 / speed, rel=0.01)
     assert loudest_hertz(clip.samples) == pytest.approx(220, rel=0.005)
@@ -45,14 +46,14 @@ def test_nothing_clicks(speed: float) -> None:
 def test_the_last_sound_is_kept(speed: float) -> None:
     samples = tone(1.0)
     samples[: -RATE // 10] = 0  # a tenth of a second of sound at the very end
-    heard = stretched(Clip(0, samples, RATE), speed).samples
+    heard = stretched(Clip(a_chunk(0), samples, RATE), speed).samples
     assert np.count_nonzero(heard) / RATE == pytest.approx(0.1 / speed, abs=0.03)
     assert np.allclose(heard[-5:], samples[-5:], atol=0.05)
 
 
 def test_a_pause_is_scaled_like_the_words_around_it() -> None:
     samples = join([tone(1), np.zeros(RATE, np.float32), tone(1)])
-    heard = stretched(Clip(0, samples, RATE), 1.5).samples
+    heard = stretched(Clip(a_chunk(0), samples, RATE), 1.5).samples
     assert np.count_nonzero(np.abs(heard) < 1e-4) / RATE == pytest.approx(1 / 1.5, abs=0.05)
 
 

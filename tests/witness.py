@@ -12,39 +12,41 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from narrate.cli.main import main
-from narrate.engines import ENGINES
-from narrate.text.document import Chunk
+from narrate.engines import Request
+from narrate.engines.table import ENGINES
 
 WATCHED = ("tone", "tone-stream", "espeak")
 
 
-def watch(kind: Any, note: Callable[[list[Chunk]], object]) -> None:
-    """Have `note` hear of every chunk before the engine class does."""
-    if hasattr(kind, "synthesize_batch"):
+def watch(kind: Any, note: Callable[[list[Request]], object], *, batches: bool) -> None:
+    """Have `note` hear of every request before the engine class does."""
+    if batches:
         speak_batch = kind.synthesize_batch
 
-        def batch(self: Any, chunks: list[Chunk], voice: Any) -> Any:
-            note(chunks)
-            return speak_batch(self, chunks, voice)
+        def batch(self: Any, requests: list[Request]) -> Any:
+            note(requests)
+            return speak_batch(self, requests)
 
         kind.synthesize_batch = batch
         return
     speak = kind.synthesize
 
-    def seen(chunks: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
-        for chunk in chunks:
-            if chunk is not None:
-                note([chunk])
-            yield chunk
+    def seen(requests: Iterable[Request | None]) -> Iterator[Request | None]:
+        for request in requests:
+            if request is not None:
+                note([request])
+            yield request
 
-    kind.synthesize = lambda self, chunks, voice: speak(self, seen(chunks), voice)
+    kind.synthesize = lambda self, requests: speak(self, seen(requests))
 
 
 if __name__ == "__main__":
     notes = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def write(batch: list[Request]) -> None:
+        os.write(notes, f"{' '.join(str(each.chunk.index) for each in batch)}\n".encode())
+
     for entry in ENGINES:
         if entry.name in WATCHED and entry.missing() is None:
-            watch(
-                entry.load(), lambda batch: os.write(notes, f"{' '.join(str(each.index) for each in batch)}\n".encode())
-            )
+            watch(entry.load(), write, batches=entry.batches)
     main()

@@ -20,14 +20,15 @@ from typing import Any, TextIO
 from narrate import __version__
 from narrate.bench import compare, figures, machine, measure, report
 from narrate.bench.interrupt import Jumps, jump_about
-from narrate.bench.measure import Run, Subject, open_subject
-from narrate.bench.quality import Listening, judge
+from narrate.bench.measure import Run, Workload, open_workload
+from narrate.bench.quality import Collector, judge
 from narrate.bench.strategies import best_size, compare_sizes, compare_strategies, fit
 from narrate.clock import hms
 from narrate.engines.tuning import keep_batch_size
 from narrate.errors import InputError
 from narrate.store.in_memory import MemoryTakes
-from narrate.store.store import BookTakes, Store
+from narrate.store.store import Store
+from narrate.store.takes import Takes
 from narrate.text.book import TextOptions
 
 SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
@@ -35,7 +36,7 @@ INTERRUPTED = 130  # exit code, as shells report it
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BenchOptions:
     """What is to be measured: plain data from the command line. `source` None is the samples in three languages.
 
     `jumps` is how often to jump about, 0 for not at all.
@@ -57,33 +58,33 @@ class Wish:
     against: Path | None = None
 
 
-def bench(wish: Wish, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> int:
+def bench(options: BenchOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> int:
     """Measure, print tables and then one line of JSON. Ctrl-C ends the measuring, not the printing. Returns the exit
     code."""
     from rich.console import Console
 
-    before = compare.load(wish.against) if wish.against else None
-    if wish.simulate and (wish.play or wish.jumps):
+    before = compare.load(options.against) if options.against else None
+    if options.simulate and (options.play or options.jumps):
         raise InputError("Simulated time cannot be heard: leave out --simulate, or --play and --interrupt.")
-    if wish.json is not None and (wish.json.is_dir() or not wish.json.absolute().parent.is_dir()):
-        raise InputError(f"{wish.json} cannot be written: name a file in a folder that exists.")
+    if options.json is not None and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
+        raise InputError(f"{options.json} cannot be written: name a file in a folder that exists.")
     document = _blank()
     progress = _Progress(stderr)
     try:
-        for source in [wish.source] if wish.source else _samples():
-            _measure(source, wish, document, progress)
+        for source in [options.source] if options.source else _samples():
+            _measure(source, options, document, progress)
         document["complete"] = all(text["complete"] for text in document["texts"])
     except KeyboardInterrupt:
         pass
     progress.clear()
     if before is not None:
-        document["against"] = compare.against(before, document, str(wish.against))
+        document["against"] = compare.against(before, document, str(options.against))
     console = Console(file=stdout, width=None if stdout.isatty() else report.WIDTH, highlight=False)
     report.show(document, console)
     line = json.dumps(document, ensure_ascii=False)
     print(line, file=stdout, flush=True)
-    if wish.json is not None:
-        wish.json.write_text(line + "\n", encoding="utf-8")
+    if options.json is not None:
+        options.json.write_text(line + "\n", encoding="utf-8")
     return 0 if document["complete"] else INTERRUPTED
 
 
@@ -115,81 +116,83 @@ def _samples() -> list[str]:
     raise InputError("The samples did not come with this copy of narrate. Name a text: narrate bench INPUT")
 
 
-def _measure(source: str, wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+def _measure(source: str, options: BenchOptions, document: dict[str, Any], progress: _Progress) -> None:
     """Everything that was asked for, on one text; the document is filled as it goes."""
-    subject = open_subject(source, wish.engine, wish.text, simulate=wish.simulate)
-    with closing(subject.engine):
-        _headline(subject, wish, document, progress)
-        where = {"name": subject.name, "engine": subject.spec}
-        if wish.strategies:
+    workload = open_workload(source, options.engine, options.text, simulate=options.simulate)
+    with closing(workload.engine):
+        _headline(workload, options, document, progress)
+        where = {"name": workload.name, "engine": workload.spec}
+        if options.strategies:
             part = document["strategies"] = {**where, "rows": []}
-            for name, found in compare_strategies(subject, progress.part(subject)):
+            for name, found in compare_strategies(workload, progress.part(workload)):
                 part["rows"].append({"strategy": name, "figures": figures.of_run(found)})
                 _unless_broken_off(found)
-        sizes = wish.batch_sizes or ((1, 2, 5, 10, 20) if wish.fit else ())
+        sizes = options.batch_sizes or ((1, 2, 5, 10, 20) if options.fit else ())
         if sizes:
-            _sizes(subject, sizes, wish, document, progress)
-        if wish.jumps:
+            _sizes(workload, sizes, options, document, progress)
+        if options.jumps:
             jumps = Jumps()
             try:
-                jump_about(subject, wish.jumps, jumps, progress.part(subject))
+                jump_about(workload, options.jumps, jumps, progress.part(workload))
             finally:
                 document["interrupt"] = {**where, **{kind: _times(took) for kind, took in asdict(jumps).items()}}
 
 
-def _headline(subject: Subject, wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+def _headline(workload: Workload, options: BenchOptions, document: dict[str, Any], progress: _Progress) -> None:
     """From a cold start, then `repeat` times over with a warm engine."""
     cold: list[float] = []
     runs: list[Run] = []
-    listening = Listening()
-    for number in range(wish.repeat if subject.simulated is None else 0):
-        progress(f"{subject.name}: cold start {number + 1} of {wish.repeat}")
-        cold.append(measure.cold_start(subject))
-    progress(f"{subject.name}: warming up")
-    measure.warm_up(subject)
+    collector = Collector()
+    for number in range(options.repeat if workload.simulated is None else 0):
+        progress(f"{workload.name}: cold start {number + 1} of {options.repeat}")
+        cold.append(measure.cold_start(workload))
+    progress(f"{workload.name}: warming up")
+    measure.warm_up(workload)
     try:
-        for number in range(wish.repeat):
-            told = progress.run(subject, f"run {number + 1} of {wish.repeat}")
-            with _takes(wish) as takes:
-                keep = listening if wish.quality and not number else lambda _: None
-                runs.append(measure.run(subject, play=wish.play, takes=takes, keep=keep, told=told))
+        for number in range(options.repeat):
+            told = progress.run(workload, f"run {number + 1} of {options.repeat}")
+            with _takes(options) as takes:
+                keep = collector if options.quality and not number else lambda _: None
+                runs.append(measure.run(workload, play=options.play, takes=takes, keep=keep, told=told))
             _unless_broken_off(runs[-1])
     finally:
         if runs:
-            document["texts"].append(figures.of_text(subject, runs, cold))
-    if wish.quality:
-        found = judge(listening.takes(subject), lambda what: progress(f"{subject.name}: {what}"))
+            document["texts"].append(figures.of_text(workload, runs, cold))
+    if options.quality:
+        found = judge(collector.takes(), lambda what: progress(f"{workload.name}: {what}"))
         if found is not None:
-            where = {"name": subject.name, "engine": subject.spec}
+            where = {"name": workload.name, "engine": workload.spec}
             document["quality"] = [*(document["quality"] or ()), {**where, **asdict(found)}]
 
 
-def _sizes(subject: Subject, sizes: Sequence[int], wish: Wish, document: dict[str, Any], progress: _Progress) -> None:
+def _sizes(
+    workload: Workload, sizes: Sequence[int], options: BenchOptions, document: dict[str, Any], progress: _Progress
+) -> None:
     found: list[tuple[int, Run]] = []
-    part: dict[str, Any] = {"name": subject.name, "engine": subject.spec, "rows": [], "best": None, "kept": None}
-    if wish.batch_sizes:
+    part: dict[str, Any] = {"name": workload.name, "engine": workload.spec, "rows": [], "best": None, "kept": None}
+    if options.batch_sizes:
         document["batch_sizes"] = part
-    for size, run in compare_sizes(subject, sizes, progress.part(subject)):
+    for size, run in compare_sizes(workload, sizes, progress.part(workload)):
         found.append((size, run))
         part["rows"].append({"size": size, "figures": figures.of_run(run)})
         part["best"] = best_size(found)
         _unless_broken_off(run)
-    if part["best"] is not None and wish.batch_sizes and subject.simulated is None:
-        part["kept"] = str(keep_batch_size(subject.engine.fingerprint, part["best"]))
-    if wish.fit:
+    if part["best"] is not None and options.batch_sizes and workload.simulated is None:
+        part["kept"] = str(keep_batch_size(workload.engine.fingerprint, part["best"]))
+    if options.fit:
         costs = fit([batch for _, run in found for batch in run.batches])
         if costs is None:
-            raise InputError(f"{subject.name} with {subject.spec} makes too few batches to tell what one costs.")
+            raise InputError(f"{workload.name} with {workload.spec} makes too few batches to tell what one costs.")
         document["fit"] = {**asdict(costs), "spec": costs.spec}
 
 
 @contextmanager
-def _takes(wish: Wish) -> Iterator[MemoryTakes | BookTakes]:
-    if wish.store is None:
-        yield MemoryTakes(measure.PHRASES)
+def _takes(options: BenchOptions) -> Iterator[Takes]:
+    if options.store is None:
+        yield MemoryTakes(measure.PHRASES_BYTES)
     else:
-        with Store(wish.store) as store:
-            yield store.for_book("")
+        with Store(options.store) as store, store.for_book("") as takes:
+            yield takes
 
 
 def _times(seconds: Sequence[float]) -> dict[str, Any]:
@@ -230,14 +233,14 @@ class _Progress:
             flush=True,
         )
 
-    def run(self, subject: Subject, what: str) -> Any:
+    def run(self, workload: Workload, what: str) -> Any:
         """For a run that tells its seconds of sound."""
         self._next = 0.0
-        return lambda sound: self._now_and_then(f"{subject.name}: {what}, {hms(sound)} of sound")
+        return lambda sound: self._now_and_then(f"{workload.name}: {what}, {hms(sound)} of sound")
 
-    def part(self, subject: Subject) -> Any:
+    def part(self, workload: Workload) -> Any:
         """For several runs that say what they are."""
-        return lambda what, sound: self._now_and_then(f"{subject.name}: {what}, {hms(sound)} of sound")
+        return lambda what, sound: self._now_and_then(f"{workload.name}: {what}, {hms(sound)} of sound")
 
     def _now_and_then(self, what: str) -> None:
         if time.monotonic() >= self._next:

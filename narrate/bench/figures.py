@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from narrate.bench.measure import Run, Subject
+from narrate.bench.measure import Run, Workload
 
 STAGES = (
     "load", "normalise", "chunk", "plan", "load engine", "prefill", "decode", "vocoder", "speak", "judge", "store",
@@ -64,7 +64,7 @@ FIGURES = (
 COLD = "first_sound_cold"
 
 
-def of_text(subject: Subject, runs: Sequence[Run], cold: Sequence[float]) -> dict[str, Any]:
+def of_text(workload: Workload, runs: Sequence[Run], cold: Sequence[float]) -> dict[str, Any]:
     """The figures of every run over a text, its stages over all of them, and the buffer's level in the last."""
     figures: dict[str, list[float]] = {}
     for figure in FIGURES:
@@ -74,10 +74,10 @@ def of_text(subject: Subject, runs: Sequence[Run], cold: Sequence[float]) -> dic
             figures[figure.key] = [round(value, 6) for value in values]
     last = runs[-1]
     return {
-        "name": subject.name,
-        "language": subject.voice.language,
-        "engine": subject.spec,
-        "simulated": subject.simulated is not None,
+        "name": workload.name,
+        "language": workload.voice.language,
+        "engine": workload.spec,
+        "simulated": workload.simulated is not None,
         "complete": all(run.complete for run in runs),
         "runs": len(runs),
         "figures": figures,

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from narrate.bench.listener import Paced
-from narrate.bench.measure import Noting, Subject, Watched
+from narrate.bench.measure import Workload
 from narrate.clip import Clip
-from narrate.pipeline import Beside, Growing
+from narrate.pipeline import Background, LazyList
 from narrate.playback.player import Player
 from narrate.store.in_memory import MemoryTakes
+from narrate.synthesis.narrator import Narrator
 from narrate.text.book import open_book
 from narrate.text.document import Chunk
 
-AT_HAND = 64 << 20  # bytes of takes, as for a listener
+CACHE_BYTES = 64 << 20  # takes in memory, as for a listener
 FAR = 60  # chunks beyond all that is made
-GLANCE = 0.001  # seconds between two looks whether the new place sounds
-PATIENCE = 120.0  # seconds
+POLL_SECONDS = 0.001  # seconds between two looks whether the new place sounds
+GIVE_UP_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -43,69 +44,68 @@ class _Ears:
             self.heard = time.perf_counter()
 
 
-def jump_about(subject: Subject, times: int, jumps: Jumps, told: Callable[[str, float], object]) -> None:
+def jump_about(workload: Workload, times: int, jumps: Jumps, told: Callable[[str, float], object]) -> None:
     """Play at a loudspeaker's pace and jump `times` to either kind of place; `jumps` fills as it goes.
 
     The text is read over and over, every time with takes of its own, so that there are always places not made yet.
     """
     ears, made = _Ears(), set[int]()
-    narrator = Watched(
-        subject.engine,
-        subject.voice,
-        MemoryTakes(AT_HAND),
-        subject.key(),
-        Noting(subject.batch_size),
+    narrator = Narrator(
+        workload.engine,
+        workload.voice,
+        MemoryTakes(CACHE_BYTES),
+        workload.key(),
         ready=lambda clip: made.add(clip.index) if clip.final else None,
     )
-    script = Growing(_over_and_over(subject))
-    with Paced(time.perf_counter, time.sleep, ears) as sink:
-        player = Player(script, narrator, [sink], listening=True)
-        playing = Beside(player.play, "narrate-playing")
-        try:
-            dice = random.Random(1)
-            for number in range(times):
-                for kind, seconds in (("buffered", jumps.buffered), ("unbuffered", jumps.unbuffered)):
-                    told(f"jump {number + 1} of {times}, {kind}", player.written_seconds)
-                    seconds.append(_jump(player, ears, made, dice, playing, far=kind == "unbuffered"))
-        finally:
-            player.wishes.stop()
-            narrator.interrupt()
-            playing.wait(10.0)
+    script = LazyList(_over_and_over(workload))
+    sink = Paced(time.perf_counter, time.sleep, ears)
+    player = Player(script, narrator, [lambda _: sink], listening=True)
+    playing = Background(player.play, "narrate-playing")
+    try:
+        dice = random.Random(1)
+        for number in range(times):
+            for kind, seconds in (("buffered", jumps.buffered), ("unbuffered", jumps.unbuffered)):
+                told(f"jump {number + 1} of {times}, {kind}", player.written_seconds)
+                seconds.append(_jump(player, ears, made, dice, playing, far=kind == "unbuffered"))
+    finally:
+        player.transport.stop()
+        narrator.interrupt()
+        playing.wait(10.0)
 
 
-def _over_and_over(subject: Subject) -> Iterator[Chunk]:
+def _over_and_over(workload: Workload) -> Iterator[Chunk]:
     index = 0
     for take in count():
-        book = open_book(subject.source, subject.text)
-        for chunk in subject.script(book, subject.recorder()).since(0):
+        book = open_book(workload.source, workload.text)
+        for chunk in workload.script(book, workload.recorder()).since(0):
             if chunk is not None:
                 yield replace(chunk, index=index, take=take)
                 index += 1
 
 
 def _jump(
-    player: Player, ears: _Ears, made: set[int], dice: random.Random, playing: Beside[None], *, far: bool
+    player: Player, ears: _Ears, made: set[int], dice: random.Random, playing: Background[None], *, far: bool
 ) -> float:
     """Wait until there is somewhere to go, and a moment that has nothing to do with blocks of sound; then go there."""
-    _wait(lambda: player.chunk is not None and len(made - {player.place}) >= 2, playing)
+    _wait(lambda: player.chunk is not None and len(made - {player.index}) >= 2, playing)
     time.sleep(dice.uniform(0.3, 0.6))
     if far:
         place = max(made) + FAR + dice.randrange(FAR)
         player.script.get(place)
     else:
-        place = dice.choice(sorted(made - {player.place})[-40:])
+        place = dice.choice(sorted(made - {player.index})[-40:])
     ears.heard, ears.place = None, place
     start = time.perf_counter()
-    player.wishes.jump(place)
+    player.transport.seek(place)
     _wait(lambda: ears.heard is not None, playing)
     assert ears.heard is not None
     return ears.heard - start
 
 
-def _wait(until: Callable[[], bool], playing: Beside[None]) -> None:
-    deadline = time.perf_counter() + PATIENCE
+def _wait(until: Callable[[], bool], playing: Background[None]) -> None:
+    deadline = time.perf_counter() + GIVE_UP_SECONDS
     while not until():
-        if playing.wait(GLANCE):
+        if playing.wait(POLL_SECONDS):
             playing.result()
         if time.perf_counter() > deadline:
-            raise TimeoutError(f"nothing was heard for {PATIENCE:.0f} s")
+            raise TimeoutError(f"nothing was heard for {GIVE_UP_SECONDS:.0f} s")

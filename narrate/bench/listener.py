@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import NamedTuple
 
 from narrate.clip import Clip
+from narrate.sinks import Sink
 
 DEVICE_SECONDS = 0.2  # of sound that a loudspeaker holds, as ours does
 
@@ -24,12 +24,11 @@ class Gap(NamedTuple):
 class Listener:
     """Hears every clip as soon as it is ready and those before it are over; pauses are sound to it.
 
-    `pause` gives the pause after a chunk. `now` tells the time. `levels` are moments and how many seconds of sound were
+    `now` tells the time. `levels` are moments and how many seconds of sound were
     ready then and not yet heard.
     """
 
     now: Callable[[], float]
-    pause: Callable[[int], float]
     started: float = field(init=False)
     first: float | None = field(default=None, init=False)
     gaps: list[Gap] = field(default_factory=list, init=False)
@@ -45,7 +44,7 @@ class Listener:
             self.first = now - self.started
         elif now > self._over:
             self.gaps.append(Gap(clip.index, self._over - self.started, now - self._over))
-        self._over = max(now, self._over) + clip.seconds + (self.pause(clip.index) if clip.final else 0.0)
+        self._over = max(now, self._over) + clip.seconds + (clip.chunk.pause if clip.final else 0.0)
         self.levels.append((now - self.started, self._over - now))
 
     def buffered(self) -> float:
@@ -53,28 +52,20 @@ class Listener:
         return max(0.0, self._over - self.now()) if self.first is not None else 0.0
 
 
-class Basket:
+class NullSink(Sink):
     """A sink that takes everything at once. `heard` is told the clip of every write, as it comes."""
 
     def __init__(self, heard: Callable[[Clip], object] = lambda _: None) -> None:
         self._heard = heard
 
-    def __enter__(self) -> Basket:
-        return self
-
     def write(self, clip: Clip) -> None:
         self._heard(clip)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
-
-class Paced(Basket):
+class Paced(NullSink):
     """A sink as slow as a loudspeaker: it holds `DEVICE_SECONDS` of sound, and `write` waits until there is room.
 
-    `gaps` is how long it was silent each time it ran dry.
+    `silences` is how long it was silent each time it ran dry.
     """
 
     def __init__(
@@ -84,7 +75,7 @@ class Paced(Basket):
         heard: Callable[[Clip], object] = lambda _: None,
     ) -> None:
         super().__init__(heard)
-        self.gaps: list[float] = []
+        self.silences: list[float] = []
         self._now, self._sleep = now, sleep
         self._over: float | None = None
 
@@ -92,7 +83,7 @@ class Paced(Basket):
         super().write(clip)
         now = self._now()
         if self._over is not None and now > self._over:
-            self.gaps.append(now - self._over)
+            self.silences.append(now - self._over)
         self._over = max(now, self._over or now) + clip.seconds
         if (early := self._over - now - DEVICE_SECONDS) > 0:
             self._sleep(early)

@@ -6,43 +6,51 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import cast
 
 from narrate.bench import machine
-from narrate.bench.listener import Basket, Gap, Listener, Paced
+from narrate.bench.listener import Gap, Listener, NullSink, Paced
 from narrate.clip import Clip
 from narrate.clock import Recorder, Simulated
-from narrate.engines import BATCH, BatchEngine, Engine, choose_engine, engine_lengths, load_engine
+from narrate.engines import Engine
+from narrate.engines.batched import Batched
+from narrate.engines.choose import choose_engine
 from narrate.engines.planner import Planner
+from narrate.engines.table import engine_lengths, find_engine, load_engine
 from narrate.errors import EngineError, InputError
-from narrate.pipeline import Growing
+from narrate.pipeline import LazyList
 from narrate.playback.player import Player
 from narrate.sinks.wav import HEADER
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
+from narrate.store.takes import Takes
 from narrate.synthesis.narrator import Narrator
-from narrate.synthesis.queue import Takes
+from narrate.synthesis.stats import Stats
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
-PHRASES = 8 << 20  # bytes of takes at hand for sentences that come again, as while writing a file
+PHRASES_BYTES = 8 << 20  # takes in memory for sentences that come again, as while writing a file
 WARMING = 3600.0  # seconds of sound before growth of memory is taken for a leak
 SETTLING = 0.2  # of a run: caches fill, memory grows, and that is as it should be
 
 
 @dataclass(slots=True)
-class Subject:
-    """A text and the engine that reads it, loaded once and kept between runs."""
+class Workload:
+    """A text and the engine that reads it, loaded once and kept between runs.
+
+    `batched` is the same engine if it works in batches: its planner can be exchanged.
+    """
 
     source: str
-    engine: Engine | BatchEngine
+    engine: Engine
+    batched: Batched | None
     spec: str
     voice: Voice
     text: TextOptions
@@ -53,26 +61,24 @@ class Subject:
         return Path(self.source).name
 
     @property
-    def batch_size(self) -> int:
-        return int(getattr(self.engine, "batch_size", BATCH))
-
-    @property
-    def streams(self) -> bool:
-        """True for an engine that plans for itself."""
-        return hasattr(self.engine, "synthesize")
+    def rows(self) -> int | None:
+        """How many chunks a batch has at most; None for an engine that makes no batches."""
+        return self.batched.planner.rows if self.batched else None
 
     def recorder(self) -> Recorder:
         return Recorder(self.simulated.now if self.simulated else time.perf_counter)
 
-    def script(self, book: Book, recorder: Recorder) -> Growing[Chunk]:
+    def script(self, book: Book, recorder: Recorder) -> LazyList[Chunk]:
         """The chunks of the book as this engine gets them."""
-        return Growing(recorder.each("chunk", book.script(engine_lengths(self.engine.name)).since(0)))
+        return LazyList(recorder.each("chunk", book.script(engine_lengths(self.engine.name)).since(0)))
 
     def key(self) -> Callable[[Chunk], str]:
-        return partial(take_key, self.engine.fingerprint, self.voice)
+        return partial(take_key, self.engine.fingerprint, self.voice, uses_seed=self.engine.abilities.uses_seed)
 
 
-def open_subject(source: str, spec: str, text: TextOptions, *, simulate: bool = False, **options: object) -> Subject:
+def open_workload(
+    source: str, spec: str, text: TextOptions, *, simulate: bool = False, rows: int | None = None
+) -> Workload:
     """Raises `InputError` for a text or an engine that cannot be measured."""
     if source == "-":
         raise InputError("A benchmark reads its text again and again: name a file, not standard input.")
@@ -80,14 +86,16 @@ def open_subject(source: str, spec: str, text: TextOptions, *, simulate: bool = 
     if spec == "auto":
         spec, _ = choose_engine(book.language)
     simulated = Simulated() if simulate else None
+    options: dict[str, object] = {}
     if simulated is not None:
         if not spec.startswith("tone"):
             raise InputError(f"Only the tone engine's time can be simulated, not that of {spec}: add -e tone:rtf=0.4")
         options["sleep"] = simulated.sleep
-    engine = load_engine(spec, **options)
+    engine = load_engine(spec, rows=rows, **options)
     voice = Voice(language=book.language)
     engine.check(voice)
-    return Subject(source, engine, spec, voice, text, simulated)
+    batched = cast(Batched, engine) if find_engine(spec.partition(":")[0]).batches else None
+    return Workload(source, engine, batched, spec, voice, text, simulated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +169,6 @@ def growth(memory: Sequence[tuple[float, int]]) -> float | None:
 
 
 @dataclass(slots=True)
-class Noting(Planner):
-    """The planner, with a list of what was made at once: chunk indexes, and seconds."""
-
-    seen: list[tuple[list[int], float]] = field(default_factory=list)
-
-    def learn(self, batch: list[Chunk], seconds: float) -> None:
-        self.seen.append(([chunk.index for chunk in batch], seconds))
-        Planner.learn(self, batch, seconds)
-
-
-@dataclass(slots=True)
-class Watched(Narrator):
-    """The narrator, telling of every clip when it is ready to be heard."""
-
-    ready: Callable[[Clip], object] = lambda _: None
-
-    def clips(self, chunks: Any, first: int = 0) -> Iterator[Clip]:
-        return self._told(Narrator.clips(self, chunks, first))
-
-    def _told(self, clips: Iterator[Clip]) -> Iterator[Clip]:
-        for clip in clips:
-            self.ready(clip)
-            with self.clock.stage("room wait"):
-                yield clip
-
-
-@dataclass(slots=True)
 class _Watch:
     """What is noted about every clip that is ready."""
 
@@ -203,7 +184,7 @@ class _Watch:
         self.listener.hear(clip)
         self.keep(clip)
         self.last = self.listener.now()
-        self.sound += clip.seconds + (self.listener.pause(clip.index) if clip.final else 0.0)
+        self.sound += clip.seconds + (clip.chunk.pause if clip.final else 0.0)
         self.seconds[clip.index] = self.seconds.get(clip.index, 0.0) + clip.seconds
         if (used := machine.memory_bytes()) is not None:
             self.memory.append((self.sound, used))
@@ -211,56 +192,88 @@ class _Watch:
 
 
 def run(
-    subject: Subject,
-    planner: Noting | None = None,
+    workload: Workload,
+    planner: Planner | None = None,
     *,
     play: bool = False,
-    buffer: Callable[[], float] | None = None,
+    buffered: Callable[[], float] | None = None,
     takes: Takes | None = None,
     keep: Callable[[Clip], object] = lambda _: None,
     told: Callable[[float], object] = lambda _: None,
 ) -> Run:
-    """Read the whole text once; Ctrl-C breaks it off.
+    """Read the whole text once; Ctrl-C breaks it off. The planner is a new one, unless one is given.
 
-    `play`: at the pace of a loudspeaker, else as fast as it goes, for a listener who is imagined (or `buffer`, see
+    `play`: at the pace of a loudspeaker, else as fast as it goes, for a listener who is imagined (or `buffered`, see
     `Player`). `keep` gets every clip as it is ready, `told` the seconds of sound so far.
     """
-    recorder = subject.recorder()
-    script = subject.script(open_book(subject.source, subject.text, recorder), recorder)
-    planner = planner or Noting(subject.batch_size)
-    listener = Listener(recorder.now, lambda index: getattr(script.get(index), "pause", 0.0))
+    recorder = workload.recorder()
+    if workload.batched is not None:
+        workload.batched.planner = planner or Planner(workload.batched.planner.rows)
+    listener = Listener(recorder.now)
     watch = _Watch(listener, told, keep)
-    takes = MemoryTakes(PHRASES) if takes is None else takes
-    narrator = Watched(subject.engine, subject.voice, takes, subject.key(), planner, clock=recorder, ready=watch)
-    sink = Paced(recorder.now, time.sleep) if play else Basket()
-    player = Player(script, narrator, [sink], listening=play)
+    narrator = Narrator(
+        workload.engine,
+        workload.voice,
+        MemoryTakes(PHRASES_BYTES) if takes is None else takes,
+        workload.key(),
+        clock=recorder,
+        ready=watch,
+    )
+    script = workload.script(open_book(workload.source, workload.text, recorder), recorder)
+    paced = Paced(recorder.now, time.sleep) if play else None
+    sink = paced or NullSink()
+    player = Player(script, narrator, [lambda _: sink], listening=play)
     if not play:
-        player.buffer = buffer or listener.buffered
-    complete = True
+        player.buffered = buffered or listener.buffered
     with machine.Gpu() as gpu:
         listener.started = recorder.now()
-        try:
-            if subject.simulated is None:
-                player.play()
-            else:
-                _play_here(player, subject.simulated)
-        except KeyboardInterrupt:
-            complete = False
+        complete = _play(player, workload.simulated)
+    return _outcome(complete, recorder, listener, watch, narrator.stats, gpu, paced)
+
+
+def _play(player: Player, simulated: Simulated | None) -> bool:
+    """True if it came to the end."""
+    try:
+        if simulated is None:
+            player.play()
+        else:
+            _play_here(player, simulated)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _play_here(player: Player, simulated: Simulated) -> None:
+    """As `player.play()`, without its thread: only one may turn the hands of a simulated clock."""
+    buffered = player.buffered or (lambda: 0.0)
+    for _ in player.narrator.clips(player.script.since(0), buffered=buffered):
+        simulated.sleep(max(0.0, buffered() - player.ahead_seconds) if buffered() < inf else 0.0)
+
+
+def _outcome(
+    complete: bool,
+    recorder: Recorder,
+    listener: Listener,
+    watch: _Watch,
+    stats: Stats,
+    gpu: machine.Gpu,
+    paced: Paced | None,
+) -> Run:
     waited = sum(recorder.stages.get("room wait", [])[:-1])  # the last wait is after the last clip
-    batches = [Batch(tuple(watch.seconds.get(at, 0.0) for at in indexes), took) for indexes, took in planner.seen]
+    batches = [Batch(tuple(watch.seconds.get(at, 0.0) for at in indexes), took) for indexes, took in recorder.batches]
     return Run(
         complete=complete,
         elapsed=max(0.0, watch.last - listener.started),
         wall=max(0.0, watch.last - listener.started - waited),
-        speech=narrator.tally.made_seconds,
+        speech=stats.made_seconds,
         sound=watch.sound,
         first=listener.first,
         gaps=tuple(listener.gaps),
-        played_gaps=tuple(sink.gaps) if isinstance(sink, Paced) else None,
-        made=narrator.tally.made,
-        reused=narrator.tally.reused,
-        retaken=narrator.tally.retaken,
-        failed=len(narrator.tally.failed),
+        played_gaps=tuple(paced.silences) if paced else None,
+        made=stats.made,
+        reused=stats.reused,
+        retaken=stats.retaken,
+        failed=len(stats.failed),
         memory=tuple(watch.memory),
         gpu_megabytes=max(gpu.megabytes, default=None),
         gpu_busy=sum(gpu.busy) / len(gpu.busy) if gpu.busy else None,
@@ -270,38 +283,28 @@ def run(
     )
 
 
-def _play_here(player: Player, simulated: Simulated) -> None:
-    """As `player.play()`, without its thread: only one may turn the hands of a simulated clock."""
-    buffered = player.buffer or (lambda: 0.0)
-    player.narrator.planner.buffered = buffered
-    for clip in player.narrator.clips(player.script.since(0)):
-        for sink in player.sinks:
-            sink.write(clip)
-        simulated.sleep(max(0.0, buffered() - player.ahead_seconds) if buffered() < inf else 0.0)
-
-
-def warm_up(subject: Subject) -> float:
+def warm_up(workload: Workload) -> float:
     """Let the engine say the first chunk, as it is never so slow again; the seconds that takes."""
-    recorder = subject.recorder()
-    script = subject.script(open_book(subject.source, subject.text), recorder)
+    recorder = workload.recorder()
+    script = workload.script(open_book(workload.source, workload.text), recorder)
     chunk = script.get(0)
     if chunk is None:
-        raise InputError(f"{subject.source} has nothing to say.")
+        raise InputError(f"{workload.source} has nothing to say.")
     start = recorder.now()
-    narrator = Narrator(subject.engine, subject.voice, MemoryTakes(PHRASES), subject.key())
+    narrator = Narrator(workload.engine, workload.voice, MemoryTakes(PHRASES_BYTES), workload.key())
     for _ in narrator.clips([replace(chunk, index=0)]):
         pass
     return recorder.now() - start
 
 
-def cold_start(subject: Subject) -> float:
+def cold_start(workload: Workload) -> float:
     """Seconds from the start of a fresh `narrate` to the first sample it sends to a program that listens to it."""
     with TemporaryDirectory() as home:
-        command = [sys.executable, "-m", "narrate", subject.source, "-e", subject.spec, "-o", "-", "--no-store", "-q"]
-        if subject.text.language:
-            command += ["--lang", subject.text.language]
-        if subject.text.chapters:
-            command += ["--chapters", subject.text.chapters]
+        command = [sys.executable, "-m", "narrate", workload.source, "-e", workload.spec, "-o", "-", "--no-store", "-q"]
+        if workload.text.language:
+            command += ["--lang", workload.text.language]
+        if workload.text.chapters:
+            command += ["--chapters", workload.text.chapters]
         start = time.perf_counter()
         child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "NARRATE_HOME": home})
         assert child.stdout is not None

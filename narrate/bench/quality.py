@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from narrate.bench.measure import Subject
-from narrate.clip import Clip, Samples
+from narrate.clip import Clip, Samples, join
 from narrate.pace import expected_seconds
-from narrate.text.book import open_book
 from narrate.text.document import Chunk
 
 AT_MOST = 1800.0  # seconds of sound that are kept for it
@@ -33,7 +31,7 @@ RECOGNISER_REMEDY = "no error rates: pip install faster-whisper jiwer, and fetch
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class SpokenChunk:
     """A whole chunk and its sound."""
 
     chunk: Chunk
@@ -76,30 +74,26 @@ class Quality:
     missing: tuple[str, ...]
 
 
-class Listening:
+class Collector:
     """Keeps the clips of a run, as whole takes, for `judge`."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, list[Samples]] = {}
-        self._rate = 0
+        self._parts: dict[int, list[Clip]] = {}
         self._seconds = 0.0
 
     def __call__(self, clip: Clip) -> None:
         if self._seconds < AT_MOST and clip.failure is None:
             self._seconds += clip.seconds
-            self._rate = clip.sample_rate
-            self._parts.setdefault(clip.index, []).append(clip.samples)
+            self._parts.setdefault(clip.index, []).append(clip)
 
-    def takes(self, subject: Subject) -> list[Take]:
-        script = subject.script(open_book(subject.source, subject.text), subject.recorder())
+    def takes(self) -> list[SpokenChunk]:
         return [
-            Take(chunk, np.concatenate(parts), self._rate)
-            for index, parts in self._parts.items()
-            if (chunk := script.get(index)) is not None
+            SpokenChunk(parts[0].chunk, join(part.samples for part in parts), parts[0].sample_rate)
+            for parts in self._parts.values()
         ]
 
 
-def judge(takes: Sequence[Take], told: Callable[[str], object] = lambda _: None) -> Quality | None:
+def judge(takes: Sequence[SpokenChunk], told: Callable[[str], object] = lambda _: None) -> Quality | None:
     """All that can be said here about the takes; None for none."""
     if not takes:
         return None
@@ -123,7 +117,7 @@ def judge(takes: Sequence[Take], told: Callable[[str], object] = lambda _: None)
     )
 
 
-def _odd(takes: Sequence[Take]) -> list[tuple[str, str]]:
+def _odd(takes: Sequence[SpokenChunk]) -> list[tuple[str, str]]:
     pace = median(take.pace for take in takes)
     loudness = median(take.loudness for take in takes)
     found = []
@@ -138,7 +132,7 @@ def _odd(takes: Sequence[Take]) -> list[tuple[str, str]]:
     return found
 
 
-def _mos(takes: Sequence[Take]) -> dict[str, float] | None:
+def _mos(takes: Sequence[SpokenChunk]) -> dict[str, float] | None:
     """DNSMOS, the mean over the takes: overall, signal, background (P.835) and overall (P.808)."""
     if find_spec("speechmos") is None:
         return None
@@ -154,7 +148,7 @@ def _mos(takes: Sequence[Take]) -> dict[str, float] | None:
     return {name: fmean(found) for name, found in marks.items()}
 
 
-def _errors(takes: Sequence[Take]) -> dict[str, float] | None:
+def _errors(takes: Sequence[SpokenChunk]) -> dict[str, float] | None:
     """Word and character error rates of what a recogniser hears, by letters alone."""
     recogniser = _recogniser()
     if recogniser is None:
@@ -197,7 +191,7 @@ def _levels(samples: Samples, sample_rate: int) -> np.ndarray[Any, Any]:
     return np.asarray(np.sqrt(np.mean(np.square(padded.reshape(-1, frame)), axis=1)))
 
 
-def _spread(takes: list[Take]) -> list[Take]:
+def _spread(takes: list[SpokenChunk]) -> list[SpokenChunk]:
     step = max(1, -(-len(takes) // JUDGED))
     return takes[::step]
 

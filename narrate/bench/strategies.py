@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from math import inf
 
-from narrate.bench.measure import Batch, Noting, Run, Subject, open_subject, run
+from narrate.bench.measure import Batch, Run, Workload, open_workload, run
+from narrate.engines import Request
+from narrate.engines.planner import Planner
 from narrate.errors import InputError
-from narrate.text.document import Chunk
 
 NEAR = 1.02  # a batch size within 2 % of the quickest is as good, and a smaller one needs less memory
 
 
 @dataclass(slots=True)
-class InOrder(Noting):
+class InOrder(Planner):
     """Full batches in reading order, from the first on."""
 
-    def batches(self, chunks: Iterable[Chunk | None]) -> Iterator[list[Chunk]]:
-        batch: list[Chunk] = []
-        for chunk in chunks:
-            if chunk is not None:
-                batch.append(chunk)
-            if batch and (chunk is None or len(batch) == self.batch_size):
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+    def wanted(self, waiting: Sequence[Request]) -> int:
+        del waiting
+        return self.rows
+
+    def choose(self, waiting: Sequence[Request], now: float) -> list[Request]:
+        del now
+        return list(waiting[: self.rows])
 
 
-def compare_strategies(subject: Subject, told: Callable[[str, float], object]) -> Iterator[tuple[str, Run]]:
+def compare_strategies(workload: Workload, told: Callable[[str, float], object]) -> Iterator[tuple[str, Run]]:
     """One chunk at a time, full batches in order, and the planner. Raises `InputError` for what plans for itself."""
-    if subject.streams:
-        raise InputError(f"The {subject.engine.name} engine refills its slots by itself: there are no batches to plan.")
-    size = subject.batch_size
+    rows = workload.rows
+    if rows is None:
+        raise InputError(
+            f"The {workload.engine.name} engine refills its slots by itself: there are no batches to plan."
+        )
     planners = {
         "one chunk at a time": InOrder(1),
-        f"batches of {size} in order": InOrder(size),
-        "this planner": Noting(size),
+        f"batches of {rows} in order": InOrder(rows),
+        "this planner": Planner(rows),
     }
     for name, planner in planners.items():
-        yield name, run(subject, planner, told=lambda sound, name=name: told(name, sound))  # type: ignore[misc]
+        yield name, run(workload, planner, told=lambda sound, name=name: told(name, sound))  # type: ignore[misc]
 
 
 def compare_sizes(
-    subject: Subject, sizes: Sequence[int], told: Callable[[str, float], object]
+    workload: Workload, sizes: Sequence[int], told: Callable[[str, float], object]
 ) -> Iterator[tuple[int, Run]]:
     """The same text with batches (or slots) of each size, for nobody who waits: as a file is written."""
     for size in sizes:
-        sized, own = _with_rows(subject, size)
-        name = f"{'slots' if subject.streams else 'batches'} of {size}"
-        try:
-            yield size, run(sized, Noting(size), buffer=lambda: inf, told=lambda sound, name=name: told(name, sound))  # type: ignore[misc]
-        finally:
-            if own:
-                sized.engine.close()
-
-
-def _with_rows(subject: Subject, size: int) -> tuple[Subject, bool]:
-    """The subject with an engine for `size` rows at once, and whether that is another engine than the subject's."""
-    known = inspect.signature(type(subject.engine)).parameters
-    option = "slots" if subject.streams else "batch_size"
-    if option in known:
-        simulate = subject.simulated is not None
-        return open_subject(subject.source, subject.spec, subject.text, simulate=simulate, **{option: size}), True
-    if subject.streams:
-        raise InputError(f"How many chunks the {subject.engine.name} engine takes at once cannot be set.")
-    return subject, False
+        name = f"{'batches' if workload.batched else 'slots'} of {size}"
+        heard = partial(told, name)
+        if workload.batched is not None:
+            yield size, run(workload, Planner(size), buffered=lambda: inf, told=heard)
+            continue
+        simulate = workload.simulated is not None
+        sized = open_workload(workload.source, workload.spec, workload.text, simulate=simulate, rows=size)
+        with closing(sized.engine):
+            yield size, run(sized, buffered=lambda: inf, told=heard)
 
 
 def best_size(runs: Sequence[tuple[int, Run]]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,7 +39,23 @@ Mixed = Annotated[bool, _option("--mixed", help="Another language's voice for wh
 MaxChars = Annotated[int | None, _option("--max-chars", min=10, max=2000, help="Longest chunk, in characters.")]
 EngineName = Annotated[str, _option("-e", "--engine", help="auto qwen openjtalk espeak tone.", show_default="auto")]
 Quiet = Annotated[bool, _option("-q", "--quiet", help="Say only what went wrong.")]
-Debug = Annotated[bool, _option("--debug", help="Show the traceback of an error.")]
+
+
+@dataclass(slots=True)
+class ErrorDetail:
+    """How much is shown of an error; the object of a command's context."""
+
+    traceback: bool = False
+
+
+def _show_traceback(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        context.ensure_object(ErrorDetail).traceback = True
+
+
+Debug = Annotated[
+    bool, _option("--debug", callback=_show_traceback, is_eager=True, help="Show the traceback of an error.")
+]
 AsJson = Annotated[bool, _option("--json", help="One JSON object per line.")]
 StoreFolder = Annotated[Path | None, _option("--store", metavar="DIR", help="Where takes are kept.")]
 Output = Annotated[

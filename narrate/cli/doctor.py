@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
-from narrate.engines import ENGINES, EngineEntry, choose_engine, load_engine
+from narrate.clock import OFF
+from narrate.engines import Engine, Request
+from narrate.engines.choose import choose_engine
+from narrate.engines.table import ENGINES, EngineEntry, load_engine
 from narrate.errors import NarrateError
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
@@ -171,18 +173,17 @@ def _speed(entry: EngineEntry, seconds: float) -> Finding:
     )
 
 
-def _speak(engine: Any, language: str, more: Callable[[], bool]) -> float:
+def _speak(engine: Engine, language: str, more: Callable[[], bool]) -> float:
     """Seconds of sound made from one sentence and, while there is time for `more`, further ones."""
     voice = Voice(language=language)
     sentence = _SENTENCES.get(language, _ENGLISH)
+    engine.prepare(voice, OFF)
 
-    def chunks() -> Iterator[Chunk]:
+    def requests() -> Iterator[Request]:
         number = 0
         while number == 0 or more():
             text = f"{number}. {sentence}"
-            yield Chunk(number, 0, "", text, text, language, 0.0, 0, 0)
+            yield Request(str(number), Chunk(number, 0, "", text, text, language, 0.0, 0, 0), voice)
             number += 1
 
-    if hasattr(engine, "synthesize"):
-        return sum(float(clip.seconds) for clip in engine.synthesize(chunks(), voice))
-    return sum(float(clip.seconds) for chunk in chunks() for clip in engine.synthesize_batch([chunk], voice))
+    return sum(clip.seconds for clips in engine.synthesize(requests()) for clip in clips)

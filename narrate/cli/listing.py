@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from narrate.engines import ENGINES, choose_engine, engine_lengths, find_engine
+from narrate.engines.choose import choose_engine
+from narrate.engines.table import ENGINES, engine_lengths, find_engine
 from narrate.errors import STOPPED_READING, ClosedPipe, InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks

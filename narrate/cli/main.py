@@ -25,6 +25,7 @@ from narrate.cli.arguments import (
     Dtype,
     Encoding,
     EngineName,
+    ErrorDetail,
     Fit,
     FootnoteChoice,
     Footnotes,
@@ -132,21 +133,28 @@ def read(
     top_p: TopP = None,
     repetition_penalty: RepetitionPenalty = None,
     quiet: Quiet = False,
-    debug: Debug = False,
-    version: Version = False,
+    _debug: Debug = False,
+    _version: Version = False,
 ) -> None:
     """Read INPUT aloud; with -o write a file instead.
 
     Other commands, each with its own --help: chunks, voices, devices, books, store, bench, doctor.
     """
-    del debug, version
-    from narrate.session import Request
-    from narrate.session import read as read_book
+    from narrate.terminal.listen import ReadingOptions, read_aloud
     from narrate.text.book import TextOptions
     from narrate.voice import Voice
 
     text = TextOptions(
-        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+        language=language,
+        encoding=encoding,
+        ruby=ruby.value,
+        ruby_memory=ruby_memory,
+        footnotes=footnotes.value,
+        chapters=chapters,
+        dictionary=dictionary,
+        spell_out=spell_out,
+        mixed=mixed,
+        max_chars=max_chars,
     )
     if list_chapters:
         from narrate.cli.listing import list_chapters as show_chapters
@@ -157,23 +165,32 @@ def read(
         "model": model, "device": compute, "dtype": dtype, "runtime": runtime, "temperature": temperature,
         "top_k": top_k, "top_p": top_p, "repetition_penalty": repetition_penalty,
     }  # fmt: skip
-    request = Request(
+    options = ReadingOptions(
         source=source,
         text=text,
-        voice=Voice(voice, language, speed, seed, instruct, describe, reference, reference_text),
+        voice=Voice(
+            name=voice,
+            language=language,
+            seed=seed,
+            instruct=instruct,
+            describe=describe,
+            reference=reference,
+            reference_text=reference_text,
+        ),
+        speed=speed,
         engine=engine,
         engine_options={name: value for name, value in engine_options.items() if value is not None},
         output=output,
         play=play,
         force=force or _may_replace(output),
         start="" if from_start else start,
-        batch_size=_batch_size(batch_size),
+        rows=_batch_size(batch_size),
         device=device,
         store=None if no_store else _store_folder(store),
         fresh_takes=fresh_takes,
         quiet=quiet,
     )
-    code = read_book(request)
+    code = read_aloud(options)
     if code:
         raise typer.Exit(code)
 
@@ -194,15 +211,23 @@ def chunks(
     mixed: Mixed = False,
     as_json: AsJson = False,
     stats: Stats = False,
-    debug: Debug = False,
+    _debug: Debug = False,
 ) -> None:
     """Show what will be spoken, without speaking."""
-    del debug
     from narrate.cli.listing import list_chunks
     from narrate.text.book import TextOptions
 
     text = TextOptions(
-        language, encoding, ruby.value, ruby_memory, footnotes.value, chapters, dictionary, spell_out, mixed, max_chars
+        language=language,
+        encoding=encoding,
+        ruby=ruby.value,
+        ruby_memory=ruby_memory,
+        footnotes=footnotes.value,
+        chapters=chapters,
+        dictionary=dictionary,
+        spell_out=spell_out,
+        mixed=mixed,
+        max_chars=max_chars,
     )
     list_chunks(source, text, engine, as_json=as_json, stats=stats)
 
@@ -210,19 +235,17 @@ def chunks(
 @commands.command()
 def voices(
     engine: OnlyEngine = None,
-    debug: Debug = False,
+    _debug: Debug = False,
 ) -> None:
     """List the voices: name, languages, engine, description."""
-    del debug
     from narrate.cli.listing import list_voices
 
     list_voices(engine)
 
 
 @commands.command()
-def devices(debug: Debug = False) -> None:
+def devices(_debug: Debug = False) -> None:
     """List the sound devices, by number and name, for --sound-device."""
-    del debug
     from narrate.cli.listing import list_devices
 
     list_devices()
@@ -231,10 +254,9 @@ def devices(debug: Debug = False) -> None:
 @commands.command()
 def books(
     folder: StoreFolder = None,
-    debug: Debug = False,
+    _debug: Debug = False,
 ) -> None:
     """List what was read, how far, how much of it is stored, and the places that were marked."""
-    del debug
     from narrate.cli.listing import list_books
 
     list_books(_store_folder(folder))
@@ -245,10 +267,9 @@ def store(
     folder: StoreFolder = None,
     clear: Clear = False,
     verify: Verify = False,
-    debug: Debug = False,
+    _debug: Debug = False,
 ) -> None:
     """Show how much sound is stored, and for which books."""
-    del debug
     from narrate.cli.listing import show_store
 
     if clear and sys.stdin.isatty() and sys.stderr.isatty():
@@ -274,18 +295,17 @@ def bench(
     store: BenchStore = None,
     json: JsonFile = None,
     against: Against = None,
-    debug: Debug = False,
+    _debug: Debug = False,
 ) -> None:
     """Measure: how soon, how smoothly, how quickly, with how much memory.
 
     Prints tables, then one line of JSON.
     """
-    del debug
-    from narrate.bench import Wish
+    from narrate.bench import BenchOptions
     from narrate.bench import bench as measure
     from narrate.text.book import TextOptions
 
-    wish = Wish(
+    options = BenchOptions(
         source=source,
         engine=engine,
         text=TextOptions(language=language, chapters=chapters),
@@ -301,7 +321,7 @@ def bench(
         json=json,
         against=against,
     )
-    code = measure(wish)
+    code = measure(options)
     if code:
         raise typer.Exit(code)
 
@@ -315,9 +335,8 @@ def _sizes(text: str | None) -> tuple[int, ...]:
 
 
 @commands.command()
-def doctor(debug: Debug = False) -> None:
+def doctor(_debug: Debug = False) -> None:
     """Say what this machine can do, and what would make it do more."""
-    del debug
     from narrate.cli.doctor import report
 
     for finding in report():
@@ -364,6 +383,15 @@ def _end_properly() -> None:
             signal.signal(number, end)
 
 
+def _ignore_signals() -> None:
+    """All is done and said: a signal that comes now must not break off the interpreter's own end with a traceback."""
+    import signal
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _choose(arguments: list[str]) -> typer.Typer:
     """What is no command is the name of a book, or an option of reading it."""
     named = [getattr(command.callback, "__name__", "") for command in commands.registered_commands]
@@ -382,28 +410,30 @@ def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
 
 def run(arguments: list[str]) -> int:
     """Run the command and translate every outcome into a line on stderr and an exit code."""
-    debug = "--debug" in arguments
+    wanted = ErrorDetail()
     try:
-        code = int(_choose(arguments)(arguments or ["--help"], prog_name="narrate", standalone_mode=False) or 0)
+        command = _choose(arguments)
+        code = int(command(arguments or ["--help"], prog_name="narrate", standalone_mode=False, obj=wanted) or 0)
         sys.stdout.flush()
         return code
     except BrokenPipeError as error:
-        return _fail(error, STOPPED_READING, ClosedPipe.exit_code, debug=debug)
+        return _fail(error, STOPPED_READING, ClosedPipe.exit_code, debug=wanted.traceback)
     except NarrateError as error:
-        return _fail(error, str(error), error.exit_code, debug=debug)
+        return _fail(error, str(error), error.exit_code, debug=wanted.traceback)
     except typer.Abort as error:
-        return _fail(error, "stopped.", 1, debug=debug)
+        return _fail(error, "stopped.", 1, debug=wanted.traceback)
     except typer.TyperException as error:
-        return _fail(error, error.format_message(), error.exit_code, debug=debug)
+        return _fail(error, error.format_message(), error.exit_code, debug=wanted.traceback)
     except Exception as error:
         message = f"this is a defect ({type(error).__name__}: {error}). Please report it with the output of --debug."
-        return _fail(error, " ".join(message.split()), 1, debug=debug)
+        return _fail(error, " ".join(message.split()), 1, debug=wanted.traceback)
 
 
 def main() -> NoReturn:
     """The `narrate` command."""
     _end_properly()
     code = run(sys.argv[1:])
+    _ignore_signals()
     if code == ClosedPipe.exit_code:
         sys.stdout = None  # type: ignore[assignment]  # nothing more can be written: no complaint at exit
     raise SystemExit(code)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
 
-from narrate.clip import Clip, from_int16, silence
-from narrate.engines import VoiceEntry, check_voice
+from narrate.clip import Clip, from_int16
+from narrate.clock import Clock
+from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.engines.espeak_child import receive, send
 from narrate.errors import EngineError
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 VERSION = "1"  # a new one whenever the same request sounds different: it is part of the key of a take
-PATIENCE = 6  # deaths of the child in a row, with nothing spoken in between, before the engine is given up
+DEATHS_IN_A_ROW = 6  # of the child, with nothing spoken in between: then the engine is given up
 TEXTS_PER_CHILD = 1000  # the library loses some kilobytes with every text
 
 # Voice: (language, the library's name for it, description). The first of a language is its default.
@@ -66,13 +68,15 @@ class Espeak:
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     name: ClassVar[str] = "espeak"
     sample_rate: ClassVar[int] = 22_050
-    languages: ClassVar[frozenset[str]] = frozenset(_DEFAULTS)
-    repeats: ClassVar[bool] = True
+    abilities: ClassVar[Abilities] = Abilities(frozenset(_DEFAULTS), deterministic=True, uses_seed=False)
 
     def __init__(self) -> None:
         self._child: _Child | None = None
         self._deaths = 0
-        self._cancelled = self._closed = False
+        self._closed = False
+        self._lock = Lock()  # between the text that is being spoken and `cancel`
+        self._speaking: str | None = None
+        self._cancelled: set[str] = set()
 
     @cached_property
     def fingerprint(self) -> Mapping[str, str]:
@@ -81,58 +85,78 @@ class Espeak:
         return {"engine": "espeak", "version": VERSION, "espeakng-loader": version("espeakng-loader")}
 
     def check(self, voice: Voice) -> None:
-        check_voice(self.name, voice, VOICES, self.languages)
+        check_voice(self.name, voice, VOICES, self.abilities.languages)
 
-    def synthesize_batch(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
-        """One clip per chunk, in order; fewer after `cancel`. Raises `EngineError` if no child stays alive."""
-        if self._closed:
-            raise EngineError("The espeak engine was closed and cannot speak any more. This is a defect.")
+    def prepare(self, voice: Voice, clock: Clock) -> None:
+        """Start the child. If it dies at once, the first text finds out why."""
+        self._refuse_if_closed()
         self.check(voice)
-        self._cancelled = False
-        clips = []
-        for chunk in chunks:
-            clip = self._speak(chunk, voice.name or _DEFAULTS.get(chunk.language))
-            if self._cancelled:
-                break
-            clips.append(clip)
-        return clips
+        with suppress(EOFError, OSError):
+            self._living_child()
 
-    def cancel(self) -> None:
-        self._cancelled = True
-        if (child := self._child) is not None:
-            child.kill()
+    def synthesize_batch(self, requests: list[Request]) -> list[Clip]:
+        """One clip per request, in order; none for the cancelled. Raises `EngineError` if no child stays alive."""
+        self._refuse_if_closed()
+        for voice in {request.voice for request in requests}:
+            self.check(voice)
+        try:
+            spoken = [self._speak(request) for request in requests]
+        finally:
+            with self._lock:
+                self._speaking = None
+                self._cancelled.clear()
+        return [clip for clip in spoken if clip is not None]
+
+    def cancel(self, ids: Collection[str]) -> None:
+        with self._lock:
+            self._cancelled.update(ids)
+            if self._speaking in self._cancelled and (child := self._child) is not None:
+                child.kill()
 
     def close(self) -> None:
         self._closed = True
         self._end_child()
 
-    def _speak(self, chunk: Chunk, name: str | None) -> Clip:
-        failure: str | None = None
-        samples = silence(0, self.sample_rate)
-        if name is None:
-            failure = f"espeak does not speak '{chunk.language}'"
-        elif (sound := self._ask(_VOICES[name][1], chunk)) is None:
-            failure = "the speech process died of this text twice"
-        elif sound:
-            samples = from_int16(np.frombuffer(sound, dtype="<i2"))
-        else:
-            failure = "nothing to say"
-        return Clip(chunk.index, samples, self.sample_rate, failure=failure)
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineError("The espeak engine was closed and cannot speak any more. This is a defect.")
 
-    def _ask(self, voice: str, chunk: Chunk) -> bytes | None:
-        """The sound of the chunk as the child gives it; None if the child died over it twice, or was killed."""
+    def _speak(self, request: Request) -> Clip | None:
+        with self._lock:
+            self._speaking = request.id
+        name = request.voice.name or _DEFAULTS.get(request.chunk.language)
+        if name is None:
+            return request.failed(f"espeak does not speak '{request.chunk.language}'", self.sample_rate)
+        sound = self._ask(_VOICES[name][1], request)
+        if self._is_cancelled(request):
+            return None
+        if sound is None:
+            return request.failed("the speech process died of this text twice", self.sample_rate)
+        if not sound:
+            return request.failed("nothing to say", self.sample_rate)
+        return request.clip(from_int16(np.frombuffer(sound, dtype="<i2")), self.sample_rate)
+
+    def _ask(self, voice: str, request: Request) -> bytes | None:
+        """The chunk's sound as the child gives it; None if the child died over it twice, or if it was cancelled."""
         for _ in range(2):
             try:
-                sound = self._living_child().ask(voice, chunk.spoken)
+                child = self._living_child()
+                if self._is_cancelled(request):
+                    return None
+                sound = child.ask(voice, request.chunk.spoken)
             except (EOFError, OSError):
                 code = self._end_child()
-                if self._cancelled:
+                if self._is_cancelled(request):
                     return None
-                self._mourn(code, chunk)
+                self._count_death(code, request.chunk)
             else:
                 self._deaths = 0
                 return sound
         return None
+
+    def _is_cancelled(self, request: Request) -> bool:
+        with self._lock:
+            return request.id in self._cancelled
 
     def _living_child(self) -> _Child:
         if self._child is not None and not self._child.usable:
@@ -146,12 +170,12 @@ class Espeak:
         child, self._child = self._child, None
         return child.end() if child is not None else None
 
-    def _mourn(self, code: int | None, chunk: Chunk) -> None:
+    def _count_death(self, code: int | None, chunk: Chunk) -> None:
         import logging
 
         self._deaths += 1
         what = f"The speech process of espeak died (exit code {code}) at chunk {chunk.index}: {chunk.text[:60]!r}"
-        if self._deaths >= PATIENCE:
+        if self._deaths >= DEATHS_IN_A_ROW:
             raise EngineError(f"{what}, and {self._deaths} times in a row. Try another engine with --engine.")
         logging.getLogger(__name__).warning("%s; it is started again.", what)
 

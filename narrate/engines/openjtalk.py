@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.clip import Clip, Samples, silence
-from narrate.engines import VoiceEntry, check_voice
+from narrate.clock import Clock
+from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.errors import EngineError
-from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 VERSION = "1"  # a new one whenever the same request sounds different: it is part of the key of a take
@@ -43,11 +43,11 @@ class OpenJTalk:
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     name: ClassVar[str] = "openjtalk"
     sample_rate: ClassVar[int] = 48_000
-    languages: ClassVar[frozenset[str]] = frozenset({"ja"})
-    repeats: ClassVar[bool] = True
+    abilities: ClassVar[Abilities] = Abilities(frozenset({"ja"}), deterministic=True, uses_seed=False)
 
     def __init__(self) -> None:
-        self._cancelled = self._closed = False
+        self._closed = self._prepared = False
+        self._cancelled: set[str] = set()
 
     @cached_property
     def fingerprint(self) -> Mapping[str, str]:
@@ -59,39 +59,46 @@ class OpenJTalk:
         return _import_package()
 
     def check(self, voice: Voice) -> None:
-        check_voice(self.name, voice, VOICES, self.languages)
+        check_voice(self.name, voice, VOICES, self.abilities.languages)
 
-    def synthesize_batch(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
-        """One clip per chunk, in order; fewer after `cancel`, which takes effect between chunks."""
-        if self._closed:
-            raise EngineError("The openjtalk engine was closed and cannot speak any more. This is a defect.")
+    def prepare(self, voice: Voice, clock: Clock) -> None:
+        """Load the dictionary and the voice, which the package does over its first text."""
+        self._refuse_if_closed()
         self.check(voice)
-        self._cancelled = False
-        clips = []
-        for chunk in chunks:
-            if self._cancelled:
-                break
-            clips.append(self._speak(chunk))
-        return clips
+        if not self._prepared:
+            _say(self._package, "あ", self.sample_rate)
+        self._prepared = True
 
-    def cancel(self) -> None:
-        self._cancelled = True
+    def synthesize_batch(self, requests: list[Request]) -> list[Clip]:
+        """One clip per request, in order; none for those that were cancelled before their turn."""
+        self._refuse_if_closed()
+        for voice in {request.voice for request in requests}:
+            self.check(voice)
+        try:
+            return [self._speak(request) for request in requests if request.id not in self._cancelled]
+        finally:
+            self._cancelled.clear()
+
+    def cancel(self, ids: Collection[str]) -> None:
+        self._cancelled.update(ids)
 
     def close(self) -> None:
         self._closed = True
 
-    def _speak(self, chunk: Chunk) -> Clip:
-        failure: str | None = None
-        samples = silence(0, self.sample_rate)
-        if chunk.language not in self.languages:
-            failure = f"openjtalk does not speak '{chunk.language}'"
-        else:
-            try:
-                samples = _say(self._package, chunk.spoken, self.sample_rate)
-                failure = None if len(samples) else "nothing to say"
-            except RuntimeError as error:  # a text of more than 8 kB, for one
-                failure = f"openjtalk: {error}"
-        return Clip(chunk.index, samples, self.sample_rate, failure=failure)
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineError("The openjtalk engine was closed and cannot speak any more. This is a defect.")
+
+    def _speak(self, request: Request) -> Clip:
+        if request.chunk.language not in self.abilities.languages:
+            return request.failed(f"openjtalk does not speak '{request.chunk.language}'", self.sample_rate)
+        try:
+            samples = _say(self._package, request.chunk.spoken, self.sample_rate)
+        except RuntimeError as error:  # a text of more than 8 kB, for one
+            return request.failed(f"openjtalk: {error}", self.sample_rate)
+        if not len(samples):
+            return request.failed("nothing to say", self.sample_rate)
+        return request.clip(samples, self.sample_rate)
 
 
 def _say(package: Any, text: str, sample_rate: int) -> Samples:

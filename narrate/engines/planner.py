@@ -1,14 +1,14 @@
-"""Which chunks go into the next batch: sound soon, then no gap, then little work. Pure; knows no engine.
+"""Which requests go into the next batch: sound soon, then no gap, then little work. Pure; knows no engine.
 
 A batch is ready when its longest row is, so chunks of like length belong together; the ear wants them in reading order.
-While enough sound waits to be heard, a batch is the next chunk with those nearest to it in length. When sound runs
-short, all ways to cut the next chunks into batches are weighed, by what batches have cost so far, and the one that
-leaves the least silence is begun.
+While enough sound waits to be heard, a batch is the request that is due first with those nearest to it in length. When
+sound runs short, all ways to cut the next requests into batches are weighed by what batches have cost so far, and the
+one that leaves the least silence is begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations
@@ -16,15 +16,14 @@ from math import inf
 
 import numpy as np
 
+from narrate.engines import Request
 from narrate.pace import chunk_seconds
-from narrate.text.document import Chunk
 
-AHEAD = 24  # chunks over which silence is weighed: two batches and a bit; beyond that the costs are too uncertain
-GROWTH = 2  # a batch has at most so many times the rows of the largest one before: what it costs is not known yet
-MARGIN = 1.15  # batches take up to so much longer than foreseen
-ALIKE = 1.02  # of plans that end about as soon the one with the larger batch: it tells what further rows cost
+AHEAD = 24  # requests over which silence is weighed: two batches and a bit; beyond that the costs are too uncertain
+GROWTH = 2  # a batch has at most so many times the rows of the largest one before, since its cost is not known yet
+MARGIN = 1.15  # a batch may take so many times longer than foreseen
+ALIKE = 1.02  # plans that end within 2 % of one another count as equal: then the larger first batch goes, to learn from
 FORGET = 0.9  # of what an older batch counts for, per newer one: voices warm up, machines get busy
-
 
 _CHOICES = [list(kept) for count in (1, 2, 3) for kept in combinations(range(3), count)]
 
@@ -88,77 +87,79 @@ class Cost:
 
 @dataclass(slots=True)
 class Planner:
-    """Plans batches for one narration; keep it when the narration is taken up again, it has learned the engine's cost.
+    """Plans the batches of an engine; keep it as long as the engine, because it learns what batches cost.
 
-    `buffered` tells how many seconds of sound wait to be heard; infinitely many if nobody waits. `look_ahead` is how
-    many batches' worth of chunks are looked at to find chunks of like length.
+    `rows` is the most requests in a batch. `look_ahead` is how many batches' worth of requests are looked at to find
+    some of like length.
     """
 
-    batch_size: int = 10
+    rows: int = 10
     look_ahead: int = 4
-    buffered: Callable[[], float] = lambda: 0.0
     cost: Cost = field(default_factory=Cost)
     _largest: int = field(default=0, init=False)  # rows of the largest batch so far
 
-    def learn(self, batch: list[Chunk], seconds: float) -> None:
+    def wanted(self, waiting: Sequence[Request]) -> int:
+        """How many requests to have at hand before the next batch is chosen.
+
+        A listener gets the first request at once, before any others are asked for.
+        """
+        if not waiting or self.rows == 1:
+            return 1
+        someone_listens = any(request.due() < inf for request in waiting)
+        return 1 if self._largest == 0 and someone_listens else self.rows * self.look_ahead
+
+    def choose(self, waiting: Sequence[Request], now: float) -> list[Request]:
+        """The next batch: 1 … `rows` of the requests that wait, the one that is due first among them.
+
+        `now` is on the clock that `Request.due` tells the time of.
+        """
+        due = {request.id: request.due() - now for request in waiting}
+        ordered = sorted(waiting, key=lambda request: (due[request.id], request.chunk.index))
+        lengths = [chunk_seconds(request.chunk) for request in ordered]
+        return [ordered[at] for at in self._batch(lengths, [due[request.id] for request in ordered])]
+
+    def learn(self, batch: Sequence[Request], seconds: float) -> None:
         """A batch took `seconds` of wall time."""
         self._largest = max(self._largest, len(batch))
-        self.cost.learn([chunk_seconds(chunk) for chunk in batch], seconds)
+        self.cost.learn([chunk_seconds(request.chunk) for request in batch], seconds)
 
-    def batches(self, chunks: Iterable[Chunk | None]) -> Iterator[list[Chunk]]:
-        """Batches of 1 … `batch_size` chunks; every chunk in exactly one, the earliest never left waiting.
+    def _most_rows(self, due: float) -> int:
+        """The most rows that the next batch may have, if the first of them is due in so many seconds."""
+        return self.rows if due == inf else min(self.rows, max(1, GROWTH * self._largest))
 
-        None among the chunks says that no more have arrived yet: what is in hand is planned, then more is asked for.
+    def _batch(self, lengths: Sequence[float], due: Sequence[float]) -> Sequence[int]:
+        """The places of the next batch among requests in the order in which they are due.
+
+        `lengths` are the seconds of sound expected of each, `due` in how many seconds each will be needed.
         """
-        source = iter(chunks)
-        waiting: list[Chunk] = []
-        arriving = True
-        while arriving or waiting:
-            wanted = self.batch_size * self.look_ahead if self._rows > 1 else 1
-            while arriving and len(waiting) < wanted:
-                try:
-                    chunk = next(source)
-                except StopIteration:
-                    arriving = False
-                    break
-                if chunk is None:
-                    break
-                waiting.append(chunk)
-            if waiting:
-                waiting.sort(key=lambda chunk: chunk.index)
-                batch = self._choose(waiting)
-                chosen = set(map(id, batch))
-                waiting = [chunk for chunk in waiting if id(chunk) not in chosen]
-                yield batch
-
-    @property
-    def _rows(self) -> int:
-        """The most rows that the next batch may have."""
-        return self.batch_size if self.buffered() == inf else min(self.batch_size, max(1, GROWTH * self._largest))
-
-    def _choose(self, waiting: list[Chunk]) -> list[Chunk]:
-        buffered, rows = self.buffered(), min(self._rows, len(waiting))
+        rows = min(self._most_rows(due[0]), len(lengths))
         if rows == 1:
-            return waiting[:1]
-        lengths = [chunk_seconds(chunk) for chunk in waiting]
-        due = [buffered]  # in how many seconds each chunk will be needed
-        for chunk, length in zip(waiting, lengths, strict=True):
-            due.append(due[-1] + length + chunk.pause)
+            return [0]
         for urgent in range(1, rows + 1):
             batch = _with_likes(lengths, urgent, rows)
             ready = self._foreseen([lengths[at] for at in batch])
-            if ready > buffered:
+            if ready > due[0]:
                 break
-            rest = [at for at in range(len(waiting)) if at not in batch][:rows]
+            rest = [at for at in range(len(lengths)) if at not in batch][:rows]
             if not rest or ready + self._foreseen([lengths[at] for at in rest]) <= due[rest[0]]:
-                return [waiting[at] for at in batch]
-        return waiting[: self._least_silence(lengths[:AHEAD], due, rows)]
+                return batch
+        return range(self._least_silence(lengths[:AHEAD], due, rows))
 
     def _foreseen(self, lengths: Sequence[float]) -> float:
         return MARGIN * self.cost.of(lengths) if self.cost.known else 0.0
 
     def _least_silence(self, lengths: Sequence[float], due: Sequence[float], rows: int) -> int:
-        """How many of the chunks should go first so that the least silence is heard until all are."""
+        """How many of the requests should go first, so that the least silence is heard until all are made.
+
+        A plan cuts the requests, in order, into batches. With `ready[end]` the earliest time at which the first `end`
+        requests can be made, and a batch from `begin` to `end` allowed only if it is ready when its first request is
+        due, or at most `silence` later,
+
+            ready[end] = min over begin of (ready[begin] + cost of the batch begin … end).
+
+        The least silence for which a plan exists is found by bisection; of the plans with that silence the one that
+        ends first counts.
+        """
         count = len(lengths)
 
         @cache
@@ -166,10 +167,10 @@ class Planner:
             return self._foreseen(lengths[begin:end])
 
         def finished(silence: float, first: Iterable[int]) -> float:
-            """When all can be made, if no batch comes later than `silence` allows and `first` many chunks begin."""
-            ready = [0.0] + [inf] * count  # by how many chunks are made
+            """When all can be made, if the first batch has one of the sizes `first`; infinity if they cannot."""
+            ready = [0.0] + [inf] * count
             for end in range(1, count + 1):
-                for begin in range(max(0, end - self.batch_size), end):
+                for begin in range(max(0, end - self.rows), end):
                     done = ready[begin] + seconds(begin, end)
                     if done < ready[end] and done <= due[begin] + silence and (begin or end in first):
                         ready[end] = done
@@ -189,13 +190,14 @@ def _with_likes(lengths: Sequence[float], urgent: int, rows: int) -> list[int]:
 
 
 def _least(enough: Callable[[float], bool]) -> float:
-    """The least number from 0 on that is `enough`, to within a twentieth, if every greater one is."""
+    """The least number of seconds from 0 on that is `enough`, if every greater one is; at most a twentieth or a
+    millisecond too many."""
     if enough(0.0):
         return 0.0
     low, high = 0.0, 0.1
     while not enough(high):
         low, high = high, 2 * high
-    while high - low > 0.05 * high:
+    while high - low > max(0.05 * high, 0.001):
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high

@@ -7,18 +7,21 @@ of engines can be tried out without one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar
 
 import numpy as np
 
-from narrate.clip import Clip, Samples, silence
-from narrate.engines import VoiceEntry, check_voice
-from narrate.errors import EngineError
+from narrate.clip import Clip, Samples
+from narrate.clock import OFF, Clock
+from narrate.engines import Abilities, Request, VoiceEntry, check_voice
+from narrate.engines.batched import Rows
+from narrate.engines.in_hand import Arrivals, InHand
+from narrate.engines.tuning import best_batch_size
+from narrate.errors import EngineError, InputError
 from narrate.pace import expected_seconds
-from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
@@ -31,7 +34,9 @@ _ROOT = {"low": 130.8, "high": 261.6}  # Hz
 _STEPS = (1.0, 9 / 8, 5 / 4, 3 / 2, 5 / 3, 2.0, 9 / 4, 5 / 2)  # pentatonic: no two notes clash
 _NOTE = 0.25  # seconds
 _FADE = 0.01  # seconds at either end, against clicks
-_NAP = 0.05  # seconds: how long a cancelled engine may sleep on
+_NAP_SECONDS = 0.05  # how long a cancelled engine may sleep on
+_SLOTS = 4
+_TOLD = "told to fail"
 _NONE: frozenset[int] = frozenset()
 
 
@@ -74,6 +79,10 @@ def _count(text: str) -> int:
     return count
 
 
+def _rows(text: str) -> Rows:
+    return "auto" if text == "auto" else _count(text)
+
+
 def _order(text: str) -> str:
     if text not in ("asked", "reverse"):
         raise ValueError("it must be asked or reverse")
@@ -84,8 +93,9 @@ def _order(text: str) -> str:
 class _Tones:
     """What both test engines have in common: how long they take, what goes wrong, and the sound.
 
-    A batch takes `a` + `b` × the seconds of its longest row + `c` × rows + `rtf` × the seconds of all its sound; the
-    very first takes `delay` more, as a model takes to load. `sleep` does the waiting, so that a test can count instead.
+    A batch takes `a` + `b` × the seconds of its longest row + `c` × rows + `rtf` × the seconds of all its sound.
+    `prepare`, or else the very first batch, takes `delay`, as a model takes to load. `sleep` does the waiting, so that
+    a test can count instead.
 
     By chunk index, always: `fail` (says so), `raise_`, `lose` (no answer). On the first attempt only: `silent` (after
     the first twentieth), `long` (twenty times over); these befall a `bad` share of all takes too, on any attempt.
@@ -104,7 +114,6 @@ class _Tones:
     long: frozenset[int] = _NONE
     bad: float = 0.0
     sleep: Callable[[float], object] = time.sleep
-    _cancelled: bool = field(default=False, init=False)
     _closed: bool = field(default=False, init=False)
 
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {
@@ -114,8 +123,7 @@ class _Tones:
         "bad": _share,
     }
     name: ClassVar[str] = "tone"
-    languages: ClassVar[frozenset[str]] = frozenset(LANGUAGES)
-    repeats: ClassVar[bool] = False
+    abilities: ClassVar[Abilities] = Abilities(frozenset(LANGUAGES))
 
     @property
     def sample_rate(self) -> int:
@@ -126,56 +134,53 @@ class _Tones:
         return {"engine": "tone", "version": VERSION, "sample_rate": str(self.rate)}
 
     def check(self, voice: Voice) -> None:
-        check_voice(self.name, voice, VOICES, self.languages)
+        check_voice(self.name, voice, VOICES, self.abilities.languages)
 
-    def cancel(self) -> None:
-        self._cancelled = True
+    def prepare(self, voice: Voice, clock: Clock) -> None:
+        self._load()
+        self.check(voice)
 
     def close(self) -> None:
         self._closed = True
 
-    def _begin(self, voice: Voice) -> None:
+    def _load(self) -> None:
         if self._closed:
             raise EngineError(f"The {self.name} engine was closed and cannot speak any more. This is a defect.")
-        self.check(voice)
-        self._cancelled = False
-        self._wait(self.delay)
+        self._wait(self.delay, lambda: True)
         self.delay = 0.0
 
-    def _take(self, chunk: Chunk, voice: Voice) -> Samples:
+    def _take(self, request: Request) -> Samples:
+        chunk, voice = request.chunk, request.voice
         if chunk.index in self.raise_:
             raise RuntimeError(f"told to raise at chunk {chunk.index}")
         seconds = expected_seconds(chunk.spoken, chunk.language)
-        key = f"{chunk.spoken}\0{voice.seed}\0{chunk.attempt}" + f"\0{chunk.take}" * bool(chunk.take)
+        key = f"{chunk.spoken}\0{voice.seed}\0{request.attempt}" + f"\0{chunk.take}" * bool(chunk.take)
         samples = melody(seconds, self.rate, key, voice.name or VOICES[0].name)
-        return self._befall(chunk, samples)
+        return self._befall(request, samples)
 
-    def _befall(self, chunk: Chunk, samples: Samples) -> Samples:
+    def _befall(self, request: Request, samples: Samples) -> Samples:
         """The take, or a bad one in its place."""
-        luck = sha256(f"{chunk.spoken}\0{chunk.attempt}".encode("utf-8", "replace")).digest()
+        index, first = request.chunk.index, request.attempt == 0
+        luck = sha256(f"{request.chunk.spoken}\0{request.attempt}".encode("utf-8", "replace")).digest()
         bad = int.from_bytes(luck[:4], "big") < self.bad * 2**32
-        first = chunk.attempt == 0
-        if (first and chunk.index in self.silent) or (bad and luck[4] % 2):
+        if (first and index in self.silent) or (bad and luck[4] % 2):
             samples[len(samples) // 20 :] = 0.0
             return samples
-        if (first and chunk.index in self.long) or bad:
+        if (first and index in self.long) or bad:
             return np.tile(samples, 20)
         return samples
 
-    def _failed(self, chunk: Chunk) -> Clip:
-        return Clip(chunk.index, silence(0, self.rate), self.rate, failure="told to fail")
-
-    def _work(self, rows: Sequence[int]) -> None:
-        """Take as long as an engine would for `rows` of so many samples."""
+    def _work(self, rows: Sequence[int], wanted: Callable[[], bool]) -> None:
+        """Take as long as an engine would for `rows` of so many samples, or until nothing of it is `wanted`."""
         if rows:
             longest, total = max(rows) / self.rate, sum(rows) / self.rate
-            self._wait(self.a + self.b * longest + self.c * len(rows) + self.rtf * total)
+            self._wait(self.a + self.b * longest + self.c * len(rows) + self.rtf * total, wanted)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, wanted: Callable[[], bool]) -> None:
         """Sleep in naps, so that `cancel` is noticed."""
-        while seconds > 0 and not self._cancelled:
-            self.sleep(min(seconds, _NAP))
-            seconds -= _NAP
+        while seconds > 0 and wanted():
+            self.sleep(min(seconds, _NAP_SECONDS))
+            seconds -= _NAP_SECONDS
 
 
 @dataclass(kw_only=True, eq=False)
@@ -183,22 +188,31 @@ class Tone(_Tones):
     """The test signal in batches."""
 
     order: str = "asked"
+    _cancelled: set[str] = field(default_factory=set, init=False)
 
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {**_Tones.OPTIONS, "order": _order}
 
-    def synthesize_batch(self, chunks: list[Chunk], voice: Voice) -> list[Clip]:
-        """One clip per chunk, in the `order` "asked" or "reverse"; fewer after `cancel`."""
-        self._begin(voice)
-        clips = []
-        for chunk in chunks:
-            if chunk.index in self.fail:
-                clips.append(self._failed(chunk))
-            elif chunk.index not in self.lose:
-                clips.append(Clip(chunk.index, self._take(chunk, voice), self.rate))
-        self._work([len(clip.samples) for clip in clips if clip.failure is None])
-        if self._cancelled:
-            return []
-        return clips[::-1] if self.order == "reverse" else clips
+    def synthesize_batch(self, requests: list[Request]) -> list[Clip]:
+        """One clip per request, in the `order` "asked" or "reverse"; none for those that were cancelled meanwhile."""
+        self._load()
+        for voice in {request.voice for request in requests}:
+            self.check(voice)
+        try:
+            clips = [self._clip(request) for request in requests if request.chunk.index not in self.lose]
+            lengths = [len(clip.samples) for clip in clips if clip.failure is None]
+            self._work(lengths, lambda: any(request.id not in self._cancelled for request in requests))
+            wanted = [clip for clip in clips if clip.request_id not in self._cancelled]
+        finally:
+            self._cancelled.clear()
+        return wanted[::-1] if self.order == "reverse" else wanted
+
+    def cancel(self, ids: Collection[str]) -> None:
+        self._cancelled.update(ids)
+
+    def _clip(self, request: Request) -> Clip:
+        if request.chunk.index in self.fail:
+            return request.failed(_TOLD, self.rate)
+        return request.clip(self._take(request), self.rate)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -208,35 +222,77 @@ class ToneStream(_Tones):
     Costs count by the round.
     """
 
-    slots: int = 4
+    slots: Rows = None
     pieces: int = 4
+    _clock: Clock = field(default=OFF, init=False)
+    _in_hand: InHand = field(default_factory=InHand, init=False)
 
-    OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {**_Tones.OPTIONS, "slots": _count, "pieces": _count}
+    OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {**_Tones.OPTIONS, "slots": _rows, "pieces": _count}
     name: ClassVar[str] = "tone-stream"
+    abilities: ClassVar[Abilities] = Abilities(frozenset(LANGUAGES), streams=True)
 
-    def synthesize(self, chunks: Iterable[Chunk | None], voice: Voice) -> Iterator[Clip]:
-        """Clips of every slot by turns; a chunk's last one is final."""
-        self._begin(voice)
-        source = iter(chunks)
-        rows: list[tuple[int, list[Samples]]] = []  # chunk index, pieces still to come
-        arriving = True
-        while (arriving or rows) and not self._cancelled:
-            while arriving and len(rows) < self.slots:
-                try:
-                    chunk = next(source)
-                except StopIteration:
-                    arriving = False
-                    break
-                if chunk is None:
-                    arriving = bool(rows)  # with nothing in hand, whoever gives the chunks must act first
-                    break
-                if chunk.index in self.fail:
-                    yield self._failed(chunk)
-                elif chunk.index not in self.lose:
-                    rows.append((chunk.index, np.array_split(self._take(chunk, voice), self.pieces)))
-            self._work([len(pieces[0]) for _, pieces in rows])
-            for index, pieces in rows:
-                if not self._cancelled:
-                    piece = pieces.pop(0)
-                    yield Clip(index, piece, self.rate, final=not pieces)
-            rows = [row for row in rows if row[1]]
+    def prepare(self, voice: Voice, clock: Clock) -> None:
+        super().prepare(voice, clock)
+        self._clock = clock
+
+    def synthesize(self, requests: Iterable[Request | None]) -> Iterator[list[Clip]]:
+        """The next piece of every slot together; a chunk's last one is final."""
+        self._load()
+        arrivals = Arrivals(requests, self._in_hand)
+        slots = (best_batch_size(self.fingerprint) if self.slots == "auto" else self.slots) or _SLOTS
+        rows: list[_Row] = []
+        try:
+            while True:
+                if failed := self._fill(rows, slots, arrivals):
+                    yield failed
+                if not rows:
+                    return
+                with self._clock.stage("speak"):
+                    self._work([len(row.pieces[0]) for row in rows], lambda: not self._in_hand.all_cancelled)
+                rows = self._still_wanted(rows)
+                yield [self._piece(row) for row in rows]
+                rows = [row for row in rows if row.pieces]
+        finally:
+            self._in_hand.clear()
+
+    def cancel(self, ids: Collection[str]) -> None:
+        self._in_hand.cancel(ids)
+
+    def _fill(self, rows: list[_Row], slots: int, arrivals: Arrivals) -> list[Clip]:
+        """Seat requests in all free slots. Returns the clips of those that fail at once."""
+        failed: list[Clip] = []
+        while len(rows) < slots and (request := arrivals.next()) is not None:
+            if (clip := self._refused(request)) is not None:
+                failed.append(clip)
+            elif request.chunk.index not in self.lose:
+                rows.append(_Row(request, np.array_split(self._take(request), self.pieces)))
+                continue
+            self._in_hand.release([request.id])
+        return failed
+
+    def _refused(self, request: Request) -> Clip | None:
+        """The clip of a request that fails at once."""
+        try:
+            self.check(request.voice)
+        except InputError as error:
+            return request.failed(str(error), self.rate, raised=True)
+        return request.failed(_TOLD, self.rate) if request.chunk.index in self.fail else None
+
+    def _piece(self, row: _Row) -> Clip:
+        piece = row.pieces.pop(0)
+        if not row.pieces:
+            self._in_hand.release([row.request.id])
+        return row.request.clip(piece, self.rate, final=not row.pieces)
+
+    def _still_wanted(self, rows: Sequence[_Row]) -> list[_Row]:
+        dropped = [row.request.id for row in rows if self._in_hand.is_cancelled(row.request.id)]
+        self._in_hand.release(dropped)
+        return [row for row in rows if row.request.id not in dropped]
+
+
+@dataclass(slots=True)
+class _Row:
+    """A request in a slot, and the pieces still to come."""
+
+    request: Request
+    pieces: list[Samples]

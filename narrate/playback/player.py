@@ -1,143 +1,196 @@
-"""From clips to sinks: the reader's side. Plays in order, with pauses and speed, and goes where the listener wishes.
+"""From clips to sinks: plays in order, with pauses and speed, and goes where the listener wants.
 
-Runs in a thread of its own beside the one that makes the clips; `Wishes` are set from a third, the keyboard's.
+It runs in a thread of its own, beside the one that makes the clips; a third one has the transport in its hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from narrate.clip import Clip, Samples, join, silence
-from narrate.pipeline import Ahead, Growing, Wishes
+from narrate.pipeline import LazyList, Prefetch
 from narrate.playback.stretch import Stretch
-from narrate.sinks import Sink
+from narrate.playback.transport import Transport
+from narrate.sinks import Opener, Sink
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 
-BLOCK = 0.05  # seconds written at once while somebody listens: what a key press waits for, at most
-HEARTBEAT = 0.05  # seconds between two looks at the wishes while no clip is ready
+BLOCK_SECONDS = 0.05  # written at once while somebody listens: what a key press waits for, at most
+POLL_SECONDS = 0.05  # between two looks at the transport while no clip is ready
+
+
+class Aborted(Exception):  # noqa: N818 - named after what happened
+    """The listener broke the reading off: what is not complete is thrown away."""
 
 
 @dataclass(slots=True)
 class Player:
-    """Plays `script` from a place on, into every sink. `ahead_seconds` bounds what is made before it is heard.
+    """Plays `script` from the chunk at `index` on, into the sinks that `openers` make.
 
-    `listening`: somebody may change their mind; clips go out in small blocks. `buffer` tells the planner how many
-    seconds of sound lie before the listener, if that is not what is ready here. `on_chunk` hears of every chunk as its
-    sound begins, in the playing thread. The counters are read by others while they change.
+    `ahead_seconds` bounds what is made before it is heard. `listening`: somebody may change their mind, so sound goes
+    out in small blocks. `buffered` tells how many seconds of sound lie before the ear; None: what is ready here, or
+    infinitely many if nobody listens. `on_chunk` hears of every chunk as its sound begins, in the playing thread. The
+    counters are read by other threads while they change.
     """
 
-    script: Growing[Chunk]
+    script: LazyList[Chunk]
     narrator: Narrator
-    sinks: Sequence[Sink]
-    wishes: Wishes = field(default_factory=Wishes)
+    openers: Sequence[Opener]
+    transport: Transport = field(default_factory=Transport)
     ahead_seconds: float = 120.0
     listening: bool = False
-    buffer: Callable[[], float] | None = None
+    buffered: Callable[[], float] | None = None
     on_chunk: Callable[[Chunk], object] = lambda _: None
-    rest: Callable[[], object] = lambda: None
-    place: int = 0
+    index: int = 0
     chunk: Chunk | None = field(default=None, init=False)
     written_seconds: float = field(default=0.0, init=False)
-    _ahead: Ahead[Clip] | None = field(default=None, init=False)
-    _pieces: int = field(default=0, init=False)  # of the chunk at `place` that were written since we came there
+    _sinks: list[Sink] = field(default_factory=list, init=False)
+    _prefetch: Prefetch[Clip] | None = field(default=None, init=False)
+    _pieces: int = field(default=0, init=False)  # of the chunk at `index` that were written since we came there
     _stretch: Stretch | None = field(default=None, init=False)
-    _speed: float = field(default=1.0, init=False)
 
     @property
-    def buffered_seconds(self) -> float:
+    def ready_seconds(self) -> float:
         """Sound that is made, in order, and not yet heard."""
-        return self._ahead.held if self._ahead else 0.0
+        return self._prefetch.held if self._prefetch else 0.0
+
+    @property
+    def gaps(self) -> int:
+        """How often the sound broke off because the next of it came late."""
+        return sum(sink.gaps for sink in self._sinks)
 
     def play(self) -> None:
-        """Play from the chunk at `place` to the end of the script, or until the listener stops."""
-        self.narrator.planner.buffered = self.buffer or (lambda: self.buffered_seconds)
-        while not self.wishes.stopping and not self._play_on():
-            pass
+        """Play to the end of the script, or until the listener stops. Raises `Aborted` if it was broken off."""
+        with ExitStack() as stack:
+            while not self.transport.stopped and not self._play_on(stack):
+                pass
+            if self.transport.aborted:
+                raise Aborted
 
-    def _play_on(self) -> bool:
-        """Play with clips made from `place` on. True at the end, False at a place that these clips do not lead to."""
-        due = self.place  # the index of the next clip that `ahead` will give
+    def abort(self) -> None:
+        """Be silent now and end soon. May be called from any thread."""
+        self.transport.abort()
+        for sink in self._sinks:
+            sink.abort()
+        self.narrator.interrupt()
+
+    def _play_on(self, stack: ExitStack) -> bool:
+        """Play with clips made from `index` on. True at the end, False at a place that these clips do not lead to."""
+        due = self.index  # the index of the next clip that `prefetch` will give
         begun: list[Clip] = []  # what it has given of that chunk before
-        clips = self.narrator.clips(self.script.since(due), due)
-        with Ahead(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as ahead:
-            self._ahead = ahead
-            while not self.wishes.stopping:
+        clips = self.narrator.clips(self.script.since(due), due, buffered=self._buffered)
+        with Prefetch(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as prefetch:
+            self._prefetch = prefetch
+            if (rate := self.narrator.engine.sample_rate) is not None:
+                self._open_sinks(stack, rate)
+            while not self.transport.stopped:
                 self._wait_while_paused()
-                self._follow_wish()
-                if self.place > due and not self.narrator.has_begun(self.place):
+                self._follow_seek()
+                if self.index > due and not self.narrator.has_begun(self.index):
                     return False
-                if self.place < due:
+                if self.index < due:
                     if not self._play_again():
                         return False
                     continue
-                if self.place == due and self._pieces < len(begun):
+                if self.index == due and self._pieces < len(begun):
                     self._sound(begun[self._pieces])
                     continue
                 with self.narrator.clock.stage("sound wait"):
-                    clip = ahead.take(HEARTBEAT if self.listening else None)
+                    clip = prefetch.take(POLL_SECONDS if self.listening else None)
                 if clip is not None:
+                    self._open_sinks(stack, clip.sample_rate)
                     due = clip.index + clip.final
                     begun = [] if clip.final else [*begun, clip]
-                    if clip.index == self.place:
+                    if clip.index == self.index:
                         self._sound(clip)
-                elif ahead.exhausted and ahead.held == 0 and not self.wishes.jumping:
+                elif prefetch.exhausted and prefetch.held == 0 and self.transport.aim is None:
                     return True
                 elif self.script.waiting:
-                    self.rest()
+                    self._rest()
         return True
 
-    def _wait_while_paused(self) -> None:
-        if self.wishes.paused:
-            self.rest()
-            self.wishes.wait_while_paused()
+    def _open_sinks(self, stack: ExitStack, sample_rate: int) -> None:
+        if not self._sinks:
+            self._sinks += [stack.enter_context(opener(sample_rate)) for opener in self.openers]
 
-    def _follow_wish(self) -> None:
-        wish = self.wishes.take_jump()
-        if wish is not None:
-            self.place, self._pieces = max(0, wish), 0
+    def _buffered(self) -> float:
+        if self.buffered is not None:
+            return self.buffered()
+        return self.ready_seconds if self.listening else inf
+
+    def _rest(self) -> None:
+        for sink in self._sinks:
+            sink.rest()
+
+    def _wait_while_paused(self) -> None:
+        if self.transport.paused:
+            self._rest()
+            self.transport.wait_while_paused()
+
+    def _follow_seek(self) -> None:
+        aim = self.transport.take_aim()
+        if aim is not None:
+            self.index, self._pieces = aim, 0
             self._stretch = None
-            self.rest()  # what is there to hear next may have to be made first
+            self._rest()  # what is there to hear next may have to be made first
 
     def _play_again(self) -> bool:
         """Play a chunk that went by before, from the store; False if it has to be made anew."""
-        chunk = self.script.get(self.place)
-        kept = self.narrator.takes.get(self.narrator.key(chunk)) if chunk else None
-        if kept is None:
+        chunk = self.script.get(self.index)
+        take = self.narrator.takes.get(self.narrator.key(chunk)) if chunk else None
+        if chunk is None or take is None:
             return False
-        self._sound(Clip(self.place, kept.samples, kept.sample_rate))
+        self._sound(Clip(chunk, take.samples, take.sample_rate))
         return True
 
     def _sound(self, clip: Clip) -> None:
-        """Write one clip and the pause after it, block by block, until it ends or the listener wants something else."""
-        chunk = self.script.get(clip.index)
-        assert chunk is not None, "a clip's chunk was read from the script"
-        if self.chunk is None or self.chunk.index != chunk.index:
-            self.chunk = chunk
-            self.on_chunk(chunk)
-        samples = join([clip.samples, silence(chunk.pause, clip.sample_rate)]) if clip.final else clip.samples
-        step = round(BLOCK * clip.sample_rate) if self.listening else max(1, len(samples))
-        for start in range(0, len(samples), step):
-            self._wait_while_paused()
-            if self.wishes.jumping or self.wishes.stopping:
+        """Write one clip, and after the chunk's last one its pause, unless the listener wants something else."""
+        if self._pieces == 0:
+            self.chunk = clip.chunk
+            self.on_chunk(clip.chunk)
+            for sink in self._sinks:
+                sink.begin(clip.chunk)
+        if not self._write_blocks(clip):
+            return
+        if clip.final and clip.chunk.pause > 0:
+            quiet = silence(clip.chunk.pause, clip.sample_rate)
+            if not self._write_blocks(replace(clip, samples=quiet, pause=True)):
                 return
-            self._write(clip, samples[start : start + step], last=clip.final and start + step >= len(samples))
-        self.place += clip.final
+        self.index += clip.final
         self._pieces = 0 if clip.final else self._pieces + 1
 
-    def _write(self, clip: Clip, samples: Samples, *, last: bool) -> None:
-        speed = self.wishes.speed
-        if self._stretch is None or self._speed != speed:
+    def _write_blocks(self, clip: Clip) -> bool:
+        """Write the clip block by block; False if the listener wants something else before its end."""
+        count = len(clip.samples)
+        step = round(BLOCK_SECONDS * clip.sample_rate) if self.listening else max(1, count)
+        over = clip.pause or (clip.final and clip.chunk.pause <= 0)  # nothing follows of this chunk
+        for start in range(0, max(1, count), step):
+            self._wait_while_paused()
+            if self.transport.aim is not None or self.transport.stopped:
+                return False
+            last = start + step >= count
+            samples = self._stretched(clip.samples[start : start + step], clip.sample_rate, last=last and over)
+            self._write(replace(clip, samples=samples, final=clip.final and last and not clip.pause))
+        return True
+
+    def _stretched(self, samples: Samples, sample_rate: int, *, last: bool) -> Samples:
+        speed = self.transport.speed
+        if self._stretch is None or self._stretch.speed != speed:
             before = self._stretch.flush() if self._stretch else samples[:0]
-            self._stretch, self._speed = Stretch(speed, clip.sample_rate), speed
+            self._stretch = Stretch(speed, sample_rate)
             samples = join([before, self._stretch.push(samples)])
         else:
             samples = self._stretch.push(samples)
         if last:
             samples = join([samples, self._stretch.flush()])
             self._stretch = None
+        return samples
+
+    def _write(self, clip: Clip) -> None:
         with self.narrator.clock.stage("sink"):
-            for sink in self.sinks:
-                sink.write(Clip(clip.index, samples, clip.sample_rate, clip.final))
-        self.written_seconds += len(samples) / clip.sample_rate
+            for sink in self._sinks:
+                sink.write(clip)
+        self.written_seconds += clip.seconds

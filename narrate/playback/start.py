@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from narrate.clock import hms
 from narrate.errors import InputError
 from narrate.pace import chunk_seconds
-from narrate.pipeline import Growing
+from narrate.pipeline import LazyList
 from narrate.playback.bookmark import Mark
 from narrate.text.document import Chunk
 
 
 def find_start(
-    script: Growing[Chunk],
+    script: LazyList[Chunk],
     start: str,
     *,
     marks: Iterable[Mark] = (),
@@ -45,7 +45,7 @@ def find_start(
     )
 
 
-def _at_time(script: Growing[Chunk], wanted: float, known: Callable[[Chunk], float | None], speed: float) -> int:
+def _at_time(script: LazyList[Chunk], wanted: float, known: Callable[[Chunk], float | None], speed: float) -> int:
     """The chunk that sounds `wanted` seconds after the beginning of the book."""
     position, passed = 0, 0.0
     while (chunk := script.get(position)) is not None:
@@ -57,7 +57,7 @@ def _at_time(script: Growing[Chunk], wanted: float, known: Callable[[Chunk], flo
     raise InputError(f"The book is over before {hms(wanted)}: it lasts about {hms(passed)}.")
 
 
-def chunk_at(script: Growing[Chunk], offset: int) -> int:
+def chunk_at(script: LazyList[Chunk], offset: int) -> int:
     """The chunk that holds the source offset, or the first after it; 0 if the book is over before it."""
     position = 0
     while (chunk := script.get(position)) is not None:

@@ -9,30 +9,58 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Self
 
 from narrate.clip import Clip
 from narrate.errors import InputError
+from narrate.text.document import Chunk
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 
-class Sink(Protocol):
-    """Takes clips in reading order. Leaving its block without an error finishes the file or the sound, to the last
-    sample; leaving it with one throws away what is not complete."""
+class Sink(ABC):
+    """Takes chunks in reading order: `begin`, then the clips of the chunk's sound, then its pause.
 
-    def __enter__(self) -> Sink: ...
+    The thread that writes a sink also enters and leaves it. Leaving its block without an error finishes the file or the
+    sound, to the last sample; leaving it with one throws away what is not complete.
 
+    To add one: write a module with a subclass, and a line in `open_sink` that says which targets it is for.
+    """
+
+    gaps = 0
+    """How often the sound broke off because the next of it came late."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def begin(self, chunk: Chunk) -> None:
+        """The sound of this chunk comes next. A chunk begins again when the listener goes back to it."""
+        del chunk
+
+    @abstractmethod
     def write(self, clip: Clip) -> None:
-        """Deliver all samples of the clip (blocking as long as the device needs). Raises `SinkError`."""
-        ...
+        """Deliver all samples of the clip, and wait as long as the device needs. Raises `SinkError`."""
+
+    def rest(self) -> None:
+        """No sound will come for a while, and that is as it should be: it is no gap."""
+        return
+
+    def abort(self) -> None:
+        """Be silent now, and let no `write` wait any longer. May be called from any thread."""
+        return
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        return None
+
+
+Opener = Callable[[int], Sink]
+"""Makes a sink for sound of the sample rate that it is told."""
 
 
 def check_target(target: str | Path, *, force: bool = False) -> None:

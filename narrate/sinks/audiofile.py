@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from narrate.clip import Clip, to_int16
 from narrate.errors import SinkError
 from narrate.files import NEW, Exchanged, HeldFile, remove_abandoned, unique
-from narrate.sinks import wav
+from narrate.sinks import Sink, wav
 
 
-class AudioFile(ABC):
+class AudioFile(Sink):
     """A sound file in the making: a part file beside `path`, which takes that name at the end.
 
     This class names, completes and removes the file; a subclass says how samples become its bytes. Memory does not grow
@@ -39,7 +39,7 @@ class AudioFile(ABC):
     def _part_prefix(self) -> str:
         return f".{self.path.stem[:40]}.part-"
 
-    def __enter__(self) -> AudioFile:
+    def __enter__(self) -> Self:
         with self._plainly(), self._or_nothing():
             self._sweep()
             self._held = HeldFile(self._part)

@@ -10,13 +10,13 @@ import numpy as np
 
 from narrate.clip import Clip, Samples, silence
 from narrate.errors import SinkError
-from narrate.sinks import portaudio
+from narrate.sinks import Sink, portaudio
 
 LATENCY = 0.2  # seconds of sound in the device: enough for a busy machine, little to wait for after a key press
 BLOCK = 0.02  # seconds given to the device at once: how long another thread waits to stop it
 
 
-class Speaker:
+class Speaker(Sink):
     """Plays clips on a device, opened once for a whole narration, by the constructor. A context manager.
 
     `write` blocks as the device does. `abort` may be called from any thread, the rest from the one that writes.
@@ -25,8 +25,6 @@ class Speaker:
     def __init__(self, sample_rate: int, device: str | None = None) -> None:
         """`device`: a number or a part of a name. Raises as `portaudio.find_device` does, and `SinkError`."""
         self.sample_rate = sample_rate
-        self.underflows = 0
-        """How often the sound broke off because the next of it came late."""
         self._sounddevice = portaudio.load()
         self._device = portaudio.find_device(device)
         self._one_at_a_time = threading.Lock()
@@ -44,9 +42,6 @@ class Speaker:
                 f"The sound device {self._device.name!r} cannot play {sample_rate} Hz ({portaudio.words(error)}). "
                 f"Choose another (`narrate devices`), {portaudio.INSTEAD}."
             ) from error
-
-    def __enter__(self) -> Speaker:
-        return self
 
     @property
     def heard_seconds(self) -> float:
@@ -112,4 +107,4 @@ class Speaker:
                 f"Check it and start again, {portaudio.INSTEAD}."
             ) from error
         self._delivered += len(block)
-        self.underflows += ran_dry and self._delivered > self._excused
+        self.gaps += ran_dry and self._delivered > self._excused

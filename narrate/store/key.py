@@ -17,18 +17,18 @@ FORMAT = 1  # of the key and of what is stored under it
 _KEY = re.compile("b2:[0-9a-f]{40}")
 
 
-def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk) -> str:
+def take_key(fingerprint: Mapping[str, str], voice: Voice, chunk: Chunk, *, uses_seed: bool = True) -> str:
     """The name of a take: a hash of everything that shapes its sound, and of nothing else.
 
-    Speed, pause, printed text and place in the book do not: they may change and the take serves on. Raises `InputError`
-    if the voice's recording is gone.
+    Speed, pause, printed text and place in the book do not shape it: they may change and the take serves on. Nor does
+    the seed, where the engine does not use it (`uses_seed`). Raises `InputError` if the voice's recording is gone.
     """
     shape = {
         "format": FORMAT,
         "engine": dict(fingerprint),
         "voice": {
             "name": voice.name,
-            "seed": voice.seed,
+            "seed": voice.seed if uses_seed else 0,
             "instruct": voice.instruct,
             "describe": voice.describe,
             "reference": None if voice.reference is None else _content(voice.reference),

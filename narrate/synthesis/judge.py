@@ -7,6 +7,7 @@ every take is measured before anybody hears it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,21 @@ FRAME = 0.01  # seconds
 _MARKS = [re.compile(marks) for marks in (r"[.!?。！？…]+[”」』）\"')]*\s*", r"[,;:，、；：—]\s*", r"\s+")]
 
 
+Judge = Callable[[Samples, int, Chunk], str | None]
+"""Told samples, sample rate and chunk, a judge says in a few words what is wrong with the take; None if it is good."""
+
+
+def judges(*, deterministic: bool) -> tuple[Judge, ...]:
+    """The judges at hand. The length of a deterministic engine's takes is not judged: asking again would change
+    nothing, and what it says is right by its own rules."""
+    return (flaw,) if deterministic else (flaw, wrong_length)
+
+
+def first_fault(asked: Iterable[Judge], samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
+    """What the first of the judges says that finds something wrong; None for a good take."""
+    return next((wrong for judge in asked if (wrong := judge(samples, sample_rate, chunk))), None)
+
+
 def longest_seconds(spoken: str, language: str) -> float:
     """No good take of `spoken` is longer than this."""
     return LONGEST * expected_seconds(spoken, language) + LONGEST_EXTRA
@@ -43,10 +59,8 @@ def flaw(samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
     return None
 
 
-def verdict(samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
-    """None for a good take, else in a few words what is wrong with it: a `flaw`, or the wrong length for its text."""
-    if found := flaw(samples, sample_rate, chunk):
-        return found
+def wrong_length(samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
+    """What is wrong with the length of the sound, for its text."""
     seconds = len(samples) / sample_rate
     expected = expected_seconds(chunk.spoken, chunk.language)
     if seconds > longest_seconds(chunk.spoken, chunk.language):
@@ -86,7 +100,7 @@ def halves(chunk: Chunk) -> tuple[Chunk, Chunk] | None:
     first, second = spoken[:cut].strip(), spoken[cut:].strip()
     if letters(first) < 2 or letters(second) < 2:
         return None
-    return replace(chunk, spoken=first, attempt=0), replace(chunk, spoken=second, attempt=0)
+    return replace(chunk, spoken=first), replace(chunk, spoken=second)
 
 
 def _loud_frames(samples: Samples, sample_rate: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

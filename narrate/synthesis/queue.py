@@ -1,152 +1,223 @@
 """What goes to an engine and what comes back: every chunk once, as sound or as silence that names its failure.
 
-The feed leaves out what the store has, makes equal sentences once, sends bad takes round again with another seed, cuts
-in two what fails again and again, and in the end reports it.
+The queue leaves out what the store has, makes equal sentences once, sends bad takes back with another seed, cuts in two
+what fails again and again, and in the end reports it (retry.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from itertools import count
+from math import inf
 
 from narrate.clip import Clip, Samples, from_int16, join, silence, to_int16
 from narrate.clock import OFF, Clock
+from narrate.engines import Request
 from narrate.errors import EngineError
-from narrate.pace import expected_seconds
-from narrate.synthesis.judge import flaw, halves, trim, verdict
+from narrate.pace import chunk_seconds
+from narrate.store.takes import Take, Takes
+from narrate.synthesis.elsewhere import Elsewhere
+from narrate.synthesis.judge import Judge, first_fault, halves, trim
+from narrate.synthesis.retry import Again, Split, next_step
+from narrate.synthesis.stats import Stats
 from narrate.text.document import Chunk
+from narrate.voice import Voice
 
-ATTEMPTS = 3  # a take and two re-takes, then the chunk is cut in two
-PASSED_AT_ONCE = 8  # clips from the store between two batches: bounds memory, keeps batches full
-ELSEWHERE_AT_ONCE = 40  # takes that are waited for while another process makes them
-PAST_ELSEWHERE = 200  # chunks: how far past the first of them work may go on; what it makes waits in memory
-
-
-class Kept(Protocol):
-    @property
-    def samples(self) -> Samples: ...
-
-    @property
-    def sample_rate(self) -> int: ...
+READY_AT_ONCE = 8  # clips from the store between two batches: bounds memory, keeps batches full
+BROKE_OFF = "it broke off after its beginning was heard"
 
 
-class Takes(Protocol):
-    """Where good takes are kept (see store/takes.py)."""
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A chunk on its way. If it was cut in two, `parts` are the halves still to be made, `made` those that are, and
+    `half_attempt` is where each of them begins.
 
-    def get(self, key: str) -> Kept | None: ...
+    `heard` are the pieces that went out while the rest was still being made. `offset` is how many seconds of sound lie
+    before the chunk, counted from where the narration began.
+    """
 
-    def put(self, key: str, samples: Samples, sample_rate: int) -> None: ...
-
-    def claim(self, key: str) -> bool:
-        """False if another process is making the take: it will be here soon."""
-        ...
-
-    def release(self, key: str) -> None:
-        """The take will not be made after all."""
-        ...
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was done, counted while it happens. Seconds are of sound, `engine_seconds` of wall time."""
-
-    made: int = 0
-    reused: int = 0
-    retaken: int = 0
-    made_seconds: float = 0.0
-    reused_seconds: float = 0.0
-    retaken_seconds: float = 0.0
-    engine_seconds: float = 0.0
-    failed: list[tuple[Chunk, str]] = field(default_factory=list)
+    chunk: Chunk
+    key: str
+    offset: float
+    attempt: int = 0
+    half_attempt: int = 0
+    parts: list[Chunk] = field(default_factory=list)
+    made: list[Clip] = field(default_factory=list)
+    heard: list[Samples] = field(default_factory=list)
 
     @property
-    def rtf(self) -> float | None:
-        """Wall seconds per second of sound made, or None before anything was made."""
-        return self.engine_seconds / self.made_seconds if self.made_seconds else None
+    def asked(self) -> Chunk:
+        """The chunk, or the half of it, that the engine is asked for."""
+        return self.parts[0] if self.parts else self.chunk
+
+    @property
+    def halved(self) -> bool:
+        return bool(self.parts or self.made)
 
 
-class Feed:
-    """Gives an engine its chunks and takes its clips back.
+class WorkQueue:
+    """The chunks of one narration on their way through an engine.
 
-    As an iterator it yields None when the engine should go on with what it has in hand, and stops when the engine has
-    nothing in hand and somebody else must act first. `repeats`: the engine always gives the same take for a chunk, so
-    that neither judging its length nor asking again makes sense. `share`: wait for takes that another process
-    is making.
+    `chunks` may give None: no more have arrived yet. `key` names the take of a chunk. `wait_for_others`: wait for takes
+    that another process is making, instead of making them twice. `buffered` tells how many seconds of sound wait to be
+    heard, infinitely many if nobody listens.
     """
 
     def __init__(
         self,
         chunks: Iterable[Chunk | None],
+        *,
+        voice: Voice,
         key: Callable[[Chunk], str],
         takes: Takes,
-        tally: Tally,
-        sample_rate: int,
-        *,
-        repeats: bool = False,
-        share: bool = False,
+        judges: Sequence[Judge],
+        stats: Stats,
+        sample_rate: Callable[[], int],
+        deterministic: bool = False,
+        wait_for_others: bool = False,
+        buffered: Callable[[], float] = lambda: inf,
         clock: Clock = OFF,
     ) -> None:
         self._source = iter(chunks)
-        self._key, self._takes, self._tally = key, takes, tally
-        self._sample_rate, self._repeats, self._share, self._clock = sample_rate, repeats, share, clock
-        self.begun: set[int] = set()  # indexes of chunks that the store had, or that the engine has begun
-        self._again: list[Chunk] = []
-        self._suspects: list[Chunk] = []  # the engine raised over one of them: each goes alone
-        self._out: dict[int, Chunk] = {}
-        self._keys: dict[str, list[Chunk]] = {}  # by key: chunks waiting for the take that is being made
-        self._parts: dict[int, _Parts] = {}
-        self._pieces: dict[int, list[Samples]] = {}
-        self._passed: list[Clip] = []
-        self._elsewhere: list[Chunk] = []  # being made by another process
+        self._voice, self._key, self._takes, self._judges = voice, key, takes, judges
+        self._stats, self._sample_rate, self._clock = stats, sample_rate, clock
+        self._deterministic, self._wait_for_others, self._buffered = deterministic, wait_for_others, buffered
+        self.begun: set[int] = set()
+        """Indexes of chunks that the store had, or that the engine has begun."""
+        self.seconds = 0.0
+        """Wall time that was spent here and not in the engine."""
+        self._name, self._numbers = secrets.token_hex(4), count()
+        self._again: list[_Job] = []
+        self._isolated: list[_Job] = []  # the engine raised over one of them: each goes alone
+        self._alone = False  # what the engine has in hand must stay alone
+        self._out: dict[str, _Job] = {}  # by the id of the request
+        self._twins: dict[str, list[Chunk]] = {}  # by key: chunks that wait for the take that is being made
+        self._ready: list[Clip] = []
+        self._elsewhere: Elsewhere[_Job] = Elsewhere()
+        self._offset = 0.0
         self._exhausted = self._cancelled = False
-        self._last = 0  # index of the chunk that was taken from the source last
+
+    # -- for the narrator ---------------------------------------------------------------------------------------------
 
     @property
     def done(self) -> bool:
-        rest = self._out or self._again or self._suspects or self._passed or self._elsewhere
+        rest = self._out or self._again or self._isolated or self._ready or self._elsewhere
         return self._cancelled or (self._exhausted and not rest)
 
     @property
     def waits_for_others(self) -> bool:
         """True if there is nothing to do but to wait for another process."""
-        return bool(self._elsewhere) and not (self._out or self._again or self._suspects)
-
-    @property
-    def out(self) -> list[Chunk]:
-        """What the engine (or the planner before it) has in hand."""
-        return list(self._out.values())
+        return bool(self._elsewhere) and not (self._out or self._again or self._isolated)
 
     @property
     def cancelled(self) -> bool:
         return self._cancelled
 
+    @property
+    def out(self) -> list[str]:
+        """The ids of the requests that the engine has in hand."""
+        return list(self._out)
+
+    @property
+    def in_hand(self) -> list[Chunk]:
+        """The chunks that the engine has in hand."""
+        return [job.chunk for job in self._out.values()]
+
     def cancel(self) -> None:
+        """No more requests. May be called from any thread."""
         self._cancelled = True
 
-    def __iter__(self) -> Iterator[Chunk | None]:
-        return self
+    def requests(self) -> Iterator[Request | None]:
+        """One round for the engine. None says that there is no request now, but some are in hand. The round ends when
+        the engine has nothing in hand and somebody else must act first, and at the end of the book."""
+        while not self._cancelled:
+            start = self._clock.now()
+            job = self._next_job()
+            self.seconds += self._clock.now() - start
+            if job is not None:
+                yield self._request(job)
+            elif self._out:
+                yield None
+            else:
+                return
 
-    def __next__(self) -> Chunk | None:
-        if self._cancelled:
-            raise StopIteration
-        if self._suspects:
-            return None if self._out else self._send(self._suspects.pop(0))
-        if self._again:
-            return self._send(self._again.pop(0))
-        while len(self._passed) < PASSED_AT_ONCE:
-            chunk = self._from_elsewhere() or self._from_source()
-            if chunk is None:
-                break
-            if not self._has(chunk):
-                return self._send(chunk)
-        if self._out:
+    def from_store(self) -> Iterator[Clip]:
+        """What needs no engine from here on, up to the first chunk that must be made: it can be heard at once."""
+        while not (self._cancelled or self._out or self._again or self._isolated):
+            job = self._elsewhere.take(self._ours) or self._from_source()
+            if job is None:
+                return
+            if not self._has(job):
+                self._again.append(job)
+            yield from self.take_ready()
+
+    def take_ready(self) -> list[Clip]:
+        """The clips that needed no engine since the last call."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def accept(self, clip: Clip) -> list[Clip]:
+        """A clip from the engine. Returns what can be heard now because of it."""
+        job = self._out.get(clip.request_id)
+        if job is None:
+            if self._cancelled:
+                return []
+            raise EngineError(f"The engine answered a request that it was not given ({clip.index}). This is a defect.")
+        if clip.raised:
+            return self._raised(clip.request_id, clip.failure or "an error", clip)
+        if not clip.final:
+            return [self._piece(job, clip)]
+        del self._out[clip.request_id]
+        wrong = clip.failure or first_fault(self._judges, join([*job.heard, clip.samples]), clip.sample_rate, job.asked)
+        if wrong and not job.heard:
+            return self._bad(job, wrong, clip.sample_rate, clip.seconds)
+        samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not job.heard))
+        if wrong:  # its beginning was heard already: it is too late for another take, and it is not kept
+            return self._failed(job, Clip(job.chunk, samples, clip.sample_rate, failure=wrong))
+        return self._good(job, samples, clip.sample_rate)
+
+    def raised(self, why: str) -> list[Clip]:
+        """The engine raised an error over the requests in hand. If there are several, each is asked for again, alone,
+        to find out which was at fault."""
+        if len(self._out) == 1:
+            return self._raised(next(iter(self._out)), why, None)
+        jobs, self._out = list(self._out.values()), {}
+        broken = [job for job in jobs if job.heard]
+        self._isolated += sorted((job for job in jobs if not job.heard), key=lambda job: job.chunk.index)
+        return [clip for job in broken for clip in self._broke_off(job)]
+
+    def missing(self) -> list[Clip]:
+        """The engine has ended its round: what it still had in hand did not come back."""
+        jobs, self._out = list(self._out.values()), {}
+        answers = []
+        for job in jobs:
+            if job.heard:
+                answers += self._broke_off(job)
+            else:
+                answers += self._bad(job, "the engine returned nothing", self._sample_rate(), 0.0)
+        return answers
+
+    # -- what is to be made -------------------------------------------------------------------------------------------
+
+    def _next_job(self) -> _Job | None:
+        if self._out and (self._isolated or self._alone):
             return None
-        raise StopIteration
+        self._alone = bool(self._isolated)
+        if self._isolated:
+            return self._isolated.pop(0)
+        if self._again:
+            return self._again.pop(0)
+        while len(self._ready) < READY_AT_ONCE:
+            job = self._elsewhere.take(self._ours) or self._from_source()
+            if job is None or not self._has(job):
+                return job
+        return None
 
-    def _from_source(self) -> Chunk | None:
-        """The next chunk that is not being made elsewhere; None if there is none now."""
-        while not self._exhausted and not self._too_much_elsewhere:
+    def _from_source(self) -> _Job | None:
+        """The next chunk that no other process is making; None if there is none now."""
+        while not self._exhausted and not self._elsewhere.full:
             try:
                 chunk = next(self._source)
             except StopIteration:
@@ -154,210 +225,150 @@ class Feed:
                 break
             if chunk is None:
                 break
-            self._last = chunk.index
-            if self._ours(chunk):
-                return chunk
-            self._elsewhere.append(chunk)
+            job = _Job(chunk, self._key(chunk), self._offset)
+            self._offset += chunk_seconds(chunk) + chunk.pause
+            self._elsewhere.reached(chunk.index)
+            if self._ours(job):
+                return job
+            self._elsewhere.add(job, chunk.index)
         return None
 
-    @property
-    def _too_much_elsewhere(self) -> bool:
-        first = self._elsewhere[0].index if self._elsewhere else self._last
-        return len(self._elsewhere) >= ELSEWHERE_AT_ONCE or self._last - first >= PAST_ELSEWHERE
-
-    def _from_elsewhere(self) -> Chunk | None:
-        """A chunk that another process has made meanwhile, or has given up."""
-        for chunk in self._elsewhere:
-            if self._ours(chunk):
-                self._elsewhere.remove(chunk)
-                return chunk
-        return None
-
-    def _ours(self, chunk: Chunk) -> bool:
+    def _ours(self, job: _Job) -> bool:
         """True if the take is in the store, or to be made here."""
-        key = self._key(chunk)
-        if key in self._keys or not self._share:
+        if job.key in self._twins or not self._wait_for_others:
             return True
         with self._clock.stage("store"):
-            return self._takes.get(key) is not None or self._takes.claim(key)
+            return self._takes.get(job.key) is not None or self._takes.claim(job.key)
 
-    def _send(self, chunk: Chunk) -> Chunk:
-        self._out[chunk.index] = chunk
-        return chunk
-
-    def _has(self, chunk: Chunk) -> bool:
+    def _has(self, job: _Job) -> bool:
         """True if the chunk needs no new take: it is stored, or the same sentence is being made."""
-        key = self._key(chunk)
-        if key in self._keys:
-            self._keys[key].append(chunk)
+        if job.key in self._twins:
+            self._twins[job.key].append(job.chunk)
             return True
         with self._clock.stage("store"):
-            kept = self._takes.get(key)
-        if kept is None:
-            self._keys[key] = []
+            take = self._takes.get(job.key)
+        if take is None:
+            self._twins[job.key] = []
             return False
-        self._pass(chunk, kept)
+        self._reuse(job.chunk, take)
         return True
 
-    def _pass(self, chunk: Chunk, kept: Kept) -> None:
+    def _reuse(self, chunk: Chunk, take: Take) -> None:
         self.begun.add(chunk.index)
-        clip = Clip(chunk.index, kept.samples, kept.sample_rate)
-        self._tally.reused += 1
-        self._tally.reused_seconds += clip.seconds
-        self._passed.append(clip)
+        clip = Clip(chunk, take.samples, take.sample_rate)
+        self._stats.reused += 1
+        self._stats.reused_seconds += clip.seconds
+        self._ready.append(clip)
 
-    def begin(self, batch: list[Chunk]) -> list[Chunk]:
-        """The engine turns to these chunks now. Returns those that are still to be made.
+    def _request(self, job: _Job) -> Request:
+        identity = f"{self._name}-{next(self._numbers)}"
+        self._out[identity] = job
 
-        Who shares the work has claimed them long before. Who does not, because somebody is listening, may be in no
-        hurry with what lies far ahead, and claims nothing that others could make meanwhile.
+        def due() -> float:
+            buffered = self._buffered()
+            if buffered == inf:
+                return inf
+            front = min((other.offset for other in list(self._out.values())), default=job.offset)
+            return self._clock.now() + buffered + job.offset - front
+
+        return Request(
+            identity, job.asked, self._voice, job.key, job.attempt, due=due, begin=lambda: self._begin(identity)
+        )
+
+    def _begin(self, identity: str) -> bool:
+        """The engine turns to this request now. False if it is no longer wanted.
+
+        Whoever waits for others has claimed its takes before. Somebody who listens may be in no hurry with what lies
+        far ahead, and claims only now, so that others can make it meanwhile.
         """
-        self.begun.update(chunk.index for chunk in batch)
-        if self._share:
-            return batch
-        with self._clock.stage("store"):
-            return [chunk for chunk in batch if not self._made_meanwhile(chunk)]
-
-    def _made_meanwhile(self, chunk: Chunk) -> bool:
-        """True if somebody else has made the chunk; otherwise it is claimed."""
-        key = self._key(chunk)
-        kept = None if chunk.index in self._parts else self._takes.get(key)
-        if kept is None:
-            self._takes.claim(key)
+        job = self._out.get(identity)
+        if job is None or self._cancelled:
             return False
-        del self._out[chunk.index]
-        for each in (chunk, *self._keys.pop(key, ())):
-            self._pass(each, kept)
-        return True
-
-    def stored(self) -> Iterator[Clip]:
-        """What is in the store from here on, up to the first chunk that must be made: it can be heard at once."""
-        while not (self._cancelled or self._out or self._again or self._suspects):
-            chunk = self._from_elsewhere() or self._from_source()
-            if chunk is None:
-                return
-            if not self._has(chunk):
-                self._again.append(chunk)
-            yield from self.passed()
-
-    def passed(self) -> list[Clip]:
-        """Clips that needed no engine since the last call."""
-        passed, self._passed = self._passed, []
-        return passed
-
-    def suspect(self, chunks: Iterable[Chunk]) -> None:
-        """The engine raised over one of the chunks: each goes to it again, alone, to find out which."""
-        for chunk in chunks:
-            if self._out.pop(chunk.index, None) is not None:
-                self._suspects.append(chunk)
-        self._suspects.sort(key=lambda chunk: chunk.index)
-
-    def raised(self, chunk: Chunk, why: str) -> list[Clip]:
-        """The engine raised over this chunk alone. Asking again rarely helps: one more attempt, then halves."""
-        return self._bad(chunk, why, 0.0, raised=True)
-
-    def lost(self, chunks: Iterable[Chunk]) -> list[Clip]:
-        """Those of the chunks that did not come back are bad."""
-        missing = [chunk for chunk in chunks if self._out.get(chunk.index) is chunk]
-        return [clip for chunk in missing for clip in self._bad(chunk, "the engine returned nothing", 0.0)]
-
-    def come_back(self, clip: Clip) -> list[Clip]:
-        """A clip from the engine: what can be heard now because of it."""
-        chunk = self._out.get(clip.index)
-        if chunk is None:
-            raise EngineError(f"the engine answered for chunk {clip.index}, which it was not given. This is a defect.")
-        early = self._pieces.setdefault(clip.index, [])
-        if not clip.final:
-            samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not early, tail=False))
-            early.append(samples)
-            return [replace(clip, samples=samples)]
-        del self._pieces[clip.index]
-        judge = flaw if self._repeats else verdict
-        wrong = clip.failure or judge(join([*early, clip.samples]), clip.sample_rate, chunk)
-        if wrong and not early:
-            return self._bad(chunk, wrong, clip.seconds)
-        samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not early))
-        if wrong:  # its beginning was heard already: too late for another take, but it is not kept
-            self._tally.failed.append((chunk, wrong))
-            return self._finish(chunk, [replace(clip, samples=samples, failure=wrong)])
-        return self._good(chunk, replace(clip, samples=samples), join([*early, samples]))
-
-    def _good(self, chunk: Chunk, clip: Clip, whole: Samples) -> list[Clip]:
-        parts = self._parts.get(chunk.index)
-        if parts is not None:
-            return self._next_part(parts, clip)
-        self._tally.made += 1
-        self._tally.made_seconds += len(whole) / clip.sample_rate
+        self.begun.add(job.chunk.index)
+        if self._wait_for_others:
+            return True
         with self._clock.stage("store"):
-            self._takes.put(self._key(chunk), whole, clip.sample_rate)
-        return self._finish(chunk, [clip], whole)
+            take = None if job.halved else self._takes.get(job.key)
+            if take is None:
+                self._takes.claim(job.key)
+                return True
+        del self._out[identity]
+        for chunk in (job.chunk, *self._twins.pop(job.key, ())):
+            self._reuse(chunk, take)
+        return False
 
-    def _bad(self, chunk: Chunk, wrong: str, seconds: float, *, raised: bool = False) -> list[Clip]:
-        """Another attempt, then two halves, then silence with a name."""
-        self._tally.retaken_seconds += seconds
-        attempt = ATTEMPTS - 1 if raised and chunk.attempt < ATTEMPTS - 1 else chunk.attempt + 1
-        if attempt < ATTEMPTS and not self._repeats:
-            return self._send_again(replace(chunk, attempt=attempt), alone=raised)
-        parts = self._parts.get(chunk.index)
-        if parts is None and (cut := halves(chunk)) is not None:
-            first, second = (replace(half, attempt=ATTEMPTS - 1 if raised else 0) for half in cut)
-            self._parts[chunk.index] = _Parts(chunk, [second], [])
-            return self._send_again(first, alone=raised)
-        rate = self._sample_rate
-        seconds = expected_seconds(chunk.spoken, chunk.language)
-        quiet = Clip(chunk.index, silence(seconds, rate), rate, failure=wrong)
-        if parts is not None:
-            return self._next_part(parts, quiet)
-        self._tally.failed.append((chunk, wrong))
-        return self._finish(chunk, [quiet])
+    # -- what came back -----------------------------------------------------------------------------------------------
 
-    def _send_again(self, chunk: Chunk, *, alone: bool = False) -> list[Clip]:
-        self._tally.retaken += 1
-        self._out.pop(chunk.index, None)
-        (self._suspects if alone else self._again).append(chunk)
-        return []
+    def _piece(self, job: _Job, clip: Clip) -> Clip:
+        samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not job.heard, tail=False))
+        job.heard.append(samples)
+        return Clip(job.chunk, samples, clip.sample_rate, final=False)
 
-    def _next_part(self, parts: _Parts, clip: Clip) -> list[Clip]:
-        parts.made.append(clip)
-        if parts.waiting:
-            return self._send_again(parts.waiting.pop(0))
-        del self._parts[clip.index]
-        whole = parts.joined()
-        if whole.failure:
-            self._tally.failed.append((parts.chunk, whole.failure))
-            return self._finish(parts.chunk, [whole])
-        return self._good(parts.chunk, whole, whole.samples)
-
-    def _finish(self, chunk: Chunk, clips: list[Clip], whole: Samples | None = None) -> list[Clip]:
-        """The chunk is done; whoever waited for the same sentence has it too, or makes it for itself."""
-        del self._out[chunk.index]
-        if whole is None:
-            self._takes.release(self._key(chunk))
-        last = clips[-1]
-        for twin in self._keys.pop(self._key(chunk), []):
-            if whole is None:
-                self._tally.failed.append((twin, last.failure or ""))
-                clips.append(replace(last, index=twin.index))
-            else:
-                self._tally.reused += 1
-                self._tally.reused_seconds += len(whole) / last.sample_rate
-                clips.append(Clip(twin.index, whole, last.sample_rate))
+    def _good(self, job: _Job, samples: Samples, sample_rate: int) -> list[Clip]:
+        if job.parts:
+            return self._next_part(job, Clip(job.chunk, samples, sample_rate))
+        whole = join([*job.heard, samples])
+        self._stats.made += 1
+        self._stats.made_seconds += len(whole) / sample_rate
+        with self._clock.stage("store"):
+            self._takes.put(job.key, whole, sample_rate)
+        clips = [Clip(job.chunk, samples, sample_rate)]
+        for twin in self._twins.pop(job.key, ()):
+            self._stats.reused += 1
+            self._stats.reused_seconds += len(whole) / sample_rate
+            clips.append(Clip(twin, whole, sample_rate))
         return clips
 
+    def _raised(self, identity: str, why: str, clip: Clip | None) -> list[Clip]:
+        job = self._out.pop(identity)
+        if job.heard:
+            return self._broke_off(job)
+        rate = clip.sample_rate if clip else self._sample_rate()
+        return self._bad(job, why, rate, 0.0, raised=True)
 
-@dataclass(slots=True)
-class _Parts:
-    """A chunk that is being made in parts, one after the other."""
+    def _bad(self, job: _Job, wrong: str, sample_rate: int, seconds: float, *, raised: bool = False) -> list[Clip]:
+        """Another attempt, then two halves, then silence with a name."""
+        self._stats.retaken_seconds += seconds
+        cut = None if job.halved else halves(job.chunk)
+        step = next_step(job.attempt, raised=raised, divisible=cut is not None, deterministic=self._deterministic)
+        if isinstance(step, Again):
+            return self._send_again(job, step.attempt, alone=step.alone)
+        if isinstance(step, Split) and cut is not None:
+            job.parts, job.half_attempt = list(cut), step.attempt
+            return self._send_again(job, step.attempt, alone=step.alone)
+        quiet = Clip(job.chunk, silence(chunk_seconds(job.asked), sample_rate), sample_rate, failure=wrong)
+        return self._next_part(job, quiet) if job.parts else self._failed(job, quiet)
 
-    chunk: Chunk
-    waiting: list[Chunk]
-    made: list[Clip]
+    def _send_again(self, job: _Job, attempt: int, *, alone: bool = False) -> list[Clip]:
+        self._stats.retaken += 1
+        job.attempt = attempt
+        (self._isolated if alone else self._again).append(job)
+        return []
 
-    def joined(self) -> Clip:
-        failure = next((clip.failure for clip in self.made if clip.failure), None)
-        return Clip(
-            self.chunk.index, join(clip.samples for clip in self.made), self.made[0].sample_rate, failure=failure
-        )
+    def _next_part(self, job: _Job, clip: Clip) -> list[Clip]:
+        """A half is made, or given up: the other half is next, or both become one take."""
+        job.made.append(clip)
+        job.parts.pop(0)
+        if job.parts:
+            return self._send_again(job, job.half_attempt)
+        whole = join(part.samples for part in job.made)
+        failure = next((part.failure for part in job.made if part.failure), None)
+        if failure:
+            return self._failed(job, Clip(job.chunk, whole, clip.sample_rate, failure=failure))
+        return self._good(job, whole, clip.sample_rate)
+
+    def _broke_off(self, job: _Job) -> list[Clip]:
+        """Its beginning was heard, so that a new take would say it twice."""
+        rate = self._sample_rate()
+        return self._failed(job, Clip(job.chunk, silence(0.0, rate), rate, failure=BROKE_OFF))
+
+    def _failed(self, job: _Job, last: Clip) -> list[Clip]:
+        """The chunk is given up. So is every equal sentence that waited for its take."""
+        self._takes.release(job.key)
+        whole = replace(last, samples=join([*job.heard, last.samples]))
+        twins = self._twins.pop(job.key, [])
+        self._stats.failed += [(chunk, last.failure or "") for chunk in (job.chunk, *twins)]
+        return [last, *(replace(whole, chunk=twin) for twin in twins)]
 
 
 def _on_grid(samples: Samples) -> Samples:

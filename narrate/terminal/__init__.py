@@ -1,5 +1,6 @@
 """A listener at a terminal.
 
+listen.py      a reading at a terminal, for an ear or into a file
 display.py     what is shown: a panel, or lines
 keys.py        the keys pressed
 controls.py    what each key does

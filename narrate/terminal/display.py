@@ -9,12 +9,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from narrate.clock import hms
-from narrate.text.document import Chunk
+from narrate.session import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,28 +21,10 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 30.0  # seconds between two lines where there is no terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A moment of a narration. Seconds are of sound unless they say otherwise; None is not known yet."""
-
-    title: str
-    engine: str
-    chunk: Chunk | None
-    share: float | None  # of the text that has been heard or written, 0 … 1
-    done_seconds: float
-    buffered_seconds: float
-    left_seconds: float | None  # wall time until the end
-    rtf: float | None
-    made: int
-    reused: int
-    failed: int
-    underruns: int
-    paused: bool = False
-    speed: float = 1.0
-    hint: str = ""
-
-
 class Display(Protocol):
+    engine: str
+    """Which engine speaks, and in which language."""
+
     def show(self, progress: Progress) -> None: ...
 
     def say(self, line: str) -> None:
@@ -56,11 +37,14 @@ class Display(Protocol):
 
 
 @contextmanager
-def open_display(stream: TextIO, *, quiet: bool) -> Iterator[Display]:
-    """The display that suits `stream`: a panel on a terminal, lines elsewhere. Failures are said even when quiet."""
+def open_display(stream: TextIO, title: str, *, quiet: bool, hint: str = "") -> Iterator[Display]:
+    """The display that suits `stream`: a panel on a terminal, lines elsewhere. Failures are said even when quiet.
+
+    The panel shows the book's `title`, and the `hint` in its corner.
+    """
     with _steady(stream) as own:
         if own.isatty() and not quiet:
-            with _Panel(own) as panel:
+            with _Panel(own, title, hint) as panel:
                 yield panel
         else:
             yield _Lines(own, quiet=quiet)
@@ -80,21 +64,24 @@ def _steady(stream: TextIO) -> Iterator[TextIO]:
 
 def figures(progress: Progress) -> str:
     """The numbers of the moment in one line."""
-    parts = [f"{hms(progress.done_seconds)} {'paused' if progress.paused else 'done'}"]
+    parts = [f"{hms(progress.written_seconds)} {'paused' if progress.paused else 'done'}"]
     if progress.left_seconds is not None:
         parts.append(f"{hms(progress.left_seconds)} left")
-    parts.append(f"{progress.buffered_seconds:.0f} s ahead")
+    parts.append(f"{progress.ready_seconds:.0f} s ahead")
     if progress.rtf is not None:
         parts.append(f"RTF {progress.rtf:.3f}" if progress.rtf < 0.1 else f"RTF {progress.rtf:.2f}")
     if progress.speed != 1.0:
         parts.append(f"speed {progress.speed:.2g}")
-    for count, name in ((progress.reused, "reused"), (progress.underruns, "gaps"), (progress.failed, "failed")):
+    gaps = "gap" if progress.gaps == 1 else "gaps"
+    for count, name in ((progress.reused, "reused"), (progress.gaps, gaps), (progress.failed, "failed")):
         if count:
             parts.append(f"{count} {name}")
     return " · ".join(parts)
 
 
 class _Lines:
+    engine = ""
+
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         self._stream, self._quiet = stream, quiet
         self._title = ""
@@ -120,11 +107,14 @@ class _Lines:
 
 
 class _Panel:
-    def __init__(self, stream: TextIO) -> None:
+    engine = ""
+
+    def __init__(self, stream: TextIO, title: str, hint: str) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._console: Console = Console(file=stream, highlight=False)
+        self._title, self._hint = title, hint
         self._live = Live(console=self._console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> _Panel:
@@ -137,7 +127,7 @@ class _Panel:
         self._live.__exit__(kind, error, trace)
 
     def show(self, progress: Progress) -> None:
-        self._live.update(_panel(progress, self._console.width))
+        self._live.update(_panel(progress, self._title, self.engine, self._hint, self._console.width))
 
     def say(self, line: str) -> None:
         self._live.console.print(line, markup=False)
@@ -145,7 +135,7 @@ class _Panel:
     note = say
 
 
-def _panel(progress: Progress, width: int) -> RenderableType:
+def _panel(progress: Progress, title: str, engine: str, hint: str, width: int) -> RenderableType:
     """Title, chapter and bar, the sentence being spoken, the figures."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
@@ -158,7 +148,7 @@ def _panel(progress: Progress, width: int) -> RenderableType:
     chunk = progress.chunk
     chapter = "" if chunk is None else (f"{chunk.chapter} · {chunk.title}" if chunk.title else "")
     share = "" if progress.share is None else f"{progress.share:.1%}"
-    head.add_row(Text(progress.title, style="bold"), Text(progress.engine, style="dim"))
+    head.add_row(Text(title, style="bold"), Text(engine, style="dim"))
     head.add_row(Text(chapter), Text(share))
     bar = Table.grid(expand=True)  # a bar by itself does not end its line
     bar.add_row(ProgressBar(total=1.0, completed=progress.share or 0.0, pulse=False))
@@ -167,7 +157,7 @@ def _panel(progress: Progress, width: int) -> RenderableType:
     foot = Table.grid(expand=True, padding=(0, 1))
     foot.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     foot.add_column(justify="right", no_wrap=True)
-    foot.add_row(Text(figures(progress), style="dim"), Text(progress.hint, style="dim"))
+    foot.add_row(Text(figures(progress), style="dim"), Text(hint, style="dim"))
     return Group(head, bar, *lines, foot)
 
 

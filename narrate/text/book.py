@@ -13,7 +13,7 @@ from typing import Literal
 
 from narrate.clock import OFF, Clock
 from narrate.errors import InputError
-from narrate.pipeline import Growing
+from narrate.pipeline import LazyList
 from narrate.text import readers
 from narrate.text.chunking import arrivals, chunks
 from narrate.text.document import Chunk, Document
@@ -94,7 +94,7 @@ class Book:
         first, last = self.extent
         return (chunk.end - first) / (last - first) if last > first else None
 
-    def script(self, lengths: chunks.Lengths, *, fresh_takes: bool = False) -> Growing[Chunk]:
+    def script(self, lengths: chunks.Lengths, *, fresh_takes: bool = False) -> LazyList[Chunk]:
         """Return the chunks of the book. They have the engine's `lengths`, unless the listener chose a size.
 
         With `fresh_takes`, sentences that are equal do not share a take.
@@ -114,7 +114,7 @@ class Book:
             )
         else:
             source = chunks.cut(self.document, lengths, mixed=self.options.mixed)
-        return Growing(_each_its_own(source) if fresh_takes else source)
+        return LazyList(_each_its_own(source) if fresh_takes else source)
 
 
 def book_id(document: Document, path: Path | None) -> BookId:
@@ -145,6 +145,12 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
         raise InputError("Text that is still being written has no chapters to choose from yet; leave out --chapters.")
     language = options.language or detect_language(content.decode("utf-8", "replace"))
     return Book("standard input", language, options, None, content=content)
+
+
+def book_of_text(text: str, options: TextOptions) -> Book:
+    """A text in memory as a book. Raises InputError if there is nothing in it to say."""
+    document = _sayable(readers.read_bytes(text.encode(), "the text", _read_options(options)), options)
+    return Book("text", document.language, options, document)
 
 
 def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:

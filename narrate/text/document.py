@@ -101,11 +101,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One request to an engine: a stretch of text with what is said for it.
+    """What one breath says: the one noun that travels from text to sound.
 
-    `index` counts the chunks of a book from 0, `paragraph` its paragraphs. `start` and `end` are offsets in the source.
-    `pause` is the silence after the chunk in seconds. `attempt` counts the attempts to speak it that failed. `take`
-    numbers equal sentences that must not share a take. Every attempt and every take has a random seed of its own.
+    `text` is what a reader's eye sees, `spoken` what is said for it. `pause` is the silence after it in seconds,
+    `start`, `end` its place in `Document.source`, `paragraph` the running number of its paragraph in the book. `take`
+    counts equal sentences that must sound different: another number is another take.
     """
 
     index: int
@@ -118,5 +118,4 @@ class Chunk:
     start: int
     end: int
     paragraph: int = 0
-    attempt: int = 0
     take: int = 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND
 from narrate.pace import expected_seconds
-
-FRAMES_PER_SECOND = 12.5
 
 # Times the calm reader's length. A single kanji may be read with four or five syllables, so Japanese gets more.
 _SLOWEST = {"ja": 3.5}

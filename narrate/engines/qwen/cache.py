@@ -30,7 +30,6 @@ class SlotCache:
         self._values = [like.new_zeros(shape) for _ in range(len(layers))]
         self._rows = torch.arange(slots + 1, device=like.device)
         self._places = torch.arange(capacity, device=like.device)
-        self._groups = layers.heads // layers.key_heads
         self.capacity = capacity
 
     def grow(self, capacity: int) -> None:

@@ -1,4 +1,4 @@
-"""Which code comes next, drawn for every row by its own numbers, so that a take does not depend on its neighbours.
+"""Which code comes next, drawn for every row by its own uniforms, so that a take does not depend on its neighbours.
 
 The package draws through Hugging Face's `generate`, once for the first code of a frame and, nested, 15 times for the
 rest, and lets nothing of its caller through. So both `generate`s get a logits processor of ours, which leaves only the
@@ -17,25 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrate.text.document import Chunk
-from narrate.voice import Voice
-
-CODES = 16  # per frame
+from narrate.engines import Request
+from narrate.engines.qwen.codec import CODES
 
 
-class Cancelled(Exception):  # noqa: N818
-    """The listener has asked to stop."""
+class Cancelled(Exception):
+    """Nobody wants any of the rows that are being made."""
 
 
-def row_seed(chunk: Chunk, voice: Voice) -> int:
-    """What a row's numbers follow from: the text, the voice, its seed, which attempt at which take. 64 bits."""
+def row_seed(request: Request) -> int:
+    """What a row's uniforms follow from: the text, the voice, its seed, which attempt at which take. 64 bits."""
+    chunk, voice = request.chunk, request.voice
     what = [voice.seed, voice.name, voice.language, voice.instruct, voice.describe, voice.reference_text]
-    text = json.dumps([*what, chunk.language, chunk.spoken, chunk.attempt, chunk.take], ensure_ascii=False)
+    text = json.dumps([*what, chunk.language, chunk.spoken, request.attempt, chunk.take], ensure_ascii=False)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def row_numbers(seed: int, frames: int) -> NDArray[np.float32]:
-    """Numbers in [0, 1), float32 [frames, 16], one for each code of a row; more frames continue the same sequence.
+def row_uniforms(seed: int, frames: int) -> NDArray[np.float32]:
+    """Uniform numbers in [0, 1), float32 [frames, 16], one for each code of a row; more frames continue the sequence.
 
     From the counter-based generator Philox (Salmon et al. 2011), whose raw stream numpy guarantees; 23 bits of each, so
     that a number times the sum of a distribution stays below the sum in float32.
@@ -44,24 +43,31 @@ def row_numbers(seed: int, frames: int) -> NDArray[np.float32]:
     return (np.asarray(raw >> np.uint64(41), dtype=np.float32) * np.float32(2.0**-23)).reshape(frames, CODES)
 
 
-class Draws:
-    """The draws of one batch: rows with a seed and a budget of frames each.
+class RowRandom:
+    """Randomness for one batch: each row has a seed, and a budget of frames after which it is ended.
 
-    `installed` puts it under the package. Afterwards `broken` tells the rows for which the model gave no numbers.
+    `installed` puts it under the package. `dropped` tells which rows nobody wants any more: they end with their next
+    frame, and when none is left, `Cancelled` is raised. Afterwards `broken` tells for which rows the model's
+    distribution was not a number.
     """
 
     def __init__(
-        self, seeds: Sequence[int], budgets: Sequence[int], end: int, device: Any, cancelled: Callable[[], bool]
+        self,
+        seeds: Sequence[int],
+        budgets: Sequence[int],
+        end: int,
+        device: Any,
+        dropped: Callable[[], list[int]] = list,
     ) -> None:
         import torch
 
         longest = max(budgets) + 1
-        numbers = np.stack([row_numbers(seed, longest) for seed in seeds])
-        self._numbers = torch.from_numpy(numbers).to(device)
+        uniforms = np.stack([row_uniforms(seed, longest) for seed in seeds])
+        self._uniforms = torch.from_numpy(uniforms).to(device)
         self._budgets = torch.tensor(budgets, device=device)
         self._first_end, self._end = min(budgets), end
         self._broken = torch.zeros(len(seeds), dtype=torch.bool, device=device)
-        self._cancelled = cancelled
+        self._dropped = dropped
         self._frame = 0
 
     @property
@@ -81,6 +87,8 @@ class Draws:
         import torch
 
         self._frame = ids.shape[1]
+        if dropped := self._dropped():
+            self._budgets[dropped] = self._first_end = 0
         codes, sound = self._draw(choose, scores, self._frame, 0)
         self._broken |= ~sound
         codes = torch.where(sound, codes, self._end)
@@ -95,9 +103,9 @@ class Draws:
         return codes
 
     def _draw(self, choose: _Choice, scores: Any, frame: int, code: int) -> tuple[Any, Any]:
-        if self._cancelled():
+        if len(self._dropped()) == len(self._budgets):
             raise Cancelled
-        return choose(scores, self._numbers[:, frame, code])
+        return choose(scores, self._uniforms[:, frame, code])
 
 
 class _Choice:
@@ -115,7 +123,7 @@ class _Choice:
         if top_p is not None and top_p < 1.0:
             self._warpers.append(TopPLogitsWarper(top_p))
 
-    def __call__(self, scores: Any, numbers: Any) -> tuple[Any, Any]:
+    def __call__(self, scores: Any, uniforms: Any) -> tuple[Any, Any]:
         """Codes [rows] for scores [rows, codes], and for each row whether its scores were numbers."""
         import torch
 
@@ -125,7 +133,7 @@ class _Choice:
             scores = warper(None, scores)
         sums = scores.softmax(-1).cumsum(-1)
         total = sums[:, -1:]
-        codes = torch.searchsorted(sums, numbers[:, None] * total, right=True).squeeze(1)
+        codes = torch.searchsorted(sums, uniforms[:, None] * total, right=True).squeeze(1)
         return codes.clamp(max=scores.shape[-1] - 1), ~total.squeeze(1).isnan()
 
 

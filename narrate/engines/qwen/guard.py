@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from narrate.engines.qwen.budget import FRAMES_PER_SECOND, budget_frames
+from narrate.engines.qwen.budget import budget_frames
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND
 from narrate.text.document import Chunk
 
 LATE_PUSH = 0.25  # added to the end's score for every frame that is too many (the idea: mlx-audio's pull request 840)

@@ -13,13 +13,9 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from narrate.errors import EngineError, InputError
 
-_TOKENS_PER_ROW = 520  # of prompt and speech, in a long chunk
-_VOCODER_BYTES = 2e9
-_LARGEST_FITTING = 64
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -78,23 +74,6 @@ def check_device(device: str) -> None:
         )
     if device == "mps" and not torch.backends.mps.is_available():
         raise EngineError(f"torch {torch.__version__} cannot use this Mac's GPU: use --device cpu.")
-
-
-def fitting_rows(package: Any, otherwise: int) -> int:
-    """How many rows of long chunks the free CUDA memory holds beside the loaded model; `otherwise` on other devices.
-
-    A row keeps, for every token, keys and values and (a habit of the package) the output of every layer.
-    """
-    import torch
-
-    if package.device.type != "cuda":
-        return otherwise
-    talker = package.model.config.talker_config
-    numbers = talker.num_hidden_layers * 2 * talker.num_key_value_heads * talker.head_dim
-    numbers += (talker.num_hidden_layers + 1) * talker.hidden_size
-    row = numbers * package.model.dtype.itemsize * _TOKENS_PER_ROW
-    free, _ = torch.cuda.mem_get_info(package.device)
-    return int(min(_LARGEST_FITTING, max(1, (0.9 * free - _VOCODER_BYTES) // row)))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -1,23 +1,27 @@
-"""From chunks and a voice to what the package's `generate` takes: its own prompt layout, made by its own functions."""
+"""From requests to what the package's `generate` takes: its own prompt layout, made by its own functions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from narrate.clip import Samples, join, silence
+from narrate.engines import Request
+from narrate.engines.qwen.codec import SAMPLE_RATE
 from narrate.engines.qwen.models import Model
-from narrate.engines.qwen.speakers import speaker_for
+from narrate.engines.qwen.speakers import check_voice, speaker_for
 from narrate.errors import InputError
-from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
-_SAMPLE_RATE = 24_000
-_REFERENCE_TAIL = 0.5  # seconds of silence after a reference: without it its last sound bleeds into the first words
+_REFERENCE_TAIL_SECONDS = 0.5  # of silence: without it the reference's last sound bleeds into the first words
+_CLONES_KEPT = 16
+
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -26,47 +30,71 @@ class Prompts:
 
     package: Any
     model: Model
-    _reference: tuple[Path, str] | None = field(default=None, init=False)
-    _clone: Any = field(default=None, init=False)
+    _clones: dict[Hashable, Any] = field(default_factory=dict, init=False)
 
-    def arguments(self, chunks: list[Chunk], voice: Voice) -> dict[str, Any]:
-        """Keyword arguments of `Qwen3TTSForConditionalGeneration.generate`, one row per chunk. Raises `InputError`."""
-        package, rows = self.package, len(chunks)
+    def arguments(self, requests: Sequence[Request]) -> dict[str, Any]:
+        """Keyword arguments of `Qwen3TTSForConditionalGeneration.generate`, one row per request, each with its voice.
+
+        Raises `InputError` for a voice that the model does not have.
+        """
+        package, voices = self.package, [request.voice for request in requests]
+        chunks = [request.chunk for request in requests]
+        for voice in set(voices):
+            check_voice(self.model, voice)
         arguments: dict[str, Any] = {
             "input_ids": self._ids([package._build_assistant_text(_plain(chunk.spoken)) for chunk in chunks]),
             "languages": [LANGUAGES.get(chunk.language, "auto").lower() for chunk in chunks],
             "non_streaming_mode": True,  # the whole text in the prompt: the other way drifts in speed on long texts
         }
         if self.model.kind == "base":
-            clone = self.clone(voice)
-            arguments["ref_ids"] = self._ids([package._build_ref_text(_plain(clone.ref_text))]) * rows
-            arguments["voice_clone_prompt"] = package._prompt_items_to_voice_clone_prompt([clone] * rows)
+            clones = [self.clone(voice) for voice in voices]
+            arguments["ref_ids"] = self._ids([package._build_ref_text(_plain(clone.ref_text)) for clone in clones])
+            arguments["voice_clone_prompt"] = package._prompt_items_to_voice_clone_prompt(clones)
             return arguments
         if self.model.kind == "custom_voice":
-            arguments["speakers"] = [speaker_for(self.model, voice, voice.language or row.language) for row in chunks]
-        manner = voice.describe if self.model.kind == "voice_design" else voice.instruct
-        ids = self._ids([package._build_instruct_text(_plain(manner))])[0] if manner else None
-        arguments["instruct_ids"] = [ids] * rows
+            arguments["speakers"] = [
+                speaker_for(self.model, voice, voice.language or chunk.language)
+                for voice, chunk in zip(voices, chunks, strict=True)
+            ]
+        arguments["instruct_ids"] = [self._manner(voice) for voice in voices]
         return arguments
 
     def clone(self, voice: Voice) -> Any:
         """The package's prompt of the reference voice (codes and speaker embedding), computed once per reference."""
-        assert voice.reference is not None
-        assert voice.reference_text is not None
-        reference = (voice.reference, voice.reference_text)
-        if self._reference != reference:
-            padded = join([_read_reference(voice.reference), silence(_REFERENCE_TAIL, _SAMPLE_RATE)])
-            (self._clone,) = self.package.create_voice_clone_prompt((padded, _SAMPLE_RATE), voice.reference_text)
-            self._reference = reference
-        return self._clone
+        return recent(self._clones, clone_key(voice), lambda: self._cloned(voice))
 
     def context(self, voice: Voice) -> Any:
         """Codes [frames, 16] that the vocoder hears before each row and that are cut off again; None without clone."""
         return self.clone(voice).ref_code if self.model.kind == "base" else None
 
+    def _cloned(self, voice: Voice) -> Any:
+        assert voice.reference is not None
+        padded = join([_read_reference(voice.reference), silence(_REFERENCE_TAIL_SECONDS, SAMPLE_RATE)])
+        (clone,) = self.package.create_voice_clone_prompt((padded, SAMPLE_RATE), voice.reference_text)
+        return clone
+
+    def _manner(self, voice: Voice) -> Any:
+        """The tokens of how to speak: the description of a voice, or the instruction to one; None if there is none."""
+        manner = voice.describe if self.model.kind == "voice_design" else voice.instruct
+        return self._ids([self.package._build_instruct_text(_plain(manner))])[0] if manner else None
+
     def _ids(self, texts: list[str]) -> list[Any]:
         ids: list[Any] = self.package._tokenize_texts(texts)
         return ids
+
+
+def clone_key(voice: Voice) -> Hashable:
+    """What a clone is computed from."""
+    return voice.reference, voice.reference_text
+
+
+def recent(cache: dict[Hashable, Made], key: Hashable, make: Callable[[], Made]) -> Made:
+    """What `make` gives for the key, kept in the cache until as many others as are kept were asked for since."""
+    made = cache.pop(key) if key in cache else make()
+    cache[key] = made
+    while len(cache) > _CLONES_KEPT:
+        del cache[next(iter(cache))]
+    return made
 
 
 def _plain(text: str) -> str:
@@ -88,4 +116,4 @@ def _read_reference(path: Path) -> Samples:
         raise InputError(f"{path} cannot be read as sound ({error}); use WAV, FLAC, OGG or MP3.") from error
     if len(samples) < sample_rate // 2:
         raise InputError(f"{path} is too short to take a voice from; use three seconds of speech or more.")
-    return np.asarray(soxr.resample(samples.mean(axis=1), sample_rate, _SAMPLE_RATE), dtype=np.float32)
+    return np.asarray(soxr.resample(samples.mean(axis=1), sample_rate, SAMPLE_RATE), dtype=np.float32)

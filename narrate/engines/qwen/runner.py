@@ -20,7 +20,8 @@ from torch.nn import functional as F  # noqa: N812
 from narrate.clip import Samples
 from narrate.clock import OFF, Clock
 from narrate.engines.qwen.cache import FrameCache, SlotCache, step_for
-from narrate.engines.qwen.draws import CODES, Cancelled
+from narrate.engines.qwen.codec import CODES
+from narrate.engines.qwen.draws import Cancelled
 from narrate.engines.qwen.graphs import Graphs
 from narrate.engines.qwen.guard import silent_codes
 from narrate.engines.qwen.sampling import Draw, Rules
@@ -29,24 +30,25 @@ from narrate.engines.qwen.vocoder import Context, Vocoder
 
 BLOCK = 4  # frames between two looks at what has ended: 0.3 s of sound, and on average 2 frames lost per row
 _FIRST_CAPACITY = 512
-_FRAMES = 1024  # numbers at hand for each row at first: 82 s of sound
+_FRAMES = 1024  # uniforms at hand for each row at first: 82 s of sound
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A row to begin. `prompt` [tokens, channels] in the talker's type; `numbers`, float32 [limit, 16], are drawn with.
+    """A row to begin: `prompt` [tokens, channels] in the talker's type, `uniforms`, float32 [limit, 16], to draw with.
 
-    The end is pushed for after `patience` frames (see guard).
+    The end is pushed for after `patience` frames (see guard). The vocoder continues from `context`.
     """
 
     slot: int
     prompt: Tensor
-    numbers: NDArray[np.float32]
+    uniforms: NDArray[np.float32]
     patience: int
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BlockResult:
     """Of the first slots, after a block: frames of the row so far, whether it has ended, whether its numbers broke, and
     the sound of the block's frames [slots, samples], in which what is past a row's end is noise."""
 
@@ -70,7 +72,7 @@ class Runner:
         self._graphs = Graphs(self.device.type == "cuda")
         self._widths = _widths(slots, self.device.type == "cuda")
         self._talker = Layers(talker.model)
-        self._turns = self._talker.turns(_FIRST_CAPACITY)
+        self._rope = self._talker.rope(_FIRST_CAPACITY)
         self._head = talker.codec_head.weight.detach()
         self._cache = SlotCache(self._talker, slots, _FIRST_CAPACITY, self._head)
         self._predictor = _Predictor(talker, Draw.others(options), slots)
@@ -86,20 +88,21 @@ class Runner:
         self.clock: Clock = OFF
         self._make_frame = torch.compile(self._frame, dynamic=False) if compiled else self._frame
 
-    def begin(self, seats: Sequence[Seat], context: Context | None = None) -> None:
-        """Take rows up in free slots; the vocoder continues from the `context`."""
+    def begin(self, seats: Sequence[Seat]) -> None:
+        """Take rows up in free slots."""
         size, rows = max(len(seat.prompt) for seat in seats), len(seats)
         if self._graphs.enabled:
             size, rows = step_for(size), 1 << (rows - 1).bit_length()  # few shapes, so few graphs
         with torch.inference_mode():
-            self._reserve(size, max(len(seat.numbers) for seat in seats) + BLOCK)
-            self.vocoder.begin([seat.slot for seat in seats], context)
+            self._reserve(size, max(len(seat.uniforms) for seat in seats) + BLOCK)
+            for context, slots in _by_context(seats).items():
+                self.vocoder.begin(slots, context)
             self._state.begin(seats)
             page = self._page(rows, size)
             page.write(seats, self.slots)
             self._graphs.run(("prompts", rows, size), lambda: self._read(page))
 
-    def advance(self, rows: int, longest: int, cancelled: Callable[[], bool] = lambda: False) -> Progress:
+    def advance(self, rows: int, longest: int, cancelled: Callable[[], bool] = lambda: False) -> BlockResult:
         """A block of frames for the first `rows` slots, of which the longest row has `longest` frames and tokens.
 
         Raises `Cancelled` between two frames once `cancelled()` is true; then only `clear` may follow.
@@ -116,7 +119,7 @@ class Runner:
                 self.clock.settle(self._settle)
             with self.clock.stage("vocoder"):
                 self._graphs.run(("sound", rows), lambda: self._vocode(rows))
-                return self._progress(rows)
+                return self._result(rows)
 
     def codes(self, slot: int) -> Tensor:
         """The frames of the last block in a slot, [BLOCK, 16]."""
@@ -133,25 +136,25 @@ class Runner:
         """No rows."""
         with torch.inference_mode():
             self._state.ended.fill_(True)
-            self._state.turn.zero_()
+            self._state.in_block.zero_()
 
     def _frame(self, rows: int, length: int) -> None:
         state = self._state
         hidden, position = state.hidden[:rows], state.position[:rows]
         frame, ended = state.frame[:rows], state.ended[:rows]
-        numbers = state.numbers[state.rows[:rows], frame]
+        uniforms = state.uniforms[state.rows[:rows], frame]
         scores = F.linear(hidden, self._head).float()
         said, quiet = state.said[:rows], state.quiet[:rows]
         scores = self._rules(scores, said, frame, state.patience[:rows], quiet)
-        first = self._draw(scores, numbers[:, 0])
+        first = self._draw(scores, uniforms[:, 0])
         ended |= first == self._rules.end
         said.scatter_(1, first[:, None], True)
         quiet.add_(1).mul_(self._silent[first])
-        codes, last = self._predictor(hidden, first, numbers)
-        state.codes[:rows].index_copy_(1, state.turn, codes[:, None])
-        state.turn.add_(1).remainder_(BLOCK)
+        codes, last = self._predictor(hidden, first, uniforms)
+        state.codes[:rows].index_copy_(1, state.in_block, codes[:, None])
+        state.in_block.add_(1).remainder_(BLOCK)
         step = self._predictor.embed(codes) + self._pad
-        step = self._talker(step, self._turns[position], self._cache.step(position, length))
+        step = self._talker(step, self._rope[position], self._cache.step(position, length))
         hidden.copy_(self._talker.last_norm(step))
         state.broken[:rows] |= ~(hidden.sum(-1) + last.sum(-1)).isfinite()
         live = ~ended
@@ -161,8 +164,8 @@ class Runner:
     def _read(self, page: _Page) -> None:
         """The talker reads the prompts and is ready for each row's first frame."""
         rows, size, _ = page.prompts.shape
-        turn = self._turns[:size].repeat(rows, 1, 1, 1)
-        hidden = self._talker(page.prompts.flatten(0, 1), turn, self._cache.prompts(page.slots, size))
+        rope = self._rope[:size].repeat(rows, 1, 1, 1)
+        hidden = self._talker(page.prompts.flatten(0, 1), rope, self._cache.prompts(page.slots, size))
         hidden = self._talker.last_norm(hidden[page.lasts])
         self._state.hidden.index_copy_(0, page.slots, hidden)
 
@@ -180,11 +183,11 @@ class Runner:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def _progress(self, rows: int) -> Progress:
+    def _result(self, rows: int) -> BlockResult:
         state = self._state
         told = torch.stack([state.frame[:rows], state.ended[:rows].long(), state.broken[:rows].long()])
         frames, ended, broken = told.tolist()
-        return Progress(
+        return BlockResult(
             frames,
             [bool(one) for one in ended],
             [bool(one) for one in broken],
@@ -194,7 +197,7 @@ class Runner:
     def _reserve(self, positions: int, frames: int) -> None:
         if positions > self._cache.capacity:
             self._cache.grow(step_for(positions))
-            self._turns = self._talker.turns(self._cache.capacity)
+            self._rope = self._talker.rope(self._cache.capacity)
             self._graphs.forget()
         if self._state.grow(frames):
             self._graphs.forget()
@@ -235,9 +238,9 @@ class _State:
         self.position, self.frame, self.patience, self.quiet = zeros(), zeros(), zeros(), zeros()
         self.ended, self.broken = ~zeros(dtype=torch.bool), zeros(dtype=torch.bool)
         self.said = zeros(codes, dtype=torch.bool)
-        self.numbers = zeros(_FRAMES, CODES, dtype=torch.float32)
+        self.uniforms = zeros(_FRAMES, CODES, dtype=torch.float32)
         self.codes = zeros(BLOCK, CODES)
-        self.turn = torch.zeros(1, dtype=torch.long, device=like.device)
+        self.in_block = torch.zeros(1, dtype=torch.long, device=like.device)
 
     def begin(self, seats: Sequence[Seat]) -> None:
         device = self.rows.device
@@ -247,14 +250,14 @@ class _State:
         for tensor in (self.frame, self.quiet, self.ended, self.broken, self.said):
             tensor[slots] = 0
         for seat in seats:
-            self.numbers[seat.slot, : len(seat.numbers)] = torch.from_numpy(seat.numbers).to(device)
+            self.uniforms[seat.slot, : len(seat.uniforms)] = torch.from_numpy(seat.uniforms).to(device)
 
     def grow(self, frames: int) -> bool:
-        """Room for the numbers of longer rows; True if the tensor has moved."""
-        have = self.numbers.shape[1]
+        """Room for the uniforms of longer rows; True if the tensor has moved."""
+        have = self.uniforms.shape[1]
         if frames <= have:
             return False
-        self.numbers = F.pad(self.numbers, (0, 0, 0, step_for(frames) - have))
+        self.uniforms = F.pad(self.uniforms, (0, 0, 0, step_for(frames) - have))
         return True
 
 
@@ -264,7 +267,7 @@ class _Predictor:
     def __init__(self, talker: Any, draw: Draw, slots: int) -> None:
         network = talker.code_predictor
         self._layers = Layers(network.model)
-        self._turns = self._layers.turns(CODES)
+        self._rope = self._layers.rope(CODES)
         self._draw = draw
         self._heads = [head.weight.detach() for head in network.lm_head]
         books = [talker.model.codec_embedding, *network.model.codec_embedding]
@@ -277,23 +280,31 @@ class _Predictor:
             self._inputs = self._project(self._table).split(sizes)
         self._cache = FrameCache(self._layers, slots, CODES, self._heads[0])
 
-    def __call__(self, hidden: Tensor, first: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, hidden: Tensor, first: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """Codes [rows, 16], and the predictor's last state [rows, channels]."""
         rows = len(hidden)
         codes = [first]
         begin = torch.stack([self._project(hidden), self._inputs[0][first]], dim=1).flatten(0, 1)
-        state = self._layers(begin, self._turns[:2].repeat(rows, 1, 1, 1), self._cache.begin(rows))[1::2]
+        state = self._layers(begin, self._rope[:2].repeat(rows, 1, 1, 1), self._cache.begin(rows))[1::2]
         for number, head in enumerate(self._heads, start=1):
             if number > 1:
                 step = F.embedding(codes[-1], self._inputs[number - 1])
-                state = self._layers(step, self._turns[number : number + 1], self._cache.step(rows, number))
+                state = self._layers(step, self._rope[number : number + 1], self._cache.step(rows, number))
             scores = F.linear(self._layers.last_norm(state), head).float()
-            codes.append(self._draw(scores, numbers[:, number]))
+            codes.append(self._draw(scores, uniforms[:, number]))
         return torch.stack(codes, dim=1), state
 
     def embed(self, codes: Tensor) -> Tensor:
         """What the talker hears of a frame: the sum of its codes' embeddings, [rows, channels]."""
         return F.embedding(codes + self._offsets, self._table).sum(1)
+
+
+def _by_context(seats: Sequence[Seat]) -> dict[Context | None, list[int]]:
+    """Which slots continue from which context."""
+    slots: dict[Context | None, list[int]] = {}
+    for seat in seats:
+        slots.setdefault(seat.context, []).append(seat.slot)
+    return slots
 
 
 def _widths(slots: int, graphs: bool) -> list[int]:

@@ -1,6 +1,6 @@
 """Which code comes next, drawn on the device for all rows at once: Hugging Face's rules, without its overhead.
 
-A row draws with its own numbers (`draws.row_numbers`), one for each code of each frame. So a take depends neither on
+A row draws with its own uniforms (`draws.row_uniforms`), one for each code of each frame. So a take depends neither on
 its neighbours nor on its slot, and is the same take that the stock runtime makes with the same seed.
 """
 
@@ -43,8 +43,8 @@ class Draw:
             | {"do_sample": options["subtalker_dosample"]}
         )
 
-    def __call__(self, scores: Tensor, numbers: Tensor) -> Tensor:
-        """Codes [rows] for scores, float32 [rows, codes], and numbers in [0, 1), [rows]."""
+    def __call__(self, scores: Tensor, uniforms: Tensor) -> Tensor:
+        """Codes [rows] for scores, float32 [rows, codes], and uniforms in [0, 1), [rows]."""
         if self.greedy:
             return scores.argmax(-1)
         if self.temperature != 1.0:
@@ -53,7 +53,7 @@ class Draw:
         if self.top_k or self.top_p < 1.0:
             scores, codes = self._likeliest(scores)
         sums = scores.softmax(-1).cumsum(-1)
-        places = torch.searchsorted(sums, numbers[:, None] * sums[:, -1:], right=True).clamp_(max=scores.shape[-1] - 1)
+        places = torch.searchsorted(sums, uniforms[:, None] * sums[:, -1:], right=True).clamp_(max=scores.shape[-1] - 1)
         return (places if codes is None else codes.gather(1, places)).squeeze(1)
 
     def _likeliest(self, scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -64,24 +64,24 @@ class Layers:
             down=forward.down_proj.weight.detach().t(),
         )
 
-    def turns(self, positions: int) -> Tensor:
-        """Cosines and sines [positions, 2, 1, head] for `__call__`; the sines with the sign of the half they meet."""
+    def rope(self, positions: int) -> Tensor:
+        """The rotary table [positions, 2, 1, head]: cosines, and sines with the sign of the half that they meet."""
         frequencies = self._rotary.inv_freq.float()
         angles = torch.arange(positions, device=frequencies.device).float()[:, None] * frequencies
         cosine, sine = angles.cos(), angles.sin()
         table = torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)], dim=1)
         return (table * self._rotary.attention_scaling).to(self._last.dtype)[:, :, None]
 
-    def __call__(self, hidden: Tensor, turn: Tensor, attend: Attend) -> Tensor:
-        """`hidden` [tokens, channels], `turn` [tokens or 1, 2, 1, head] → [tokens, channels], not yet normed."""
+    def __call__(self, hidden: Tensor, rope: Tensor, attend: Attend) -> Tensor:
+        """`hidden` [tokens, channels], `rope` [tokens or 1, 2, 1, head] → [tokens, channels], not yet normed."""
         both = self.heads + self.key_heads
-        cosine, sine = turn.unbind(1)
+        cosine, sine = rope.unbind(1)
         for number, layer in enumerate(self._layers):
             normed = self._norm(hidden) * layer.before_attention
             split = F.linear(normed, layer.queries_keys_values).view(len(hidden), -1, self.head)
-            turned = self._norm(split[:, :both]) * layer.per_head
-            turned = torch.addcmul(turned * cosine, turned.roll(self.head // 2, -1), sine)
-            attended = attend(number, turned[:, : self.heads], turned[:, self.heads :], split[:, both:])
+            rotated = self._norm(split[:, :both]) * layer.per_head
+            rotated = torch.addcmul(rotated * cosine, rotated.roll(self.head // 2, -1), sine)
+            attended = attend(number, rotated[:, : self.heads], rotated[:, self.heads :], split[:, both:])
             hidden = torch.addmm(hidden, attended, layer.attention_out)
             normed = self._norm(hidden) * layer.before_forward
             gate, up = F.linear(normed, layer.gate_up).chunk(2, dim=-1)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """What the vocoder remembers after some frames: numbers [remembered] and how many frames they were."""
 
@@ -65,12 +65,20 @@ class Vocoder:
     def after(self, codes: Tensor) -> Context:
         """What is remembered after `codes` [frames, 16], for `begin`: a reference recording to continue from.
 
-        Uses the first slot: call it while no row is there.
+        Uses the first slot, and puts back what was there.
         """
-        self.begin([0])
-        for part in codes.split(_CONTEXT_AT_ONCE):
-            self.decode(part[None])
-        return Context(self._past[0].clone(), len(codes))
+        with torch.inference_mode():
+            there = self._context()
+            self.begin([0])
+            for part in codes.split(_CONTEXT_AT_ONCE):
+                self.decode(part[None])
+            after = self._context()
+            self.begin([0], there)
+        return after
+
+    def _context(self) -> Context:
+        """What the first slot remembers."""
+        return Context(self._past[0].clone(), int(self._frames[0]))
 
 
 _CONTEXT_AT_ONCE = 72
@@ -217,10 +225,10 @@ class _Transformer:
         """`hidden` [rows, frames, channels], `heard` [rows]: frames before these."""
         module, frames = self._module, hidden.shape[1]
         hidden = module.input_proj(hidden)
-        turn = module.rotary_emb(hidden, heard[:, None] + torch.arange(frames, device=heard.device))
+        rope = module.rotary_emb(hidden, heard[:, None] + torch.arange(frames, device=heard.device))
         mask = self._mask(frames, heard)
         for layer, share in zip(module.layers, self._shares, strict=True):
-            attended = self._attend(layer.self_attn, layer.input_layernorm(hidden), share, turn, mask)
+            attended = self._attend(layer.self_attn, layer.input_layernorm(hidden), share, rope, mask)
             hidden = hidden + layer.self_attn_layer_scale(attended)
             hidden = hidden + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(hidden)))
         out: Tensor = module.output_proj(module.norm(hidden))
@@ -233,15 +241,15 @@ class _Transformer:
         near = (key >= query) & (key <= query + self._past)
         return (near & (key >= self._past - heard[:, None, None]))[:, None]
 
-    def _attend(self, module: Any, hidden: Tensor, share: int, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    def _attend(self, module: Any, hidden: Tensor, share: int, rope: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         split = (*hidden.shape[:2], -1, self._head)
         query, key, value = (
             project(hidden).view(split).transpose(1, 2) for project in (module.q_proj, module.k_proj, module.v_proj)
         )
-        both = torch.stack([_turned(key, turn), value], dim=1)
+        both = torch.stack([_rotated(key, rope), value], dim=1)
         both = _continued(self._memory.of(share, len(hidden)), both, dim=3)
         mixed = F.scaled_dot_product_attention(
-            _turned(query, turn), both[:, 0], both[:, 1], attn_mask=mask, enable_gqa=self._gqa
+            _rotated(query, rope), both[:, 0], both[:, 1], attn_mask=mask, enable_gqa=self._gqa
         )
         out: Tensor = module.o_proj(mixed.transpose(1, 2).flatten(2))
         return out
@@ -267,8 +275,8 @@ def _continued(past: Tensor, now: Tensor, dim: int) -> Tensor:
     return whole
 
 
-def _turned(vectors: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary position embedding (Su et al. 2021): pairs (i, i + half) turned by an angle that grows with position."""
-    cosine, sine = (part[:, None] for part in turn)
+def _rotated(vectors: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotary position embedding (Su et al. 2021): pairs (i, i + half) rotated by an angle that grows with position."""
+    cosine, sine = (part[:, None] for part in rope)
     first, second = vectors.chunk(2, dim=-1)
     return vectors * cosine + torch.cat([-second, first], dim=-1) * sine

@@ -255,7 +255,7 @@ def _gathered(aligned: AlignedText, parts: Iterable[Part], limit: int) -> list[P
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class ChunkStats:
     """What `chunks --stats` shows: the number of chunks, how many end with a sentence or a line, how long they are.
 
     `histogram` maps the shortest length of each class (in characters of `spoken`) to the number of chunks in it.
@@ -272,7 +272,7 @@ class Stats:
         return self.whole / self.chunks if self.chunks else 1.0
 
 
-def stats(chunks: Iterable[Chunk]) -> Stats:
+def stats(chunks: Iterable[Chunk]) -> ChunkStats:
     """Count chunks. A chunk with no more than the pause of a clause after it ends inside a sentence."""
     sizes: list[int] = []
     whole = 0
@@ -284,4 +284,4 @@ def stats(chunks: Iterable[Chunk]) -> Stats:
     histogram = dict.fromkeys(range(0, longest + 1, step), 0)
     for size in sizes:
         histogram[size - size % step] += 1
-    return Stats(len(sizes), sum(sizes), whole, histogram)
+    return ChunkStats(len(sizes), sum(sizes), whole, histogram)

@@ -1,15 +1,19 @@
-"""How many slots the free memory holds, and whether the fast runtime knows the model at all."""
+"""How many rows the free memory holds, in slots or in a batch; and whether the fast runtime knows the model at all."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from narrate.engines.qwen.draws import CODES
+from narrate.engines.qwen.codec import CODES
 
 MOST_SLOTS = 64
-_ON_CPU = 8  # more rows read the same weights, but a CPU has nothing to spare to compute them with
+_BATCH_ON_CPU = 10
+_SLOTS_ON_CPU = 8  # more rows read the same weights, but a CPU has nothing to spare to compute them with
+_MOST_IN_A_BATCH = 64
+_TOKENS_OF_A_ROW = 520  # of prompt and speech, in a long chunk
+_BATCH_VOCODER_BYTES = 2e9
 _POSITIONS = 768  # keys and values of a slot: a long chunk's text and 50 seconds of sound
-_VOCODER_BYTES = 24 * 2**20  # per slot, in bfloat16: what is remembered, and a block's widest layers
+_SLOT_VOCODER_BYTES = 24 * 2**20  # in bfloat16: what is remembered, and a block's widest layers
 _ASIDE_BYTES = 1.5 * 2**30  # recorded graphs, libraries' workspaces, prompts being read
 
 
@@ -18,15 +22,32 @@ def fitting_slots(package: Any) -> int:
     import torch
 
     if package.device.type != "cuda":
-        return _ON_CPU
+        return _SLOTS_ON_CPU
     free, _ = torch.cuda.mem_get_info(package.device)
     return slots_in(free, slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize))
+
+
+def fitting_rows(package: Any) -> int:
+    """How many rows of long chunks the package's batch may have, so that they fit beside the loaded model.
+
+    A row keeps, for every token, keys and values and (a habit of the package) the output of every layer.
+    """
+    import torch
+
+    if package.device.type != "cuda":
+        return _BATCH_ON_CPU
+    talker = package.model.config.talker_config
+    per_token = talker.num_hidden_layers * 2 * talker.num_key_value_heads * talker.head_dim
+    per_token += (talker.num_hidden_layers + 1) * talker.hidden_size
+    row_bytes = per_token * package.model.dtype.itemsize * _TOKENS_OF_A_ROW
+    free, _ = torch.cuda.mem_get_info(package.device)
+    return int(min(_MOST_IN_A_BATCH, max(1, (0.9 * free - _BATCH_VOCODER_BYTES) // row_bytes)))
 
 
 def slot_bytes(talker_config: Any, itemsize: int) -> int:
     """Bytes that one slot takes, `itemsize` of them for a number."""
     per_position = talker_config.num_hidden_layers * 2 * talker_config.num_key_value_heads * talker_config.head_dim
-    return int(_POSITIONS * per_position * itemsize + _VOCODER_BYTES * itemsize // 2)
+    return int(_POSITIONS * per_position * itemsize + _SLOT_VOCODER_BYTES * itemsize // 2)
 
 
 def slots_in(free_bytes: int, bytes_each: int) -> int:

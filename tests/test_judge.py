@@ -7,14 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.clip import join, silence
-from narrate.synthesis.judge import LEAD, TAIL, flaw, halves, longest_seconds, trim, verdict
+from narrate.clip import Samples, join, silence
+from narrate.synthesis.judge import LEAD, TAIL, first_fault, flaw, halves, judges, longest_seconds, trim
+from narrate.text.document import Chunk
 from tests.speech import a_chunk, speech_like
 
 RATE = 24_000
 LONG = a_chunk(
     0, "It was a bright cold day in April, and the clocks of the whole town were striking, one after another."
 )
+
+
+def verdict(samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
+    """What the first judge says that finds something wrong."""
+    return first_fault(judges(deterministic=False), samples, sample_rate, chunk)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.0, 1.5, 2.5])
@@ -50,6 +56,10 @@ def test_speech_that_ends_in_murmured_silence_is_bad() -> None:
 def test_what_is_no_speech_at_all(samples: np.ndarray, word: str) -> None:
     assert word in (flaw(samples, RATE, LONG) or "")
     assert verdict(samples, RATE, LONG) == flaw(samples, RATE, LONG)
+
+
+def test_the_length_of_a_take_that_would_be_the_same_again_is_not_judged() -> None:
+    assert judges(deterministic=True) == (flaw,)
 
 
 @given(st.floats(0, 2), st.floats(0, 2))

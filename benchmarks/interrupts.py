@@ -1,0 +1,92 @@
+"""Interrupts exports: `python -m benchmarks.interrupts [--each 100] [--formats wav,flac,mp3,opus] [--seed 1]`.
+
+For every format an export is interrupted again and again, by SIGINT and SIGTERM in turns, at a random moment from the
+start of the program to just before its end. Each time it must end with the right exit code, without a traceback, and
+leave neither a part of the file nor the file itself, unless it was complete. A line per format, then one line of JSON;
+exit code 1 if anything was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.killed import novel
+
+FORMATS = ("wav", "flac", "mp3", "opus")
+SECONDS = 60.0  # for anything the program does
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def export(folder: Path, suffix: str) -> list[str]:
+    voice = ("-e", "tone:rtf=0.002,rate=24000", "--max-chars", "60", "--no-store")
+    target = folder / f"book.{suffix}"
+    return [sys.executable, "-m", "narrate", str(folder / "novel.txt"), *voice, "-o", str(target)]
+
+
+def interrupted(folder: Path, suffix: str, number: signal.Signals, wait: float) -> str:
+    """What came of one export: "interrupted", "finished", or what was wrong."""
+    running = subprocess.Popen(export(folder, suffix), stderr=subprocess.PIPE, text=True)
+    time.sleep(wait)
+    running.send_signal(number)
+    try:
+        _, said = running.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        return f"did not end within {SECONDS:.0f} s"
+    target = folder / f"book.{suffix}"
+    left = sorted(path.name for path in folder.iterdir() if path.name not in ("novel.txt", target.name))
+    complete = target.exists()
+    target.unlink(missing_ok=True)
+    for name in left:
+        (folder / name).unlink()
+    if left:
+        return f"left {left}"
+    if "Traceback" in said or "defect" in said:
+        return f"said {said}"
+    if running.returncode == 0 and complete:
+        return "finished"
+    # Before Python itself has begun, the system ends it: shells report that as 128 + number, too.
+    if running.returncode in (128 + number, -number) and not complete:
+        return "interrupted"
+    return f"exit code {running.returncode}, the file is {'complete' if complete else 'absent'}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Interrupt exports again and again.")
+    parser.add_argument("--each", type=int, default=100, help="interrupts of each format")
+    parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    figures: dict[str, dict[str, int]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "novel.txt").write_text(novel(sentences=120, seed=options.seed))
+        for suffix in options.formats.split(","):
+            start = time.monotonic()
+            subprocess.run(export(folder, suffix), check=True, stderr=subprocess.DEVNULL)
+            whole = time.monotonic() - start
+            (folder / f"book.{suffix}").unlink()
+            outcomes = Counter(
+                interrupted(folder, suffix, SIGNALS[number % 2], chance.uniform(0.05, 0.95) * whole)
+                for number in range(options.each)
+            )
+            figures[suffix] = dict(outcomes)
+            print(f"{suffix:5} {whole:5.1f} s undisturbed  {dict(outcomes)}", flush=True)
+    right = ("interrupted", "finished")
+    wrong = sum(count for found in figures.values() for what, count in found.items() if what not in right)
+    print(json.dumps({"each": options.each, "seed": options.seed, "outcomes": figures, "wrong": wrong}))
+    return min(1, wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""A reading at a terminal, for an ear or into a file: the screen follows the events, the keys work the transport."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from narrate.clock import hms
+from narrate.engines.batched import Rows
+from narrate.engines.choose import open_engine
+from narrate.folders import home
+from narrate.playback.bookmark import Bookmarks
+from narrate.session import Began, Done, Failed, Notice, Progress, Session
+from narrate.sinks import Opener, check_target, open_sink
+from narrate.sinks.speaker import Speaker
+from narrate.store.in_memory import MemoryTakes
+from narrate.store.store import Store
+from narrate.store.takes import Takes
+from narrate.terminal.controls import Controls
+from narrate.terminal.display import Display, open_display
+from narrate.terminal.keys import Keys
+from narrate.text.book import Book, TextOptions, open_book
+from narrate.text.document import Chunk
+from narrate.voice import Voice
+
+POLL_SECONDS = 0.1  # between two looks at the keyboard and at the figures
+LISTENING_CACHE_BYTES = 64 << 20  # takes in memory while somebody listens: about ten minutes
+WRITING_CACHE_BYTES = 8 << 20  # and while a file is written: only what is said again and again
+NOT_ALL_SPOKEN = 3  # exit code
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """What the listener asked for: plain data from the command line.
+
+    `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
+    `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
+    """
+
+    source: str
+    text: TextOptions = field(default_factory=TextOptions)
+    voice: Voice = field(default_factory=Voice)
+    speed: float = 1.0
+    engine: str = "auto"
+    engine_options: Mapping[str, object] = field(default_factory=dict)
+    rows: Rows = None
+    output: str | None = None
+    play: bool = False
+    force: bool = False
+    start: str | None = None
+    device: str | None = None
+    store: Path | None = None
+    fresh_takes: bool = False
+    quiet: bool = False
+
+    @property
+    def listening(self) -> bool:
+        return self.play or self.output is None
+
+
+def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
+    """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
+    if options.output is not None:
+        check_target(options.output, force=options.force)
+    book = open_book(options.source, options.text)
+    title = f"{book.title} · {book.author}" if book.author else book.title
+    hint = "? for keys" if options.output is None else ""
+    with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
+        with ExitStack() as stack:
+            session = _session(options, book, display, stack)
+            attend(session, display, stack.enter_context(Keys()) if options.output is None else None)
+        display.note(_closing_line(options, session))
+    return NOT_ALL_SPOKEN if session.stats.failed else 0
+
+
+@contextmanager
+def _log_on(display: Display) -> Iterator[None]:
+    """What modules below have to report, such as a voice process that was started again, is said on the display."""
+
+    class Saying(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            display.note(record.getMessage())
+
+    handler = Saying(logging.WARNING)
+    logger = logging.getLogger("narrate")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitStack) -> Session:
+    for warning in book.document.warnings if book.document else ():
+        display.say(warning)
+    engine, why = open_engine(
+        options.engine,
+        options.voice,
+        book.language,
+        rows=options.rows,
+        options=options.engine_options,
+        mixed=options.text.mixed,
+    )
+    stack.enter_context(closing(engine))
+    if why is not None:
+        display.note(f"Voice: {why}.")
+    display.engine = f"{engine.name} · {book.language}"
+    return Session(
+        book,
+        engine,
+        options.voice,
+        _takes(options, book, stack, display),
+        _openers(options, book),
+        listening=options.listening,
+        streaming=options.output == "-",
+        start=options.start,
+        speed=options.speed,
+        fresh_takes=options.fresh_takes,
+        bookmarks=Bookmarks(home() / "places", say=display.say),
+    )
+
+
+def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Display) -> Takes:
+    cache = LISTENING_CACHE_BYTES if options.listening else WRITING_CACHE_BYTES
+    if options.store is None:
+        return MemoryTakes(cache)
+    store = stack.enter_context(Store(options.store, memory_bytes=cache, say=display.say))
+    return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))
+
+
+def _openers(options: ReadingOptions, book: Book) -> list[Opener]:
+    openers: list[Opener] = []
+    if options.listening:
+        openers.append(partial(Speaker, device=options.device))
+    if options.output is not None:
+        tags = {"title": book.title, "artist": book.author, "language": book.language}
+        openers.append(partial(open_sink, options.output, force=options.force, tags=tags))
+    return openers
+
+
+def attend(session: Session, display: Display, keys: Keys | None) -> None:
+    """Let the session read to the end; meanwhile show how it goes and do what the keys say."""
+    controls = Controls(session.player, partial(_mark, session), display.say)
+    with session:
+        while not session.wait(0.0 if keys and keys.present else POLL_SECONDS):
+            key = keys.wait(POLL_SECONDS) if keys and keys.present else None
+            if key is not None:
+                controls.press(key)
+            _show(session, display)
+    _show(session, display)
+
+
+def _show(session: Session, display: Display) -> None:
+    for event in session.events():
+        match event:
+            case Failed(chunk, why):
+                text = " ".join(chunk.text.split())
+                display.say(f"narrate: not spoken, silence in its place ({why}): “{text}”")
+            case Notice(text):
+                display.note(text)
+            case Progress():
+                display.show(event)
+            case Began() | Done():
+                pass  # the figures show it
+
+
+def _mark(session: Session, chunk: Chunk) -> str:
+    mark = session.mark(chunk)
+    return "this text has no places to keep" if mark is None else mark.name
+
+
+def _closing_line(options: ReadingOptions, session: Session) -> str:
+    """What came of it."""
+    stats, player = session.stats, session.player
+    what = "Heard" if options.output is None else f"Wrote {options.output}:"
+    parts = [f"{what} {hms(player.written_seconds)} in {hms(session.wall_seconds)}"]
+    if stats.rtf is not None:
+        parts.append(f"RTF {stats.rtf:.3g}")
+    total = stats.made + stats.reused
+    if total:
+        parts.append(f"{stats.made} takes made, {stats.reused} reused ({stats.reused / total:.1%})")
+    if stats.retaken:
+        parts.append(f"{stats.retaken} taken again")
+    if player.gaps:
+        parts.append(f"{player.gaps} {'gap' if player.gaps == 1 else 'gaps'}")
+    if session.takes.damaged:
+        parts.append(f"{session.takes.damaged} damaged takes made again")
+    if stats.failed:
+        parts.append(f"{len(stats.failed)} not spoken")
+    if session.transport.stopped and player.chunk is not None:
+        parts.append(f"the place is kept, {session.book.share(player.chunk) or 0:.0%} into the book")
+    return " · ".join(parts)
