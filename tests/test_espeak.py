@@ -156,9 +156,10 @@ def test_only_the_cancelled_text_is_cut_short(espeak: Espeak, caplog: pytest.Log
     assert caplog.text == ""  # the child did not die of the text
 
 
-def test_cancelling_another_text_disturbs_nobody(espeak: Espeak) -> None:
+def test_cancelling_another_text_disturbs_nobody(espeak: Espeak, caplog: pytest.LogCaptureFixture) -> None:
     clips = while_it_speaks(espeak, LONG, lambda child: espeak.cancel([":0:0", "another:7:0"]))
     assert [clip.index for clip in clips] == [7]
+    assert caplog.text == ""  # the child goes on
 
 
 def test_prepared_it_has_its_child_at_hand(espeak: Espeak) -> None:

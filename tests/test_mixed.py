@@ -148,6 +148,14 @@ def test_cancelled_requests_are_dropped_in_both_engines(engine: Mixed) -> None:
     assert not {clip.request_id for clip in clips if clip.final} & gone
 
 
+def test_what_the_second_engine_is_speaking_can_be_cancelled() -> None:
+    engine = Mixed(Batched(JapaneseTone(rate=RATE)), ToneStream(rate=22_050, pieces=5))
+    made = engine.synthesize(requests(book("ee")))
+    assert next(made) == []  # the first pieces, which are kept until all is there
+    engine.cancel([":0:0"])
+    assert [clip.index for clips in made for clip in clips] == [1]
+
+
 def test_a_request_that_does_not_begin_holds_up_no_other(engine: Mixed) -> None:
     asked = [
         a_request(chunk, due=lambda chunk=chunk: in_seconds(chunk.index), begin=lambda chunk=chunk: chunk.index != 0)  # type: ignore[misc]
