@@ -50,14 +50,16 @@ def make_epub(
     metadata: str = "<dc:title>Book</dc:title><dc:creator>A. Author</dc:creator><dc:language>en</dc:language>",
     guide: str = "",
     root: str = "OEBPS/package.opf",
+    cover: str = "",
 ) -> bytes:
-    """Zip up pages, in reading order, and other files. `hrefs` spells a page's name otherwise in the manifest."""
+    """Zip up pages, in reading order, and other files. `hrefs` spells a page's name otherwise in the manifest;
+    `cover` is the name of the picture that the manifest calls the cover."""
     others, hrefs = others or {}, hrefs or {}
-    types = {"ncx": "application/x-dtbncx+xml", "css": "text/css"}
+    types = {"ncx": "application/x-dtbncx+xml", "css": "text/css", "jpg": "image/jpeg", "png": "image/png"}
     rows = []
     for i, name in enumerate([*pages, *(name for name in others if not name.startswith("META-INF"))]):
         media = types.get(name.rpartition(".")[2], "application/xhtml+xml")
-        properties = ' properties="nav"' if name == "nav.xhtml" else ""
+        properties = {"nav.xhtml": ' properties="nav"', cover: ' properties="cover-image"'}.get(name, "")
         rows.append(f'<item id="i{i}" href="{hrefs.get(name, name)}" media-type="{media}"{properties}/>')
     beside = {name: ' linear="no"' if name in not_linear else "" for name in pages}
     spine = "".join(f'<itemref idref="i{i}"{beside[name]}/>' for i, name in enumerate(pages))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from narrate.errors import InputError
-from narrate.text.document import Document
+from narrate.text.document import Document, Edition
 from narrate.text.formats import epub
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.markup import parse
@@ -351,3 +351,50 @@ def test_pictures_that_point_to_notes() -> None:
 def test_codes_of_languages(code: str, language: str) -> None:
     metadata = f"<dc:title>B</dc:title><dc:language>{code}</dc:language>"
     assert epub.read(make_epub(CHAPTERS, metadata=metadata)).language == language
+
+
+JPEG, PNG = b"\xff\xd8\xff picture", b"\x89PNG picture"
+NAMED = '<dc:title>Book</dc:title><dc:language>en</dc:language><meta name="cover" content="{}"/>'
+
+
+def test_the_cover_is_the_picture_that_the_manifest_calls_so() -> None:
+    data = make_epub(CHAPTERS, {"other.jpg": JPEG + b"2", "front.jpg": JPEG}, cover="front.jpg")
+    assert epub.read(data).cover == JPEG
+
+
+@pytest.mark.parametrize("content", ["i3", "front.png"])
+def test_an_older_book_names_its_cover_by_item_or_by_name(content: str) -> None:
+    data = make_epub(CHAPTERS, {"front.png": PNG, "other.png": PNG + b"2"}, metadata=NAMED.format(content))
+    assert epub.read(data).cover == PNG
+
+
+def test_a_book_whose_cover_is_missing_or_no_jpeg_or_png_is_read_without_it() -> None:
+    assert epub.read(make_epub(CHAPTERS)).cover is None
+    assert epub.read(make_epub(CHAPTERS, metadata=NAMED.format("c1.xhtml"))).cover is None
+    assert epub.read(make_epub(CHAPTERS, {"front.jpg": b"<svg/>"}, cover="front.jpg")).cover is None
+    gone = make_epub(CHAPTERS, {"front.jpg": JPEG}, {"front.jpg": "nowhere.jpg"}, cover="front.jpg")
+    assert epub.read(gone).cover is None
+    assert len(epub.read(gone).chapters) == 3
+
+
+SAID = """<dc:title>Book</dc:title><dc:language>en</dc:language>
+<dc:publisher>P &amp; Q</dc:publisher><dc:date>1905</dc:date>"""
+NEW_SERIES = (
+    '<meta property="belongs-to-collection" id="s">Cats</meta><meta refines="#s" property="group-position">2</meta>'
+    '<meta refines="#s" property="collection-type">series</meta>'
+    '<meta property="belongs-to-collection" id="t">Boxes</meta><meta refines="#t" property="collection-type">set</meta>'
+)
+OLD_SERIES = '<meta name="calibre:series" content="Cats"/><meta name="calibre:series_index" content="2.0"/>'
+
+
+@pytest.mark.parametrize("series", [NEW_SERIES, OLD_SERIES])
+def test_what_a_book_says_of_its_edition(series: str) -> None:
+    described = "<dc:description>&lt;p&gt;A &lt;b&gt;cat&lt;/b&gt; talks.&lt;/p&gt;</dc:description>"
+    edition = epub.read(make_epub(CHAPTERS, metadata=SAID + described + series)).edition
+    assert edition == Edition("A cat talks.", "P & Q", "1905", "Cats", "2")
+
+
+def test_a_book_that_says_nothing_of_its_edition() -> None:
+    plain = epub.read(make_epub(CHAPTERS, metadata=SAID + "<dc:description>3 &lt; 4</dc:description>")).edition
+    assert plain.description == "3 < 4"
+    assert epub.read(make_epub(CHAPTERS)).edition == Edition()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 
@@ -81,12 +81,23 @@ class Excluded(NamedTuple):
     end: int
 
 
+class Edition(NamedTuple):
+    """What a book says of itself besides title and author; "" for what it does not say. `part` is its number in the
+    series, as the publisher writes it."""
+
+    description: str = ""
+    publisher: str = ""
+    date: str = ""
+    series: str = ""
+    part: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A book. All offsets refer to `source`, the decoded text.
 
     For EPUB, HTML, DOCX and PDF, `source` is the text of all pages in reading order, with all that is not spoken.
-    `warnings` are sentences for the listener.
+    `warnings` are sentences for the listener. `cover` is a picture as JPEG or PNG.
     """
 
     title: str
@@ -97,6 +108,8 @@ class Document:
     excluded: tuple[Excluded, ...] = ()
     encoding: str = "utf-8"
     warnings: tuple[str, ...] = ()
+    edition: Edition = Edition()
+    cover: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -38,6 +39,7 @@ FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
         "copyright(?: page| notice)?|colophon|imprint|奥付|版[权權](?:页|頁|信息)?|impressum", re.IGNORECASE
     ),
 }
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how JPEG and PNG begin
 # A page with more characters is never taken for a cover or an imprint: it may be a whole chapter.
 SHORT_PAGE = 6000
 
@@ -66,7 +68,25 @@ def read(
     chapters = _chapters(source, blocks, package.nav_points, builder.marks)
     excluded = tuple(sorted([*builder.excluded, *licence], key=lambda part: part.start))
     warnings = tuple(f"{path} is missing in the file" for path in missing)
-    return Document(package.title, package.author, package.language, chapters, source, excluded, warnings=warnings)
+    return Document(
+        package.title,
+        package.author,
+        package.language,
+        chapters,
+        source,
+        excluded,
+        warnings=warnings,
+        edition=package.edition,
+        cover=_cover(archive, package.cover),
+    )
+
+
+def _cover(archive: Archive, path: str) -> bytes | None:
+    """The cover picture if it is there and a JPEG or PNG: a book without its cover can still be read."""
+    with suppress(InputError):
+        data = archive.read(path) if path else b""
+        return data if data.startswith(PICTURES) else None
+    return None
 
 
 def _pages(archive: Archive, package: Package) -> tuple[dict[str, Any], list[str]]:

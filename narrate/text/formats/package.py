@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from narrate.errors import InputError
+from narrate.text.document import Edition
 from narrate.text.formats.archive import Archive, resolve
-from narrate.text.formats.markup import parse, tag_of, text_of, types_of
+from narrate.text.formats.markup import parse, parse_text, tag_of, text_of, types_of
 
 # These ways of encryption only protect fonts, so that the text can be read.
 FONT_SCRAMBLING = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
@@ -39,7 +40,8 @@ class SpineItem(NamedTuple):
 
 
 class Package(NamedTuple):
-    """What an EPUB says about itself. `kinds` are the types of whole pages, by path, from its landmarks."""
+    """What an EPUB says about itself. `kinds` are the types of whole pages, by path, from its landmarks, `cover` is the
+    path of its cover picture, or ""."""
 
     title: str
     author: str
@@ -49,6 +51,8 @@ class Package(NamedTuple):
     navigation: str
     styles: tuple[str, ...]
     kinds: dict[str, set[str]]
+    edition: Edition
+    cover: str
 
 
 def read_package(archive: Archive) -> Package:
@@ -82,6 +86,8 @@ def read_package(archive: Archive) -> Package:
         nav,
         tuple(paths[key] for key, item in items.items() if item.get("media-type") == "text/css"),
         kinds,
+        _edition(found),
+        _cover(found, items, paths),
     )
 
 
@@ -118,6 +124,41 @@ def _tree(archive: Archive, path: str) -> Any:
 
 def _words(found: dict[str, list[Any]], name: str) -> str:
     return next((text for element in found.get(name, ()) if (text := text_of(element))), "")
+
+
+def _edition(found: dict[str, list[Any]]) -> Edition:
+    """Description, publisher, date and series: the series as EPUB 3 writes it, else as Calibre does."""
+    named = {meta.get("name"): meta.get("content") or "" for meta in found.get("meta", ())}
+    series, part = named.get("calibre:series", ""), named.get("calibre:series_index", "")
+    for meta in found.get("meta", ()):
+        if meta.get("property") == "belongs-to-collection":
+            refined = f"#{meta.get('id')}"
+            refining = {m.get("property"): text_of(m) for m in found["meta"] if m.get("refines") == refined}
+            if refining.get("collection-type", "series") == "series":
+                series, part = text_of(meta), refining.get("group-position", "")
+    return Edition(
+        description=_plain(_words(found, "description")),
+        publisher=_words(found, "publisher"),
+        date=_words(found, "date"),
+        series=series,
+        part=part.removesuffix(".0"),
+    )
+
+
+def _plain(description: str) -> str:
+    """Without the HTML that many publishers put, escaped, into a description."""
+    tree = parse_text(f"<div>{description}</div>") if "<" in description and ">" in description else None
+    return text_of(tree) if tree is not None else description
+
+
+def _cover(found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, str]) -> str:
+    """The path of the cover picture as EPUB 3 or EPUB 2 names it; "" if neither does, or it is no picture."""
+    pictures = {key: paths[key] for key, item in items.items() if (item.get("media-type") or "").startswith("image/")}
+    for key in pictures:
+        if "cover-image" in (items[key].get("properties") or "").split():
+            return pictures[key]
+    named = [meta.get("content") for meta in found.get("meta", ()) if meta.get("name") == "cover"]
+    return next((path for key, path in pictures.items() if key in named or items[key].get("href") in named), "")
 
 
 def _language(code: str) -> str:
