@@ -120,14 +120,14 @@ def remove_abandoned(path: Path) -> None:
                 path.unlink()  # while it is locked, so that nobody takes it into use in between
 
 
-def write_atomically(path: Path, data: bytes, *, lasting: bool = False) -> None:
+def write_atomically(path: Path, data: bytes, *, lasting: bool = False, private: bool = True) -> None:
     """Have the small file `path` hold `data`. Whenever this is stopped, it holds all of it or what it held before.
 
-    Only its owner may read it. `lasting` waits until the disk has the bytes. Raises `OSError`.
+    `private`: only its owner may read it. `lasting` waits until the disk has the bytes. Raises `OSError`.
     """
     temporary = path.with_name(f"{path.name}.{unique()}.part")
     try:
-        with open(temporary, "xb", opener=_open_private) as file:
+        with open(temporary, "xb", opener=_open_private if private else None) as file:
             file.write(data)
             if lasting:
                 file.flush()

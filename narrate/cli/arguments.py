@@ -59,7 +59,22 @@ Debug = Annotated[
 AsJson = Annotated[bool, _option("--json", help="One JSON object per line.")]
 StoreFolder = Annotated[Path | None, _option("--store", metavar="DIR", help="Where takes are kept.")]
 Output = Annotated[
-    str | None, _option("-o", "--output", metavar="FILE", help="Write .wav .flac .mp3 .ogg .opus; - is WAV on stdout.")
+    list[str] | None,
+    _option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write .m4b .wav .flac .mp3 .opus .ogg .mka .m4a; - is WAV on stdout. May be given again.",
+    ),
+]
+Title = Annotated[str | None, _option("--title", help="With -o: the book's title; else what the book says.")]
+Author = Annotated[str | None, _option("--author", help="With -o: who wrote it.")]
+NarratorName = Annotated[str | None, _option("--narrator", help="With -o: who reads; else the voice.")]
+Series = Annotated[str | None, _option("--series", metavar="'NAME #3'", help="With -o: the series, and which book.")]
+Description = Annotated[str | None, _option("--description", help="With -o: what the book is about.")]
+Cover = Annotated[str | None, _option("--cover", metavar="FILE", help="With -o: a JPEG or PNG; or none.")]
+BitRate = Annotated[
+    int | None, _option("--bitrate", min=16, max=320, metavar="KBIT", help="With -o: kbit/s; 64 for .m4b.")
 ]
 Play = Annotated[bool, _option("--play", help="With -o: also listen.")]
 Force = Annotated[bool, _option("--force", help="Replace an existing file.")]

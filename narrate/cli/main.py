@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -12,15 +13,19 @@ import typer
 from narrate.cli.arguments import (
     Against,
     AsJson,
+    Author,
     BatchSize,
     BatchSizes,
     BenchSource,
     BenchStore,
+    BitRate,
     Chapters,
     Clear,
     ComputeDevice,
+    Cover,
     Debug,
     Describe,
+    Description,
     Dictionary,
     Dtype,
     Encoding,
@@ -41,6 +46,7 @@ from narrate.cli.arguments import (
     MaxChars,
     Mixed,
     Model,
+    NarratorName,
     NoStore,
     OnlyEngine,
     Output,
@@ -57,6 +63,7 @@ from narrate.cli.arguments import (
     RubyMemory,
     Runtime,
     Seed,
+    Series,
     Simulate,
     SoundDevice,
     Source,
@@ -67,6 +74,7 @@ from narrate.cli.arguments import (
     StoreFolder,
     Strategies,
     Temperature,
+    Title,
     TopK,
     TopP,
     Verify,
@@ -98,6 +106,13 @@ def read(
     output: Output = None,
     play: Play = False,
     force: Force = False,
+    title: Title = None,
+    author: Author = None,
+    narrator: NarratorName = None,
+    series: Series = None,
+    description: Description = None,
+    cover: Cover = None,
+    bit_rate: BitRate = None,
     engine: EngineName = "auto",
     voice: VoiceName = None,
     language: Language = None,
@@ -140,10 +155,14 @@ def read(
 
     Other commands, each with its own --help: chunks, voices, devices, books, store, bench, doctor.
     """
+    from narrate.sinks.about import About
+    from narrate.terminal.files import FileOptions, series_and_part
     from narrate.terminal.listen import ReadingOptions, read_aloud
     from narrate.text.book import TextOptions
     from narrate.voice import Voice
 
+    outputs = tuple(output or ())
+    of_series, part = series_and_part(series or "")
     text = TextOptions(
         language=language,
         encoding=encoding,
@@ -180,9 +199,21 @@ def read(
         speed=speed,
         engine=engine,
         engine_options={name: value for name, value in engine_options.items() if value is not None},
-        output=output,
+        files=FileOptions(
+            outputs=outputs,
+            force=force or _may_replace(outputs),
+            about=About(
+                title=title or "",
+                author=author or "",
+                narrator=narrator or "",
+                description=description or "",
+                series=of_series,
+                part=part,
+            ),
+            cover=cover,
+            bit_rate=bit_rate * 1000 if bit_rate else None,
+        ),
         play=play,
-        force=force or _may_replace(output),
         start="" if from_start else start,
         rows=_batch_size(batch_size),
         device=device,
@@ -358,13 +389,13 @@ def _batch_size(text: str | None) -> int | Literal["auto"] | None:
     return int(text)
 
 
-def _may_replace(output: str | None) -> bool:
-    """Ask, if there is somebody to ask, whether an existing file may be replaced."""
-    if output is None or output == "-" or not Path(output).is_file():
+def _may_replace(outputs: Sequence[str]) -> bool:
+    """Ask, if there is somebody to ask, whether existing files may be replaced."""
+    there = [output for output in outputs if output != "-" and Path(output).is_file()]
+    if not there or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return typer.confirm(f"{output} exists already. Replace it?", err=True)
+    question = f"{there[0]} exists already. Replace it?"
+    return typer.confirm(question if len(there) == 1 else f"{', '.join(there)} exist already. Replace them?", err=True)
 
 
 class Ended(SystemExit):

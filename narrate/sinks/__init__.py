@@ -1,6 +1,8 @@
 """Where sound goes: the contract of sinks, and the door to them.
 
 audiofile.py wav.py encoded.py    files that appear under their name when they are complete
+about.py pictures.py              what a file says of its book: tags and cover
+timeline.py cue.py mp4.py         when each chapter sounds, and how files say so
 stream.py                         standard output
 speaker.py portaudio.py           the loudspeaker
 """
@@ -10,16 +12,18 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from narrate.clip import Clip
 from narrate.errors import InputError
+from narrate.sinks.about import About
 from narrate.text.document import Chunk
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".mka", ".m4b", ".m4a")
+WITH_CUE_SHEET = (".wav", ".flac")  # they hold no chapters; a book with several has them in a file beside
 
 
 class Sink(ABC):
@@ -83,19 +87,32 @@ def check_target(target: str | Path, *, force: bool = False) -> None:
         raise InputError(f"The folder {path.parent} does not exist. Create it, or choose another place.")
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is not an ordinary file. Choose another name.")
-    if path.exists() and not force:
-        raise InputError(f"{path} exists already. Choose another name, or replace it with --force.")
+    for file in files_of(target) if not force else ():
+        if file.exists():
+            raise InputError(f"{file} exists already. Choose another name, or replace it with --force.")
     if not os.access(path.resolve().parent, os.W_OK):
         raise InputError(f"The folder {path.parent} cannot be written to. Choose another place.")
 
 
+def files_of(target: str | Path) -> list[Path]:
+    """The files that may come to be where sound goes to `target`."""
+    path = Path(target)
+    return [path, path.with_suffix(".cue")] if path.suffix.lower() in WITH_CUE_SHEET else [path]
+
+
 def open_sink(
-    target: str | Path, sample_rate: int, *, force: bool = False, tags: Mapping[str, str] | None = None
+    target: str | Path,
+    sample_rate: int,
+    *,
+    force: bool = False,
+    about: About | None = None,
+    bit_rate: int | None = None,
 ) -> Sink:
     """The sink that `target` names: a sound file by its suffix, or WAV on standard output for "-".
 
-    All clips written to it must have `sample_rate`. `tags` (title, artist, language …) go into formats that hold them,
-    which is all but WAV. Raises `InputError` as `check_target` does.
+    All clips written to it must have `sample_rate`. `about` goes into every file, as far as its format holds it.
+    `bit_rate`, in bits per second, is for files that are compressed with losses. Raises `InputError` as `check_target`
+    does.
     """
     check_target(target, force=force)
     if target == "-":
@@ -106,7 +123,7 @@ def open_sink(
     if path.suffix.lower() == ".wav":
         from narrate.sinks.audiofile import WavFile
 
-        return WavFile(path, sample_rate)
+        return WavFile(path, sample_rate, about)
     from narrate.sinks.encoded import EncodedFile
 
-    return EncodedFile(path, sample_rate, tags or {})
+    return EncodedFile(path, sample_rate, about or About(), bit_rate)

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +17,14 @@ from numpy.typing import NDArray
 
 from narrate.clip import Clip, to_int16
 from narrate.errors import SinkError
-from narrate.files import NEW, Exchanged, HeldFile, remove_abandoned, unique
+from narrate.files import NEW, Exchanged, HeldFile, remove_abandoned, unique, write_atomically
 from narrate.sinks import Sink, wav
+from narrate.sinks.about import About, wav_info
+from narrate.sinks.cue import cue_sheet
+from narrate.sinks.timeline import ChapterTime, Timeline
+from narrate.text.document import Chunk
+
+FEWEST_CHAPTERS = 2  # a book with one has no marks
 
 
 class AudioFile(Sink):
@@ -28,16 +34,20 @@ class AudioFile(Sink):
     with length.
     """
 
-    def __init__(self, path: Path, sample_rate: int) -> None:
-        self.path, self.sample_rate = path, sample_rate
+    def __init__(self, path: Path, sample_rate: int, about: About | None = None) -> None:
+        self.path, self.sample_rate, self.about = path, sample_rate, about or About()
+        self.timeline = Timeline(sample_rate)
         self._place = path.resolve()  # a link stays a link: what it points to is replaced
-        # Hidden, with room for the longest names; in the same folder, so that the renaming is one step.
-        self._part = self._place.with_name(f"{self._part_prefix}{unique()}{path.suffix}")
+        self._part = self._new_part()
         self._held: HeldFile | None = None
 
     @property
     def _part_prefix(self) -> str:
         return f".{self.path.stem[:40]}.part-"
+
+    def _new_part(self) -> Path:
+        """A hidden name, with room for the longest names; in the same folder, so that the renaming is one step."""
+        return self._place.with_name(f"{self._part_prefix}{unique()}{self.path.suffix}")
 
     def __enter__(self) -> Self:
         with self._plainly(), self._or_nothing():
@@ -57,10 +67,14 @@ class AudioFile(Sink):
             if part.fullmatch(name):
                 remove_abandoned(self._place.with_name(name))
 
+    def begin(self, chunk: Chunk) -> None:
+        self.timeline.begin(chunk)
+
     def write(self, clip: Clip) -> None:
         """Add all samples of the clip. Raises `SinkError`."""
         with self._plainly():
             self._add(to_int16(clip.samples))
+        self.timeline.add(len(clip.samples))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -87,6 +101,30 @@ class AudioFile(Sink):
     @abstractmethod
     def _close(self) -> None:
         """Close the file as it is; it will be removed. May be called after `_end`."""
+
+    def _rewrite(self, copy: Callable[[Path, Path], None]) -> None:
+        """Have `copy` make a new part, its second path, from the finished one, its first; it takes the other's place.
+
+        Raises `OSError`; then the finished part is still the part.
+        """
+        old, part = self._held, self._new_part()
+        assert old is not None, "rewritten outside its block"
+        if not old.is_in_place():
+            raise Exchanged(f"{old.path} was removed or replaced")
+        new = HeldFile(part)
+        try:
+            copy(old.path, part)
+        except BaseException:
+            self._close()
+            new.discard()
+            raise
+        self._part, self._held = part, new
+        old.discard()
+
+    def _write_cue_sheet(self, chapters: Sequence[ChapterTime]) -> None:
+        """Write the chapters beside the file, in a cue sheet of its name."""
+        sheet = cue_sheet(self.path.name, self.about, chapters, self.sample_rate)
+        write_atomically(self.path.with_suffix(".cue"), sheet.encode(), private=False)
 
     def _drop(self) -> None:
         try:
@@ -125,13 +163,15 @@ def reason(error: OSError) -> str:
 
 
 class WavFile(AudioFile):
-    """16-bit WAV, mono; RF64 when it grows to `limit` bytes or more (4 GiB: 24 hours at 24 kHz)."""
+    """16-bit WAV, mono; RF64 when it grows to `limit` bytes or more (4 GiB: 24 hours at 24 kHz).
 
-    def __init__(self, path: Path, sample_rate: int, *, limit: int = wav.LIMIT) -> None:
-        super().__init__(path, sample_rate)
+    Title and author stand behind the sound, in an INFO list.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, about: About | None = None, *, limit: int = wav.LIMIT) -> None:
+        super().__init__(path, sample_rate, about)
         self._limit = limit
         self._file: BinaryIO | None = None
-        self._samples = 0
 
     def _begin(self, part: Path) -> None:
         self._file = open(part, "wb")  # noqa: SIM115 - closed by _end or _close
@@ -140,13 +180,17 @@ class WavFile(AudioFile):
     def _add(self, samples: NDArray[np.int16]) -> None:
         assert self._file is not None, "written to outside its block"
         self._file.write(samples.astype("<i2", copy=False).tobytes())
-        self._samples += len(samples)
 
     def _end(self) -> None:
         assert self._file is not None, "ended outside its block"
+        info = wav.info(wav_info(self.about))
+        self._file.write(info)
         self._file.seek(0)
-        self._file.write(wav.header(self.sample_rate, self._samples, limit=self._limit))
+        self._file.write(wav.header(self.sample_rate, self.timeline.samples, behind=len(info), limit=self._limit))
         self._file.close()
+        chapters = self.timeline.chapters(self.about.title)
+        if len(chapters) >= FEWEST_CHAPTERS:
+            self._write_cue_sheet(chapters)
 
     def _close(self) -> None:
         if self._file is not None:

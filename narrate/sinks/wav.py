@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 HEADER = 80
 LIMIT = (1 << 32) - 1  # of a size in a WAV header; from here on a file is RF64
@@ -10,8 +11,9 @@ LIMIT = (1 << 32) - 1  # of a size in a WAV header; from here on a file is RF64
 _UNKNOWN = LIMIT
 
 
-def header(sample_rate: int, samples: int | None, *, limit: int = LIMIT) -> bytes:
-    """The `HEADER` bytes before `samples` 16-bit mono samples; None: the number is not known yet.
+def header(sample_rate: int, samples: int | None, *, behind: int = 0, limit: int = LIMIT) -> bytes:
+    """The `HEADER` bytes before `samples` 16-bit mono samples; None: the number is not known yet. `behind` bytes
+    of chunks follow the samples.
 
     Of unknown length both sizes are 0xFFFFFFFF, which players read as "until the stream ends". From `limit` bytes on it
     is RF64 (EBU Tech 3306): the sizes are in a chunk `ds64`, for which every header keeps room in a chunk `JUNK`.
@@ -20,7 +22,7 @@ def header(sample_rate: int, samples: int | None, *, limit: int = LIMIT) -> byte
         name, riff_size, data_size, room = b"RIFF", _UNKNOWN, _UNKNOWN, _chunk(b"JUNK", bytes(28))
     else:
         name, data_size, room = b"RIFF", samples * 2, _chunk(b"JUNK", bytes(28))
-        riff_size = HEADER - 8 + data_size
+        riff_size = HEADER - 8 + data_size + behind
         if riff_size >= limit:
             room = _chunk(b"ds64", struct.pack("<QQQI", riff_size, data_size, samples, 0))
             name, riff_size, data_size = b"RF64", _UNKNOWN, _UNKNOWN
@@ -33,6 +35,15 @@ def header(sample_rate: int, samples: int | None, *, limit: int = LIMIT) -> byte
         + _chunk(b"fmt ", pcm)
         + struct.pack("<4sI", b"data", data_size)
     )
+
+
+def info(named: Mapping[bytes, str]) -> bytes:
+    """A LIST chunk of texts by their four letters, in UTF-8; nothing for no texts."""
+    entries = b""
+    for name, value in named.items():
+        text = value.encode() + b"\0"
+        entries += _chunk(name, text) + bytes(len(text) % 2)  # chunks begin at even places
+    return _chunk(b"LIST", b"INFO" + entries) if entries else b""
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """A listener at a terminal.
 
 listen.py      a reading at a terminal, for an ear or into a file
+files.py       the files it writes, and what they say of the book
 display.py     what is shown: a panel, or lines
 keys.py        the keys pressed
 controls.py    what each key does

@@ -17,13 +17,14 @@ from narrate.engines.choose import open_engine
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.session import Began, Done, Failed, Notice, Progress, Session
-from narrate.sinks import Opener, check_target, open_sink
+from narrate.sinks import Opener
 from narrate.sinks.speaker import Speaker
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
+from narrate.terminal.files import FileOptions, check_files, file_openers
 from narrate.terminal.keys import Keys
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.document import Chunk
@@ -50,9 +51,8 @@ class ReadingOptions:
     engine: str = "auto"
     engine_options: Mapping[str, object] = field(default_factory=dict)
     rows: Rows = None
-    output: str | None = None
+    files: FileOptions = field(default_factory=FileOptions)
     play: bool = False
-    force: bool = False
     start: str | None = None
     device: str | None = None
     store: Path | None = None
@@ -61,20 +61,19 @@ class ReadingOptions:
 
     @property
     def listening(self) -> bool:
-        return self.play or self.output is None
+        return self.play or not self.files.outputs
 
 
 def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
     """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
-    if options.output is not None:
-        check_target(options.output, force=options.force)
+    check_files(options.files)
     book = open_book(options.source, options.text)
     title = f"{book.title} · {book.author}" if book.author else book.title
-    hint = "? for keys" if options.output is None else ""
+    hint = "" if options.files.outputs else "? for keys"
     with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
         with ExitStack() as stack:
             session = _session(options, book, display, stack)
-            attend(session, display, stack.enter_context(Keys()) if options.output is None else None)
+            attend(session, display, None if options.files.outputs else stack.enter_context(Keys()))
         display.note(_closing_line(options, session))
     return NOT_ALL_SPOKEN if session.stats.failed else 0
 
@@ -116,9 +115,9 @@ def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitS
         engine,
         options.voice,
         _takes(options, book, stack, display),
-        _openers(options, book),
+        _openers(options, book, engine.name),
         listening=options.listening,
-        streaming=options.output == "-",
+        streaming="-" in options.files.outputs,
         start=options.start,
         speed=options.speed,
         fresh_takes=options.fresh_takes,
@@ -134,14 +133,9 @@ def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Displ
     return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))
 
 
-def _openers(options: ReadingOptions, book: Book) -> list[Opener]:
-    openers: list[Opener] = []
-    if options.listening:
-        openers.append(partial(Speaker, device=options.device))
-    if options.output is not None:
-        tags = {"title": book.title, "artist": book.author, "language": book.language}
-        openers.append(partial(open_sink, options.output, force=options.force, tags=tags))
-    return openers
+def _openers(options: ReadingOptions, book: Book, engine: str) -> list[Opener]:
+    speaker = [partial(Speaker, device=options.device)] if options.listening else []
+    return [*speaker, *file_openers(options.files, book, options.voice.name or engine)]
 
 
 def attend(session: Session, display: Display, keys: Keys | None) -> None:
@@ -178,7 +172,8 @@ def _mark(session: Session, chunk: Chunk) -> str:
 def _closing_line(options: ReadingOptions, session: Session) -> str:
     """What came of it."""
     stats, player = session.stats, session.player
-    what = "Heard" if options.output is None else f"Wrote {options.output}:"
+    outputs = options.files.outputs
+    what = f"Wrote {', '.join(outputs)}:" if outputs else "Heard"
     parts = [f"{what} {hms(player.written_seconds)} in {hms(session.wall_seconds)}"]
     if stats.rtf is not None:
         parts.append(f"RTF {stats.rtf:.3g}")

@@ -1,0 +1,114 @@
+"""The files that a reading writes: where they go, what they say of the book, and which cover they have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from narrate.errors import InputError
+from narrate.sinks import Opener, check_target, files_of, open_sink
+from narrate.sinks.about import About
+from narrate.sinks.pictures import draw_cover, look_at
+from narrate.text.book import Book
+from narrate.text.document import Edition
+
+NO_COVER = "none"
+COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
+WITHOUT_COVER = ("-", ".wav")
+_SERIES = re.compile(r"(.*?)\s*#\s*(\S+)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Which files the listener wants: plain data from the command line.
+
+    `outputs` are files, or "-" for standard output. `about` holds what the listener says of the book; where it is
+    empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
+    """
+
+    outputs: tuple[str, ...] = ()
+    force: bool = False
+    about: About = About()
+    cover: str | None = None
+    bit_rate: int | None = None
+
+
+def check_files(options: FileOptions) -> None:
+    """Raise `InputError` if one of the files cannot be written, or the cover cannot be used. Writes nothing."""
+    for output in options.outputs:
+        check_target(output, force=options.force)
+    written = [file for output in options.outputs for file in files_of(output)]
+    for twice in {file for file in written if written.count(file) > 1}:
+        raise InputError(f"{twice} would be written twice. Give each output a name of its own.")
+    if options.cover not in (None, NO_COVER):
+        _picture(Path(options.cover or ""))
+
+
+def file_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
+    """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator."""
+    about = about_book(options, book, voice)
+    return [
+        partial(open_sink, output, force=options.force, about=about, bit_rate=options.bit_rate)
+        for output in options.outputs
+    ]
+
+
+def about_book(options: FileOptions, book: Book, voice: str) -> About:
+    """What the files say of the book: what the listener said, else what the book says."""
+    given = options.about
+    edition = book.document.edition if book.document else Edition()
+    series = given.series or edition.series
+    part = given.part if given.series else edition.part
+    about = About(
+        title=given.title or book.title,
+        author=given.author or book.author,
+        language=book.language,
+        narrator=given.narrator or voice,
+        description=given.description or edition.description,
+        publisher=edition.publisher,
+        date=edition.date,
+        series=series,
+        part=part,
+    )
+    if all(output.endswith(WITHOUT_COVER) for output in options.outputs):
+        return about
+    return replace(about, cover=_cover(options.cover, book, about))
+
+
+def series_and_part(text: str) -> tuple[str, str]:
+    """ "Name #3" as ("Name", "3"); without a number the part is ""."""
+    found = _SERIES.match(text)
+    return (found[1], found[2]) if found and found[1] else (text.strip(), "")
+
+
+def _cover(wanted: str | None, book: Book, about: About) -> bytes | None:
+    """The picture that the listener names, else the book's own, else one beside the book, else a plain one."""
+    if wanted == NO_COVER:
+        return None
+    if wanted is not None:
+        return _picture(Path(wanted))
+    for data in _found(book):
+        with suppress(InputError):
+            return look_at(data).data
+    return draw_cover(about.title, about.author)
+
+
+def _found(book: Book) -> Iterator[bytes]:
+    if book.document and book.document.cover:
+        yield book.document.cover
+    for name in COVERS_BESIDE if book.path else ():
+        with suppress(OSError):
+            yield (book.path.parent / name).read_bytes() if book.path else b""
+
+
+def _picture(path: Path) -> bytes:
+    try:
+        return look_at(path.read_bytes()).data
+    except OSError as error:
+        raise InputError(f"The cover {path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+    except InputError as error:
+        raise InputError(f"The cover {path} {error}.") from None
