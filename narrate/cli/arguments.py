@@ -22,6 +22,13 @@ class Footnotes(StrEnum):
     end = "end"
 
 
+class Subtitles(StrEnum):
+    srt = "srt"
+    vtt = "vtt"
+    lrc = "lrc"
+    json = "json"
+
+
 def _option(*names: str, **facts: Any) -> Any:
     return typer.Option(*names, show_default=facts.pop("show_default", False), **facts)
 
@@ -73,6 +80,9 @@ NarratorName = Annotated[str | None, _option("--narrator", help="With -o: who re
 Series = Annotated[str | None, _option("--series", metavar="'NAME #3'", help="With -o: the series, and which book.")]
 Description = Annotated[str | None, _option("--description", help="With -o: what the book is about.")]
 Cover = Annotated[str | None, _option("--cover", metavar="FILE", help="With -o: a JPEG or PNG; or none.")]
+SubtitleFormats = Annotated[
+    list[Subtitles] | None, _option("--subtitles", help="With -o: the text beside it, with its times.")
+]
 BitRate = Annotated[
     int | None, _option("--bitrate", min=16, max=320, metavar="KBIT", help="With -o: kbit/s; 64 for .m4b.")
 ]

@@ -3,6 +3,7 @@
 audiofile.py wav.py encoded.py    files that appear under their name when they are complete
 about.py pictures.py              what a file says of its book: tags and cover
 timeline.py cue.py mp4.py         when each chapter sounds, and how files say so
+subtitles.py captions.py          files of text with the times at which it sounds
 stream.py                         standard output
 speaker.py portaudio.py           the loudspeaker
 """
@@ -23,6 +24,7 @@ from narrate.sinks.about import About
 from narrate.text.document import Chunk
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".mka", ".m4b", ".m4a")
+SUBTITLES = (".srt", ".vtt", ".lrc", ".json")
 WITH_CUE_SHEET = (".wav", ".flac")  # they hold no chapters; a book with several has them in a file beside
 
 
@@ -70,18 +72,19 @@ Opener = Callable[[int], Sink]
 def check_target(target: str | Path, *, force: bool = False) -> None:
     """Raise `InputError` if no sound can go to `target`, before anything is made for it. Writes nothing.
 
-    `target` is a file name with one of `SUFFIXES`, or "-" for standard output. An existing file needs `force`.
+    `target` is a file name with one of `SUFFIXES` or `SUBTITLES`, or "-" for standard output. An existing file needs
+    `force`.
     """
     if target == "-":
         if sys.stdout.isatty():
             raise InputError("Standard output is a terminal, not a place for sound. Add `| aplay` or `> book.wav`.")
         return
     path = Path(target)
-    known = " ".join(SUFFIXES)
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it, such as {path / 'book.wav'}.")
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES + SUBTITLES:
         named = f"the suffix {path.suffix}" if path.suffix else "a name without a suffix"
+        known = f"{' '.join(SUFFIXES)}, or of {' '.join(SUBTITLES)} for its text"
         raise InputError(f"{path}: no sound format goes with {named}. Choose one of {known}.")
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Create it, or choose another place.")
@@ -108,7 +111,7 @@ def open_sink(
     about: About | None = None,
     bit_rate: int | None = None,
 ) -> Sink:
-    """The sink that `target` names: a sound file by its suffix, or WAV on standard output for "-".
+    """The sink that `target` names: a sound file or subtitles by its suffix, or WAV on standard output for "-".
 
     All clips written to it must have `sample_rate`. `about` goes into every file, as far as its format holds it.
     `bit_rate`, in bits per second, is for files that are compressed with losses. Raises `InputError` as `check_target`
@@ -120,6 +123,10 @@ def open_sink(
 
         return WavStream(sys.stdout.fileno(), sample_rate)
     path = Path(target)
+    if path.suffix.lower() in SUBTITLES:
+        from narrate.sinks.subtitles import SubtitleFile
+
+        return SubtitleFile(path, sample_rate, about)
     if path.suffix.lower() == ".wav":
         from narrate.sinks.audiofile import WavFile
 

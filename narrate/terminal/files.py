@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.sinks import Opener, check_target, files_of, open_sink
+from narrate.sinks import SUBTITLES, Opener, check_target, files_of, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.pictures import draw_cover, look_at
 from narrate.text.book import Book
@@ -18,7 +18,7 @@ from narrate.text.document import Edition
 
 NO_COVER = "none"
 COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
-WITHOUT_COVER = ("-", ".wav")
+WITHOUT_COVER = ("-", ".wav", *SUBTITLES)
 _SERIES = re.compile(r"(.*?)\s*#\s*(\S+)\s*$")
 
 
@@ -28,6 +28,7 @@ class FileOptions:
 
     `outputs` are files, or "-" for standard output. `about` holds what the listener says of the book; where it is
     empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
+    `subtitles` are formats ("srt") of files beside the first output.
     """
 
     outputs: tuple[str, ...] = ()
@@ -35,13 +36,23 @@ class FileOptions:
     about: About = About()
     cover: str | None = None
     bit_rate: int | None = None
+    subtitles: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All files, and "-"."""
+        sound = [output for output in self.outputs if output != "-"]
+        beside = [str(Path(sound[0]).with_suffix(f".{form}")) for form in self.subtitles] if sound else []
+        return (*self.outputs, *beside)
 
 
 def check_files(options: FileOptions) -> None:
     """Raise `InputError` if one of the files cannot be written, or the cover cannot be used. Writes nothing."""
-    for output in options.outputs:
-        check_target(output, force=options.force)
-    written = [file for output in options.outputs for file in files_of(output)]
+    if options.subtitles and options.targets == options.outputs:
+        raise InputError("--subtitles needs a file to stand beside. Name one with -o, such as -o book.m4b.")
+    for target in options.targets:
+        check_target(target, force=options.force)
+    written = [file for target in options.targets for file in files_of(target)]
     for twice in {file for file in written if written.count(file) > 1}:
         raise InputError(f"{twice} would be written twice. Give each output a name of its own.")
     if options.cover not in (None, NO_COVER):
@@ -52,8 +63,8 @@ def file_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
     """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator."""
     about = about_book(options, book, voice)
     return [
-        partial(open_sink, output, force=options.force, about=about, bit_rate=options.bit_rate)
-        for output in options.outputs
+        partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate)
+        for target in options.targets
     ]
 
 

@@ -172,7 +172,7 @@ def _mark(session: Session, chunk: Chunk) -> str:
 def _closing_line(options: ReadingOptions, session: Session) -> str:
     """What came of it."""
     stats, player = session.stats, session.player
-    outputs = options.files.outputs
+    outputs = options.files.targets
     what = f"Wrote {', '.join(outputs)}:" if outputs else "Heard"
     parts = [f"{what} {hms(player.written_seconds)} in {hms(session.wall_seconds)}"]
     if stats.rtf is not None:
