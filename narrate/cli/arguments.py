@@ -22,6 +22,10 @@ class Footnotes(StrEnum):
     end = "end"
 
 
+class Split(StrEnum):
+    chapter = "chapter"
+
+
 class Subtitles(StrEnum):
     srt = "srt"
     vtt = "vtt"
@@ -82,6 +86,9 @@ Description = Annotated[str | None, _option("--description", help="With -o: what
 Cover = Annotated[str | None, _option("--cover", metavar="FILE", help="With -o: a JPEG or PNG; or none.")]
 SubtitleFormats = Annotated[
     list[Subtitles] | None, _option("--subtitles", help="With -o: the text beside it, with its times.")
+]
+SplitBy = Annotated[
+    Split | None, _option("--split", help="With -o book.mp3: the folder book/, with a file for each chapter.")
 ]
 BitRate = Annotated[
     int | None, _option("--bitrate", min=16, max=320, metavar="KBIT", help="With -o: kbit/s; 64 for .m4b.")

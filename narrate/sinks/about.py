@@ -17,6 +17,7 @@ class About:
     """A book as its sound file names it; "" for what is not known.
 
     `language` is a code of two letters. `part` is the book's number in the series. `cover` is a picture as JPEG or PNG.
+    A file that holds one chapter has its title, the book's as `album`, and a `track` such as "3/11".
     """
 
     title: str = ""
@@ -28,6 +29,8 @@ class About:
     date: str = ""
     series: str = ""
     part: str = ""
+    album: str = ""
+    track: str = ""
     cover: bytes | None = field(default=None, repr=False)
 
     @property
@@ -77,7 +80,8 @@ def common_tags(about: About) -> dict[str, str]:
     """The tags that have one name in every format; "" for what is not known."""
     return {
         "title": about.title,
-        "album": about.title,
+        "album": about.album or about.title,
+        "track": about.track,
         "artist": about.author,
         "album_artist": about.author,
         "composer": about.narrator,
@@ -91,7 +95,8 @@ def wav_info(about: About) -> dict[bytes, str]:
     """The tags of a WAV file's INFO list, by their four letters; without those that are not known."""
     named = {
         b"INAM": about.title,
-        b"IPRD": about.title,
+        b"IPRD": about.album or about.title,
+        b"IPRT": about.track,
         b"IART": about.author,
         b"ICMT": about.description,
         b"ICRD": about.date,

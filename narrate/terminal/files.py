@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.sinks import SUBTITLES, Opener, check_target, files_of, open_sink
+from narrate.sinks import SUBTITLES, Opener, Sink, check_target, files_of, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.pictures import draw_cover, look_at
+from narrate.sinks.split import SplitFiles, playlist_name
 from narrate.text.book import Book
 from narrate.text.document import Edition
 
@@ -28,7 +29,8 @@ class FileOptions:
 
     `outputs` are files, or "-" for standard output. `about` holds what the listener says of the book; where it is
     empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
-    `subtitles` are formats ("srt") of files beside the first output.
+    `subtitles` are formats ("srt") of files beside the first output. `split`: each output names a folder instead, its
+    suffix the format of the files in it, one for each chapter.
     """
 
     outputs: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class FileOptions:
     cover: str | None = None
     bit_rate: int | None = None
     subtitles: tuple[str, ...] = ()
+    split: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -45,27 +48,73 @@ class FileOptions:
         beside = [str(Path(sound[0]).with_suffix(f".{form}")) for form in self.subtitles] if sound else []
         return (*self.outputs, *beside)
 
+    @property
+    def named(self) -> str:
+        """What the listener finds in the end."""
+        folders = dict.fromkeys(f"{Path(target).with_suffix('')}/" for target in self.targets)
+        return ", ".join(folders if self.split else self.targets)
+
 
 def check_files(options: FileOptions) -> None:
     """Raise `InputError` if one of the files cannot be written, or the cover cannot be used. Writes nothing."""
     if options.subtitles and options.targets == options.outputs:
         raise InputError("--subtitles needs a file to stand beside. Name one with -o, such as -o book.m4b.")
     for target in options.targets:
-        check_target(target, force=options.force)
-    written = [file for target in options.targets for file in files_of(target)]
+        if options.split:
+            _check_folder(target, force=options.force)
+        else:
+            check_target(target, force=options.force)
+    written = [file for target in options.targets for file in _files(target, options)]
     for twice in {file for file in written if written.count(file) > 1}:
         raise InputError(f"{twice} would be written twice. Give each output a name of its own.")
     if options.cover not in (None, NO_COVER):
         _picture(Path(options.cover or ""))
 
 
+def _files(target: str, options: FileOptions) -> list[Path]:
+    """The files that no other target may write; of a folder its playlist stands for all."""
+    if not options.split:
+        return files_of(target)
+    path = Path(target)
+    return [path if path.suffix.lower() in SUBTITLES else path.with_suffix("") / playlist_name(path.stem)]
+
+
+def _check_folder(target: str, *, force: bool) -> None:
+    """Raise `InputError` unless the folder that `target` means can be made, or is empty, or may be replaced."""
+    if target == "-":
+        raise InputError("Standard output cannot be split into chapters. Name a file with -o, such as -o book.mp3.")
+    folder = Path(target).with_suffix("")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Choose another name with -o.")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise InputError(f"The folder {folder} is not empty. Choose another name, or replace files with --force.")
+    check_target(target, force=True)
+
+
 def file_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
     """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator."""
     about = about_book(options, book, voice)
+    if options.split:
+        return [partial(_split, target, options, about, _contents(book)) for target in options.targets]
     return [
         partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate)
         for target in options.targets
     ]
+
+
+def _split(
+    target: str, options: FileOptions, about: About, contents: Sequence[tuple[int, str]], sample_rate: int
+) -> Sink:
+    def open_file(path: Path, sample_rate: int, about: About) -> Sink:
+        return open_sink(path, sample_rate, force=options.force, about=about, bit_rate=options.bit_rate)
+
+    path = Path(target)
+    sound = path.suffix.lower() not in SUBTITLES
+    return SplitFiles(path.with_suffix(""), path.suffix, sample_rate, about, contents, open_file, playlist=sound)
+
+
+def _contents(book: Book) -> list[tuple[int, str]]:
+    return [(chapter.number, chapter.title) for chapter in book.document.chapters] if book.document else []
 
 
 def about_book(options: FileOptions, book: Book, voice: str) -> About:

@@ -14,6 +14,7 @@ from typing import TextIO
 from narrate.clock import hms
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
+from narrate.errors import InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.session import Began, Done, Failed, Notice, Progress, Session
@@ -67,6 +68,8 @@ class ReadingOptions:
 def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
     """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
     check_files(options.files)
+    if options.files.split and options.listening:
+        raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
     book = open_book(options.source, options.text)
     title = f"{book.title} · {book.author}" if book.author else book.title
     hint = "" if options.files.outputs else "? for keys"
@@ -172,8 +175,7 @@ def _mark(session: Session, chunk: Chunk) -> str:
 def _closing_line(options: ReadingOptions, session: Session) -> str:
     """What came of it."""
     stats, player = session.stats, session.player
-    outputs = options.files.targets
-    what = f"Wrote {', '.join(outputs)}:" if outputs else "Heard"
+    what = f"Wrote {options.files.named}:" if options.files.outputs else "Heard"
     parts = [f"{what} {hms(player.written_seconds)} in {hms(session.wall_seconds)}"]
     if stats.rtf is not None:
         parts.append(f"RTF {stats.rtf:.3g}")
