@@ -3,8 +3,8 @@
 Each book of ../shared/texts is read twice: by narrate, and by the short readers of this file, which share no code with
 it and know by hand what does not belong to each book. A table shows, for each book:
 
-lost, extra        letters that only this file has, and letters that only narrate says (sanguo.txt has chapters twice, which
-                   narrate says once)
+lost, extra        letters that only this file has, and letters that only narrate says (chapters that stand
+                   twice in sanguo.txt are said once)
 chapters           titles that narrate found, true titles (counted by hand), and false ones
 false ends         pauses of a paragraph in prose after which the text goes on with a small letter
 after abbrev.      pauses of a sentence or less after an abbreviation, such as "Mr.", of the list below

@@ -231,3 +231,14 @@ def test_chunks_reports_the_dictionary_rules_it_followed(tmp_path: Path) -> None
     assert spoken.count("Aber Nathy") == STORY.read_text(encoding="utf-8").count("Abernathy")
     assert "dictionary: Abernathy → Aber Nathy" in done.stderr
     assert "zebra" not in done.stderr
+
+
+def test_what_is_left_out_is_listed_by_kind(tmp_path: Path) -> None:
+    book = tmp_path / "book.md"
+    book.write_text("Word.[^1]\n\n```\ncode()\n```\n\n[^1]: A note.\n", encoding="utf-8")
+    rows = narrate("chunks", "--excluded", book).stdout.splitlines()
+    assert [row.split()[0] for row in rows] == ["code", "footnote", "reference"]
+    assert rows[0].endswith("code()")
+    facts = json.loads(narrate("chunks", "--excluded", "--json", book).stdout.splitlines()[1])
+    assert facts["kind"] == "footnote"
+    assert facts["text"].strip() == "A note."

@@ -4,6 +4,8 @@ import zipfile
 from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from narrate.errors import InputError
 from narrate.text.document import Document
@@ -99,6 +101,44 @@ def test_markdown() -> None:
         *("Name, Age", "Bob, 7", "one", "two", "quoted", "The end."),
     ]
     assert {part.kind for part in document.excluded} == {"reference", "footnote", "code"}
+
+
+def said(source: str, name: str = "book.md") -> str:
+    return "|".join(texts(read_bytes(source.encode(), name)))
+
+
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ('Before.\n\n\t<script type="text/javascript">\n\n# Two\n\nAfter.', "Before.|Two|After."),
+        ("Run git help <verb> now, or <b>not</b>.", "Run git help <verb> now, or not."),
+        ("<script>\nlost\n\n# Two\n\nAfter.", "<script> lost|Two|After."),
+        ("One.\n\n<!-- lost\n\nAfter.", "One.|<!-- lost|After."),
+        ("One.\n\n    $ git clone x\n    # a comment\n\nAfter.", "One.|After."),
+        (
+            "One.\n\n    He went on,\n    and on.\n\n    And on.\n\nAfter.",
+            "One.|He went on, and on.|And on.|After.",
+        ),
+    ],
+)
+def test_markdown_never_loses_what_comes_after_code(source: str, read: str) -> None:
+    assert said(source) == read
+
+
+@pytest.mark.parametrize("tag", ["script", "style"])
+def test_an_unclosed_tag_of_html_swallows_only_its_own_block(tag: str) -> None:
+    page = (
+        f"<html><body><p>One.</p><{tag}>a < b\n<p>Two.</p><p>Three.</p><{tag}>c\n\nd</{tag}><p>Four.</p></body></html>"
+    )
+    assert said(page, "page.html") == "One.|Two.|Three.|Four."
+    quoted = f"<html><body><p>One.</p><{tag}>x = '<{tag}>'\n\n<p>no</p></{tag}><p>Two.</p></body></html>"
+    assert said(quoted, "page.html") == "One.|Two."
+
+
+@given(st.lists(st.sampled_from(["<script>", "</script>", "<!--", "-->", "    code()", "\n", "\n\n", "<verb>", "# H"])))
+def test_words_in_paragraphs_of_their_own_are_never_lost(parts: list[str]) -> None:
+    body = "".join(parts).replace("<!--", "<!-- \n").replace("</script>", "").replace("-->", "")
+    assert "tail" in said(f"head\n\n{body}\n\n# tail")
 
 
 def test_markdown_without_headings_has_the_chapters_its_lines_tell() -> None:

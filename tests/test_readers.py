@@ -55,6 +55,15 @@ def test_wrong_input_is_one_clear_line_with_the_name_of_the_file(what: str) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.02, ""), (0.3, "30% of the letters"), (0.6, "WARNING: more than half")]
+)
+def test_much_that_is_left_out_is_told_with_its_reason(share: float, words: str) -> None:
+    code, prose = "x = 1\n" * round(10_000 * share / 6), "Word word. " * round(10_000 * (1 - share) / 11)
+    warnings = read_bytes(f"{prose}\n\n```\n{code}```\n".encode(), "x.md").warnings
+    assert [w.startswith(words) and "(code)" in w for w in warnings] == ([True] if words else [])
+
+
 def test_wrong_paths(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_file(tmp_path / "none.txt")

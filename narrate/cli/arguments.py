@@ -134,6 +134,7 @@ def _show_version(wanted: bool) -> None:
 Version = Annotated[bool, _option("--version", callback=_show_version, is_eager=True, help="Print the version.")]
 OnlyEngine = Annotated[str | None, _option("-e", "--engine", help="Only this engine's.")]
 Stats = Annotated[bool, _option("--stats", help="Counts and lengths instead of the chunks.")]
+Excluded = Annotated[bool, _option("--excluded", help="What is left out of the book, by kind, instead of the chunks.")]
 Clear = Annotated[bool, _option("--clear", help="Remove all takes.")]
 Verify = Annotated[bool, _option("--verify", help="Read every take, remove the damaged ones.")]
 BenchSource = Annotated[

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import shorten
 
 from narrate.engines.choose import choose_engine
 from narrate.engines.table import ENGINES, engine_lengths, find_engine
@@ -19,6 +20,7 @@ from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.chunking import chunks as chunking
 from narrate.text.document import Chunk
 
+SHOWN = 120  # characters of a stretch that is left out; --json shows all
 _JSON_FIELDS = ("index", "chapter", "title", "text", "spoken", "language", "pause", "start", "end")
 
 
@@ -39,6 +41,21 @@ def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, s
             _print(json.dumps({name: facts[name] for name in _JSON_FIELDS}, ensure_ascii=False))
         else:
             _print(_line(chunk))
+
+
+def list_excluded(source: str, text: TextOptions, *, as_json: bool) -> None:
+    """Print what is left out of a book, by kind: where it stands in the source (offsets in characters) and its text."""
+    book = open_book(source, text)
+    _warn(book)
+    if book.document is None:
+        raise InputError("Text that is still being written cannot be listed before its end.")
+    for part in sorted(book.document.excluded):
+        words = book.document.source[part.start : part.end]
+        if as_json:
+            facts = {"kind": part.kind, "start": part.start, "end": part.end, "text": words}
+            _print(json.dumps(facts, ensure_ascii=False))
+        else:
+            _print(f"{part.kind:12} {part.start:9}–{part.end:<9} {shorten(words, SHOWN, placeholder=' …')}")
 
 
 def _line(chunk: Chunk) -> str:

@@ -31,6 +31,7 @@ from narrate.cli.arguments import (
     Encoding,
     EngineName,
     ErrorDetail,
+    Excluded,
     Fit,
     FootnoteChoice,
     Footnotes,
@@ -248,10 +249,11 @@ def chunks(
     mixed: Mixed = False,
     as_json: AsJson = False,
     stats: Stats = False,
+    excluded: Excluded = False,
     _debug: Debug = False,
 ) -> None:
     """Show what will be spoken, without speaking."""
-    from narrate.cli.listing import list_chunks
+    from narrate.cli.listing import list_chunks, list_excluded
     from narrate.text.book import TextOptions
 
     text = TextOptions(
@@ -266,6 +268,9 @@ def chunks(
         mixed=mixed,
         max_chars=max_chars,
     )
+    if excluded:
+        list_excluded(source, text, as_json=as_json)
+        return
     list_chunks(source, text, engine, as_json=as_json, stats=stats)
 
 

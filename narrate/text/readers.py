@@ -5,12 +5,13 @@ To add a format, write a module in formats/ with a function that makes a Documen
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text.document import Document
+from narrate.text.document import Document, ExcludedKind
 from narrate.text.encoding import decode
 from narrate.text.formats import aozora, epub, gutenberg, pages, pdf, plain
 from narrate.text.formats.archive import Archive
@@ -41,6 +42,18 @@ FOREIGN = {
     b"\x7fELF": ("a program", "name a text"),
     b"MZ\x90": ("a program", "name a text"),
 }
+# What is left out is told from so many characters on, if it is more than such a share of the book.
+MUCH, MUCH_OF_ALL = 1000, 0.05
+AROUND: frozenset[ExcludedKind] = frozenset(("head", "header", "legend", "licence", "ruby mark"))
+LONGEST_AROUND = 30_000
+REASONS: dict[ExcludedKind, str] = {
+    "beside": "pages beside the text", "code": "code", "colophon": "imprints and colophons", "contents": "contents",
+    "cover": "covers and title pages", "footnote": "footnotes", "form": "forms", "head": "the heads of pages",
+    "header": "the head of the file", "hidden": "hidden text", "illustration": "captions of pictures",
+    "legend": "the legend of signs", "licence": "the licence", "media": "media", "note": "notes of editors",
+    "page": "page numbers and running heads", "producer": "notes of producers", "reference": "references to notes",
+    "repeat": "chapters that stand twice", "ruby mark": "marks around readings",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +97,36 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)
     if not any(character.isalnum() for character in body):
         raise InputError(f"{name}: has no words in it; there is nothing to say")
+    document = replace(document, warnings=document.warnings + left_out(document, len(body)))
     known = document.language if document.language in LANGUAGES else "en"
     return replace(
         document,
         title=document.title or Path(name).stem,
         language=options.language or detect_language(body, known),
     )
+
+
+def left_out(document: Document, read: int) -> tuple[str, ...]:
+    """Return a sentence for each reason for which much of a book is not read. `read` is the length of what is read.
+
+    What stands around every book of its kind, such as a licence, is only named if it is longer than it ever is.
+    """
+    lengths: Counter[ExcludedKind] = Counter()
+    for part in document.excluded:
+        lengths[part.kind] += part.end - part.start
+    total = read + sum(lengths.values())
+    sentences = []
+    for kind, length in lengths.most_common():
+        if kind in AROUND and length < LONGEST_AROUND:
+            continue
+        if 2 * length > total:
+            sentences.append(
+                f"WARNING: more than half of the book is left out, {length / total:.0%} of its letters "
+                f"({REASONS[kind]}). `narrate chunks --excluded` shows it."
+            )
+        elif length >= MUCH and length > MUCH_OF_ALL * total:
+            sentences.append(f"{length / total:.0%} of the letters are left out ({REASONS[kind]}).")
+    return tuple(sentences)
 
 
 def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:

@@ -17,6 +17,11 @@ SELF_CLOSED = re.compile(
     r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[\w:]+)((?:\s[^<>]*)?)/>"
 )
 DECLARED = re.compile(rb"""(?:<\?xml[^>]*encoding\s*=\s*|<meta[^>]*charset\s*=\s*)["']?([\w.:-]+)""", re.IGNORECASE)
+RAW = re.compile(r"(?<![\"'])<(?P<close>/)?(?P<name>script|style)\b[^<>]*>", re.IGNORECASE)
+# What an unclosed script or style cannot reach over: a blank line, or a tag that begins a block of text.
+RAW_END = re.compile(
+    r"\n[ \t]*\n|<(?:/?(?:body|head|p|h[1-6]|div|section|article|table|ul|ol|blockquote))\b", re.IGNORECASE
+)
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>|<!DOCTYPE[^>\[]*(?:\[[\s\S]*?\])?[^>]*>", re.IGNORECASE)
 
 BLOCKS = frozenset(
@@ -76,11 +81,28 @@ def parse_text(text: str, xml: bool = False) -> Any:
             return etree.fromstring(named.encode(), etree.XMLParser(recover=xml, **options))
         except etree.XMLSyntaxError:
             text = SELF_CLOSED.sub(r"<\1\2></\1>", named)
+    text = _with_raw_closed(text)
     soup = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         return etree.fromstring(text.encode(), soup)
     except (etree.XMLSyntaxError, etree.ParserError, ValueError):
         return None
+
+
+def _with_raw_closed(text: str) -> str:
+    """Return a page in which every <script> and <style> has an end: one that nobody closes ends with its own block."""
+    tags = [tag for tag in RAW.finditer(text) if not tag[0].endswith("/>")]
+    parts: list[str] = []
+    at = 0
+    for tag, following in zip(tags, (*tags[1:], None), strict=False):
+        closed = following is not None and following["close"] and following["name"].lower() == tag["name"].lower()
+        if tag["close"] or closed or tag.start() < at:
+            continue
+        end = RAW_END.search(text, tag.end())
+        stop = end.start() if end else len(text)
+        parts += text[at:stop], f"</{tag['name']}>"
+        at = stop
+    return "".join(parts) + text[at:]
 
 
 def _number(entity: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Excluded
-from narrate.text.formats import gutenberg
+from narrate.text.formats import gutenberg, markdown
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
@@ -50,16 +50,15 @@ def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Doc
 
 
 def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
-    """Read Markdown (CommonMark with tables and footnotes). Fenced code is left out."""
-    from markdown_it import MarkdownIt
+    """Read Markdown (CommonMark with tables and footnotes). Code is left out, and paragraphs that are indented are not.
 
+    Tags that HTML does not have, such as <verb>, are text.
+    """
     front = FRONT_MATTER.match(text)
     fields = {match[1].lower(): match[2] for match in FIELD.finditer(front[1])} if front else {}
     body = text[front.end() :] if front else text
     body = NOTE.sub(r'<aside role="doc-footnote">\2</aside>\n', body)
     body = NOTE_REFERENCE.sub(r'<a role="doc-noteref">\1</a>', body)
-    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("code")
-    markdown.add_render_rule("fence", _no_prose)
     document = read_html(f"<html><body>{markdown.render(body)}</body></html>", ruby, footnotes)
     language = fields.get("lang", fields.get("language", ""))[:2].lower()
     title = fields.get("title") or document.title
@@ -90,11 +89,6 @@ def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> D
 
 def _no_image(image: Any) -> list[Any]:
     return []
-
-
-def _no_prose(renderer: Any, tokens: Any, index: int, *_: Any) -> str:
-    code = tokens[index].content.replace("&", "&amp;").replace("<", "&lt;")
-    return f"<template>{code}</template>\n"
 
 
 def _document(builder: TextBuilder, title: str, author: str, language: str) -> Document:
