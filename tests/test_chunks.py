@@ -313,3 +313,13 @@ def test_real_books_fit_any_length(novel: tuple[Document, list[Chunk]]) -> None:
         assert all(max(len(chunk.text), len(chunk.spoken)) <= size for chunk in chunks)
         sounds = letters("".join(span.sound for span in spans_of(part)))
         assert letters("".join(chunk.spoken for chunk in chunks)) == sounds
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Mr. Penn", "Sir Wm. Batten", "J. B. Moore", "his office", "by water", "on to"]), min_size=12
+    )
+)
+def test_no_cut_that_has_to_be_made_falls_after_an_abbreviation(words: list[str]) -> None:
+    for chunk in cut(book(" and I went to ".join(words)), Lengths.of(60)):
+        assert not re.search(r"\b(?:Mr|Wm|[A-Z])\.$", chunk.text)

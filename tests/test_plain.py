@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.text.document import Document
-from narrate.text.formats import plain
+from narrate.text.formats import gutenberg, plain
 
 
 def texts(document: Document) -> list[str]:
@@ -180,3 +180,25 @@ def test_every_letter_is_in_one_piece_or_left_out_by_name(source: str) -> None:
     for part in document.excluded:
         seen[part.start : part.end] = [n + 1 for n in seen[part.start : part.end]]
     assert all(count == 1 for count, character in zip(seen, source, strict=True) if character.isalnum())
+
+
+@pytest.mark.parametrize("sign", ["_do_, now", "=do=, now", "_do, now_"])
+def test_a_sign_that_is_left_out_indents_no_line(sign: str) -> None:
+    source = (
+        "Men that are taken to be grave ought to be indulged in their frolics. If they\n"
+        f"{sign} and then, come down from the hill, they are the better company at home\n"
+        "and the happier for it, as every one in the village knew who had been there.\n\n"
+    )
+    read = gutenberg.read(WRAPPED + "\n" + source * 3).chapters
+    assert sum("If they do, now" in p.text for chapter in read for p in chapter.paragraphs) == 3
+
+
+def test_broken_prose_among_short_lines_is_joined() -> None:
+    words = "".join(f"  word {n}\n  another {n}\n  a third {n}\n\n" for n in range(30))
+    prose = (
+        "Then the boy comes into the kitchen, looks around him, puts his small hand in the\n"
+        "sugar bowl, and takes what he likes best of all, while his sister is looking on.\n\n"
+    )
+    said = texts(plain.read(words + prose + words))
+    assert prose.strip().replace("\n", " ") in said
+    assert "word 3" in said

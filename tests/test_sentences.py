@@ -46,6 +46,16 @@ CASES = [
     ("it", "Il sig. Rossi venne. |Poi il Dott. Bianchi. |Che cosa? |Niente."),
     ("pt", "O Sr. Silva e a Profa. Souza chegaram. |Quem? |Ninguém."),
     ("ru", "Это, т. е. так. |А. С. Пушкин родился в Москве. |— Кто? — спросил он. |Он ушёл."),
+    # abbreviations of titles and names, also after a dash or a bracket
+    ("en", "He met Mons. Petit and Sir Wm. Penn. |Then (Thos. Povy) and—Mr. Pepys went, viz. Sunday. |Home."),
+    ("de", "Exz. Graf kam mit Hrn. Innstetten, vgl. Seite drei. |Dann gest. Müller."),
+    ("fr", "Mgr. Myriel vit MM. Dupont. |Puis la Vve. Roux."),
+    ("es", "El Excmo. Señor vio a Dña. Perfecta y a Mons. Ruiz. |Nada."),
+    ("it", "L'avv. Rossi e il Cav. Bianchi. |Niente."),
+    ("pt", "A Exma. Senhora viu o Pe. Amaro. |Nada."),
+    ("ru", "Проф. Иванов и акад. Павлов, ул. Ленина. |Всё."),
+    ("ko", "Mr. Kim과 Dr. Lee가 왔다. |끝."),
+    ("zh", "Mr. Wang met Mrs. Li. |He left."),
     ("ko", "그는 갔다. |“누구?” /그가 물었다. |3.14입니다. |정말?! |네."),
 ]  # fmt: skip
 

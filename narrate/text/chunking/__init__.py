@@ -3,6 +3,7 @@
 chunks.py        makes chunks of a document
 sentences.py     finds where sentences end, in ten languages
 phrases.py       finds where a sentence that is too long may be cut
+abbreviations.py knows abbreviations after which a sentence goes on
 passages.py      groups paragraphs that are cut together
 aligned.py       keeps text, what is said for it, and its source side by side
 arrivals.py      makes chunks of text that is still being written

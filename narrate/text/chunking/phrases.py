@@ -25,6 +25,7 @@ from narrate.text.characters import (
     STOPS,
     WIDE_LETTERS,
 )
+from narrate.text.chunking.abbreviations import is_abbreviation, is_initial, last_word
 
 _NUMERAL = "0-9" + FULLWIDTH_DIGITS + HAN_NUMERALS
 _CLAUSE_END = re.compile(
@@ -49,9 +50,9 @@ def cut_points(
     First come clause marks, then phrases (found by budoux in Chinese and Japanese) or words, both outside `brackets`
     (see brackets.enclosed). Then come those inside brackets, and at last every offset that splits no character.
     """
-    clauses = _clauses(text, low, high)
+    clauses = [at for at in _clauses(text, low, high) if not _after_abbreviation(text, at, language)]
     yield [at for at in clauses if not _within(at, brackets)]
-    phrases = _phrases(text, low, high, language)
+    phrases = [at for at in _phrases(text, low, high, language) if not _after_abbreviation(text, at, language)]
     yield [at for at in phrases if not _within(at, brackets)]
     yield clauses
     yield phrases
@@ -59,6 +60,12 @@ def cut_points(
     yield [at for at in singles if not _splits_word(text, at) and text[at] not in _NOT_FIRST]
     yield [at for at in singles if not _splits_word(text, at)]
     yield singles
+
+
+def _after_abbreviation(text: str, at: int, language: str) -> bool:
+    """Return True after "Mr. " and "J. ", where no voice would breathe."""
+    word = last_word(text, at) if text[max(0, at - 2) : at].rstrip().endswith(".") else ""
+    return bool(word) and (is_abbreviation(word, language) or is_initial(word, language))
 
 
 def _within(at: int, brackets: Sequence[tuple[int, int]]) -> bool:

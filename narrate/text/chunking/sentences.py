@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from narrate.text.brackets import CLOSING, MARKS, OPENING, QUOTES, enclosed
 from narrate.text.characters import ELLIPSES, HALFWIDTH_KANA, HAN, KANA, QUOTE_ENDS, SPEECH_ENDS, STOPS, WIDE_STOPS
+from narrate.text.chunking.abbreviations import is_abbreviation, last_word
 from narrate.text.chunking.phrases import splits_nothing
 
 
@@ -120,22 +121,11 @@ def _introduced(text: str, opened: int) -> bool:
 
 # --- every other language: sentencex, with its errors mended ----------------------------------------------------------
 
-# Abbreviations that sentencex 1.0 takes for the end of a sentence, by language.
-_TITLES = {
-    "de": "Hrn Frl Dipl Bd Jh geb Hrsg Kap Abb Abg",
-    "en": "Dr",
-    "es": "Sras Dña Cnel Pbro Mons Hno",
-    "fr": "Mme Mmes Mlle Mlles Dr Pr Mgr St Ste MM",
-    "it": "Mons Cav Comm",
-    "pt": "Srta Profa Exa Exma Cel Cap Des Pe Fr",
-    "ru": "им рис ср ген Св св кн",
-}
 _BEFORE_NUMBERS = set(
     "No Nos no nos Nr Bd Vol vol Ch ch Chap chap Fig fig Bk Pt Sect p pp n núm Cap cap pág гл рис стр Jan Sept".split()
 )
 _NUMBER = re.compile(r"\d|(?:[VXLC]|[IVXLC]{2,})\b|I\.")  # I alone is a word: "No. I know."
 _COINS = re.compile(r"\d+[ls]")  # after pounds and shillings more coins may follow
-_LAST_WORD = re.compile(r"([^\W_]+)\.\s*$")
 _ORDINAL = re.compile(r"(?:^|\s)(?:\d{1,2}|[IVXL]+)\.\s*$")
 _LABEL = re.compile(r"\W*(?:\d{1,3}|[IVXLC]{1,6})\.\s*")  # the number of an item in a list
 _LEAD_IN = re.compile(r"[\s—–―‒\-\"'“”‘’„«»(\[…]*")
@@ -209,15 +199,16 @@ def _runs_on(text: str, at: int, language: str) -> bool:
     if following[:1].islower():
         return True
     before = text[max(0, at - 24) : at]
-    word = _LAST_WORD.search(before)
+    word = last_word(text, at)
     if not word:
         return False
     if language == "de" and _ORDINAL.search(before):
         return True
-    if len(word[1]) == 1 and word[1].isalpha():
-        ending = language == "ru" and word[1] in "дпэ"  # и т. д., и т. п., до н. э.
-        return not ending and not (language == "en" and word[1] == "I")
-    titles = _TITLES.get(language, "").split()
-    if word[1] in _BEFORE_NUMBERS:
+    if len(word) == 1 and word.isalpha():
+        ending = language == "ru" and word in "дпэ"  # и т. д., и т. п., до н. э.
+        return not ending and not (language == "en" and word == "I")
+    if is_abbreviation(word, language):
+        return True
+    if word in _BEFORE_NUMBERS:
         return bool(_NUMBER.match(following))
-    return word[1] in titles or bool(following[:1].isdigit() and _COINS.fullmatch(word[1]))
+    return bool(following[:1].isdigit() and _COINS.fullmatch(word))

@@ -26,6 +26,8 @@ HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A title with so many characters may go on in the next line.
 FULL_TITLE = 40
+# Editors break lines at a column of these.
+COLUMNS = range(30, 161)
 # A line with a full stop at its end that is shorter than this share of the column ends a paragraph.
 SHORT_LINE = 0.75
 
@@ -96,7 +98,10 @@ def lines(masked: str) -> Iterator[Line]:
         feeds = masked.count("\n", end, match.start())
         margin = masked.rfind("\n", end, match.start()) + 1 or end
         gap = feeds - 1 if number else feeds
-        yield Line(match[0], match.start(), match.end(), match.start() - margin, gap)
+        before = masked[margin : match.start()]
+        # A sign that is left out takes no room: what stands after it is not indented.
+        indent = len(before) if before.isspace() else len(before) - len(before.lstrip())
+        yield Line(match[0], match.start(), match.end(), indent, gap)
         end, number = match.end(), number + 1
 
 
@@ -111,17 +116,49 @@ def wrap_width(rows: Sequence[Line]) -> int:
     In broken prose, most lines do not end a sentence, and the next word would not have fitted on them. In verse,
     nearly every line begins with a capital.
     """
-    pairs = [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
-    if not pairs:
-        return 0
-    widths = sorted(a.indent + width(a.text) for a, _ in pairs)
-    column = widths[int(0.95 * (len(widths) - 1))]
+    pairs = _pairs(rows)
+    column = _widest(pairs)
     following = [b.text for a, b in pairs if not ends_line(a.text)]
-    if sum(text[0].isupper() for text in following) > 0.8 * len(following):
+    if not pairs or sum(text[0].isupper() for text in following) > 0.8 * len(following):
         return 0
     forced = sum(_forced(a, b, column) for a, b in pairs)
-    wrapped = 30 <= column <= 160 and len(following) > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
+    wrapped = column in COLUMNS and len(following) > 0.4 * len(pairs) and forced > 0.5 * len(pairs)
     return column if wrapped else 0
+
+
+def _pairs(rows: Sequence[Line]) -> list[tuple[Line, Line]]:
+    """Return some thousand pairs of lines with no blank line between them."""
+    return [(a, b) for a, b in zip(rows, rows[1:], strict=False) if not b.gap][:4000]
+
+
+def _widest(pairs: Sequence[tuple[Line, Line]]) -> int:
+    """Return the width of the widest lines that are not exceptions, 0 if there are none."""
+    widths = sorted(a.indent + width(a.text) for a, _ in pairs)
+    return widths[int(0.95 * (len(widths) - 1))] if widths else 0
+
+
+def wrap_columns(rows: Sequence[Line]) -> list[int]:
+    """Return the column at which an editor broke the lines, for every line; 0 where a line is a paragraph.
+
+    Where most of a text is not broken, it is decided for every block of lines: prose among lists, verse and dialogue.
+    """
+    column = wrap_width(rows)
+    if column:
+        return [column] * len(rows)
+    column = _widest([pair for pair in _pairs(rows) if width(pair[0].text) in COLUMNS])
+    columns: list[int] = []
+    while column in COLUMNS and len(columns) < len(rows):
+        start = len(columns)
+        end = next((i for i in range(start + 1, len(rows)) if rows[i].gap), len(rows))
+        columns += [column if _is_broken(rows[start:end], column) else 0] * (end - start)
+    return columns or [0] * len(rows)
+
+
+def _is_broken(block: Sequence[Line], column: int) -> bool:
+    """Return True for a block of lines in which a sentence goes on from a full line to a small letter in the next."""
+    pairs = list(zip(block, block[1:], strict=False))
+    forced = [(a, b) for a, b in pairs if _forced(a, b, column)]
+    return 2 * len(forced) >= len(pairs) and any(b.text[0].islower() and not ends_line(a.text) for a, b in forced)
 
 
 def _forced(line: Line, following: Line, column: int) -> bool:
@@ -131,9 +168,9 @@ def _forced(line: Line, following: Line, column: int) -> bool:
 
 
 def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block]:
-    column = wrap_width(rows)
+    columns = wrap_columns(rows)
     block: list[Line] = []
-    level = 0
+    level = column = 0
     for i, line in enumerate(rows):
         left_out = i in found.contents or i in found.pages
         here = found.levels.get(i, 0)
@@ -141,11 +178,12 @@ def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block
         if block and (
             left_out
             or here != level
-            or not (_same_title(block[-1], line) if here else _continues(block, line, following, column))
+            or not (_same_title(block[-1], line) if here else _continues(block, line, following, columns[i]))
         ):
             yield from _finished(masked, block, column, level)
             block = []
         level = here
+        column = max(column, columns[i]) if block else columns[i]
         if not left_out:
             block.append(line)
     yield from _finished(masked, block, column, level)
