@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zipfile
 from io import BytesIO
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -256,3 +257,21 @@ def test_the_title_of_the_book_right_before_the_first_chapter() -> None:
     document = pages.read_markdown(f"# The Book\n\n## Chapter 1\n\n{PROSE}\n\n## Chapter 2\n\n{PROSE}\n")
     assert titles(document) == [(1, "Chapter 1"), (2, "Chapter 2")]
     assert texts(document)[0] == "The Book"
+
+
+NOVEL = "　不具合《バグ》と｜追加データ《パッチ》、|魔法《ルーン》。《《強調》》だ。"
+
+
+@pytest.mark.parametrize("page", ["{}\n", "<html><body><p>{}</p></body></html>"])
+@pytest.mark.parametrize("ruby", ["reading", "base"])
+def test_readings_in_pages_are_read_as_in_plain_text(page: str, ruby: Literal["reading", "base"]) -> None:
+    name = "book.html" if page.startswith("<") else "book.md"
+    options = ReadOptions(ruby=ruby, language="ja")
+    document, plain = (read_bytes(s.encode(), n, options) for s, n in ((page.format(NOVEL), name), (NOVEL, "x.txt")))
+    said = ["".join(span.sound for span in d.chapters[0].paragraphs[0].spans) for d in (document, plain)]
+    assert texts(document) == texts(plain) == ["不具合と追加データ、魔法。強調だ。"]
+    assert said[0] == said[1] == ("バグとパッチ、ルーン。強調だ。" if ruby == "reading" else texts(plain)[0])
+
+
+def test_titles_of_chinese_books_in_pages_are_words() -> None:
+    assert said("他在看《三国演义》，还有《红楼梦》。") == "他在看《三国演义》，还有《红楼梦》。"

@@ -6,13 +6,18 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from narrate.text.document import ExcludedKind
+from narrate.text.characters import HAN, KANA
+from narrate.text.document import ExcludedKind, Span
 from narrate.text.encoding import visible
 from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, text_of, types_of
+from narrate.text.formats.notation import Notation, Note
 from narrate.text.formats.ruby import is_reading
 from narrate.text.formats.text_builder import TextBuilder
 
 INITIAL = re.compile("[“‘\"']?[A-ZÀ-Þ]")
+# A Chinese word with a reading in kana, a word that ｜ marks, or one that 《《》》 emphasizes.
+NOTATION = re.compile(f"[{HAN}ヶ]《[{KANA} 　]+》|[｜|][^｜|《》\n]{{1,20}}《[^《》\n]{{1,30}}》|《《[^《》\n]+》》")
+LINE = re.compile(r"[^\n]*\n?")
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -120,8 +125,24 @@ class PageReader:
             text = visible(text)  # entities may have added invisible characters
         if self._pre:
             self._builder.write_lines(text)
+        elif "《" in text and NOTATION.search(text):
+            self._say_notation(text)
         else:
             self._builder.write(text)
+
+    def _say_notation(self, text: str) -> None:
+        """Write text with readings 《》 in it, as Japanese novels on the web have them."""
+        notation = Notation(text, "reading" if self._builder.readings else "base", strict=True)
+        for line in LINE.finditer(text):
+            spans, notes = notation.line(*line.span())
+            parts: list[Span | Note] = sorted([*spans, *notes], key=lambda part: part.start)
+            for part in parts:
+                if isinstance(part, Note):
+                    self._builder.leave_out("note", text[part.start : part.end])
+                elif part.spoken:
+                    self._builder.write_ruby(part.text, part.spoken)
+                elif part.spoken is None:
+                    self._builder.write(part.text)
 
     def _mark(self, element: Any) -> None:
         for name in (element.get("id"), element.get("name")):
