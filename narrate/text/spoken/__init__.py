@@ -2,5 +2,6 @@
 
 normalize.py     gives spans of a document other words to say
 sayable.py       finds marks and numbers that a voice cannot say
+old_kana.py      says texts in old Japanese orthography as they were meant
 dictionary.py    reads the listener's words and how to say them
 """

@@ -12,6 +12,7 @@ from itertools import pairwise
 from narrate.errors import InputError
 from narrate.text.characters import CLOSERS, STOPS
 from narrate.text.document import Document, Paragraph, Span
+from narrate.text.spoken import old_kana
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
 from narrate.text.spoken.sayable import Found, in_heading, stumbling
 
@@ -43,8 +44,10 @@ def normalize(document: Document, options: SayOptions | None = None, tally: Coun
 
     counts: Counter[Rule] = Counter() if tally is None else tally
 
+    old = document.language == "ja" and old_kana.is_old(p.text for c in document.chapters for p in c.paragraphs)
+
     def sayable(paragraph: Paragraph) -> Paragraph:
-        changed = _sayable(paragraph, document.language, spell)
+        changed = _sayable(_in_new_kana(paragraph) if old else paragraph, document.language, spell)
         return _ruled(changed, dictionary, document.source, counts) if dictionary else changed
 
     chapters = tuple(replace(c, paragraphs=tuple(map(sayable, c.paragraphs))) for c in document.chapters)
@@ -67,6 +70,20 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
     if spell:
         spans = tuple(_spelled(spans, spell))
     return paragraph if spans is paragraph.spans else replace(paragraph, spans=spans)
+
+
+def _in_new_kana(paragraph: Paragraph) -> Paragraph:
+    """Say old spellings, and readings in old spelling, as they were meant."""
+    spans = [
+        replace(span, spoken=old_kana.modern_reading(span.spoken, span.text)) if span.spoken else span
+        for span in paragraph.spans
+    ]
+    edits = [
+        (start + begin, start + end, said, None)
+        for start, stretch in _stretches(spans)
+        for begin, end, said in old_kana.old_spellings(stretch)
+    ]
+    return replace(paragraph, spans=tuple(recut(spans, edits)))
 
 
 def _stretches(spans: Sequence[Span]) -> Iterator[tuple[int, str]]:
