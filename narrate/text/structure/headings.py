@@ -32,7 +32,7 @@ COUNT = _either(
 )
 ORDINAL = (
     r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w+teenth|twentieth|\w+tieth"
-    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+zigst|letzt)"
+    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+[zß]igst|\w*hundert\w*st|letzt)"
     r"e[rsn]?"
     r"|premi[eè]re?|seconde?|\w+ième|prim[oa]|primeir[oa]|primera?|primero|segund[oa]|tercer[oa]?|terceir[oa]|cuart[oa]"
     r"|quart[oa]|quint[oa]|sext[oa]|s[eé][pt]+im[oa]|octav[oa]|oitav[oa]|noven[oa]|non[oa]|d[eé]cim[oa]|second[oa]"
