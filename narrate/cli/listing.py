@@ -1,4 +1,4 @@
-"""What narrate prints on standard output: chunks, chapters, voices, devices, books, the store."""
+"""What narrate prints on standard output: chunks, chapters, voices, devices, books, the store, files."""
 
 from __future__ import annotations
 
@@ -182,3 +182,24 @@ def _print(line: str) -> None:
         print(line)
     except BrokenPipeError as error:
         raise ClosedPipe(STOPPED_READING) from error
+
+
+def inspect_file(path: Path) -> bool:
+    """Say what an audiobook holds and what is wrong with it. True if nothing is."""
+    from narrate.clock import hms
+    from narrate.sinks.inspection import inspect
+
+    found = inspect(path)
+    tags = found.tags
+    coding = f"{found.codec} in {found.container}, {found.sample_rate} Hz"
+    print(f"{hms(found.seconds)} · {found.bytes / 1e6:.1f} MB · {coding}")
+    for name, tag in (("title", "title"), ("book", "album"), ("author", "artist"), ("narrator", "composer")):
+        if tags.get(tag):
+            print(f"{name:9} {tags[tag]}")
+    print(f"{'cover':9} {found.cover or 'none'}")
+    print(f"{'chapters':9} {len(found.chapters)}")
+    if found.lufs is not None and found.peak_db is not None:
+        print(f"{'loudness':9} {found.lufs:.1f} LUFS, true peak {found.peak_db:.1f} dB")
+    for fault in found.faults:
+        print(f"fault: {fault}")
+    return not found.faults

@@ -67,6 +67,7 @@ from narrate.cli.arguments import (
     Series,
     Simulate,
     SoundDevice,
+    SoundFile,
     Source,
     Speed,
     SpellOut,
@@ -158,7 +159,8 @@ def read(
 ) -> None:
     """Read INPUT aloud; with -o write a file instead.
 
-    Other commands, each with its own --help: chunks, voices, devices, books, store, bench, doctor.
+    Other commands, each with its own --help: chunks, voices, devices, books, store, inspect, bench,
+    doctor.
     """
     from narrate.sinks.about import About
     from narrate.terminal.files import FileOptions, series_and_part
@@ -374,6 +376,16 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     if not all(part.isdigit() and int(part) >= 1 for part in parts):
         raise InputError(f"--batch-sizes {text} is no list of sizes. Use numbers from 1 on, as in 1,2,5,10,20.")
     return tuple(dict.fromkeys(map(int, parts)))
+
+
+@commands.command()
+def inspect(file: SoundFile, _debug: Debug = False) -> None:
+    """Read an audiobook back: chapters, tags, loudness, and what is wrong with them."""
+    from narrate.cli.listing import inspect_file
+    from narrate.terminal.listen import NOT_ALL_SPOKEN
+
+    if not inspect_file(file):
+        raise typer.Exit(NOT_ALL_SPOKEN)
 
 
 @commands.command()

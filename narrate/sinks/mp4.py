@@ -30,18 +30,27 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
         start += max(size, head)
 
 
+def has_nero_chapters(path: Path) -> bool:
+    """True if the file has a Nero chapter list. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return any(True for _ in _nero_chapters(file))
+
+
 def drop_nero_chapters(path: Path) -> None:
     """Make the Nero chapter list free space; the chapter track stays. Raises `OSError`.
 
     The list holds no more than 255 chapters and titles of 255 bytes, and players that find one look no further.
     """
     with open(path, "r+b") as file:
-        file.seek(0, 2)
-        inside = boxes(file, 0, file.tell())
-        for kind in (b"moov", b"udta"):
-            found = next((box for box in inside if box.kind == kind), None)
-            inside = boxes(file, found.content, found.end) if found else iter(())
-        for box in list(inside):
-            if box.kind == b"chpl":
-                file.seek(box.start + 4)
-                file.write(b"free")
+        for box in list(_nero_chapters(file)):
+            file.seek(box.start + 4)
+            file.write(b"free")
+
+
+def _nero_chapters(file: BinaryIO) -> Iterator[Box]:
+    file.seek(0, 2)
+    inside = boxes(file, 0, file.tell())
+    for kind in (b"moov", b"udta"):
+        found = next((box for box in inside if box.kind == kind), None)
+        inside = boxes(file, found.content, found.end) if found else iter(())
+    yield from (box for box in inside if box.kind == b"chpl")
