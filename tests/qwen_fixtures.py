@@ -105,11 +105,12 @@ def shared_fast(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
 
 
 @pytest.fixture
-def fast(shared_fast: Qwen) -> Qwen:
-    """An engine of the fast runtime with four slots, as new."""
+def fast(shared_fast: Qwen) -> Iterator[Qwen]:
+    """An engine of the fast runtime with four slots, as new, and as new for those who come after."""
     runtime: Any = shared_fast._runtime
     runtime.slots, runtime.work, runtime._runner = 4, Work(), None
-    return shared_fast
+    yield shared_fast
+    runtime.slots, runtime._runner = 4, None
 
 
 @pytest.fixture

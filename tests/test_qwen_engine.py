@@ -264,9 +264,23 @@ def test_a_batch_has_as_many_rows_as_was_asked_for(checkpoint: Callable[[Kind], 
     engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", runtime="stock", batch_size=given)
     keep_batch_size(engine.fingerprint, 3)
     engine.prepare(Voice(), OFF)
-    assert engine.batch_size == rows
+    assert stock(engine).largest_batch == rows
     assert isinstance(engine._speaker, Batched)
     assert engine._speaker.planner.rows == rows
+
+
+@pytest.mark.parametrize(
+    ("given", "measured", "slots"), [(7, 3, 7), (None, 3, 8), ("auto", 3, 3), ("auto", 500, 64), ("auto", None, 8)]
+)
+def test_there_are_as_many_slots_as_was_asked_for(
+    checkpoint: Callable[[Kind], Path], given: Rows, measured: int | None, slots: int
+) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cpu", runtime="fast", slots=given)
+    if measured is not None:
+        keep_batch_size(engine.fingerprint, measured)
+    engine.prepare(Voice(), OFF)
+    runtime: Any = engine._runtime
+    assert runtime.slots == slots
 
 
 def test_nothing_heavy_is_loaded_before_the_first_batch(checkpoint: Callable[[Kind], Path]) -> None:

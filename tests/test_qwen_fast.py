@@ -222,23 +222,48 @@ def test_rows_without_an_end_of_their_own_are_pushed_to_it(fast: Qwen, network: 
         assert granted.patience < len(clip.samples) / FRAME < granted.limit
 
 
-def test_silence_is_seen_on_the_codes_and_pushes_to_the_end(
-    fast: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every code counts as silence here: so no row is longer than silence may last, and a bit."""
+@pytest.fixture
+def all_silent(fast: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every code counts as silence."""
     import torch
 
-    asked = requests(a_chunk(index, f"{' '.join(WORDS)} {index}.") for index in range(3))
-    expected = {clip.index: len(clip.samples) / FRAME for clip in clips_of(fast, asked)}
     every = torch.arange(2048)[:, None].expand(-1, 16).repeat(2, 1)
     monkeypatch.setattr(network.speech_tokenizer, "encode", lambda *_, **__: SimpleNamespace(audio_codes=[every]))
+
+
+def long_ones(count: int) -> list[Request]:
+    return requests(a_chunk(index, f"{' '.join(WORDS)} {index}.") for index in range(count))
+
+
+@pytest.mark.usefixtures("all_silent")
+def test_silence_is_seen_on_the_codes_and_pushes_to_the_end(fast: Qwen, healthy_long: dict[int, Any]) -> None:
+    """No row is longer than silence may last, and a bit."""
+    for clip in clips_of(fast, long_ones(3)):
+        frames = len(clip.samples) / FRAME
+        assert LONGEST_QUIET < frames < LONGEST_QUIET + 25
+        assert frames < len(healthy_long[clip.index]) / FRAME
+
+
+@pytest.fixture(scope="module")
+def healthy_long(shared_fast: Qwen) -> dict[int, Any]:
+    """The takes of `long_ones(3)` when all is well."""
+    return takes_of(shared_fast, long_ones(3))
+
+
+@pytest.mark.usefixtures("all_silent")
+def test_every_row_counts_its_own_silence(fast: Qwen) -> None:
+    """Not that of a row in the same slot that was cancelled in the middle of its own."""
     runtime: Any = fast._runtime
-    for slots in (4, 1):  # with one slot, each row must count its silence from the beginning
-        runtime.slots, runtime._runner = slots, None
-        for clip in clips_of(fast, asked):
-            frames = len(clip.samples) / FRAME
-            assert LONGEST_QUIET < frames < LONGEST_QUIET + 25
-            assert frames < expected[clip.index]
+    runtime.slots = 1
+    gone, stays = long_ones(2)
+    (alone,) = clips_of(fast, [stays])
+    made = []
+    for number, clips in enumerate(fast.synthesize([gone, stays])):
+        made += clips
+        if number == 5:
+            fast.cancel([gone.id])
+    (clip,) = made
+    np.testing.assert_allclose(clip.samples, alone.samples, atol=1e-4)
 
 
 def test_a_row_without_numbers_is_named_and_spares_the_others(fast: Qwen, marked: Any, healthy: dict[int, Any]) -> None:
@@ -290,7 +315,8 @@ def test_out_of_memory_halves_the_slots_and_loses_nothing(
     asked = [a_request(chunk, due=now if chunk.index < 2 else never) for chunk in script(12)]
     takes = takes_of(fast, asked)
     assert_same(takes, healthy)
-    assert fast.batch_size == 2
+    runtime: Any = fast._runtime
+    assert runtime.slots == 2
 
 
 def test_no_memory_for_one_row_is_said_in_one_line(fast: Qwen, attention_fails: Any) -> None:
@@ -359,6 +385,18 @@ def test_a_cancelled_row_makes_room_and_the_others_notice_nothing(fast: Qwen, he
             assert len(pulled) >= 7
     assert {clip.request_id for clip in clips} == {request.id for request in mine}
     assert_same({clip.index: clip.samples for clip in whole(clips).values()}, healthy)
+
+
+def test_what_went_out_of_a_row_is_forgotten_with_it() -> None:
+    from narrate.engines.qwen.fast import _Pieces
+
+    pieces, request = _Pieces(), a_request(LONG, due=now)
+    pieces.begin(request, OFF.now())
+    pieces.send(request, 4 * FRAME)
+    pieces.begin(request, OFF.now())  # in another slot, after memory ran out
+    assert pieces.sent(request) == 4 * FRAME
+    pieces.forget(request)
+    assert pieces.sent(request) is None
 
 
 def test_no_request_is_kept_in_mind_for_longer_than_it_is_in_hand(fast: Qwen) -> None:

@@ -33,11 +33,11 @@ def test_codes_are_hugging_faces(rows: int, size: int, temperature: float, top_k
         scores = scores.bfloat16().float()
     if size > 3000:
         scores[:, 2048:] = -float("inf")
-    numbers = torch.rand(rows, generator=generator)
-    expected, _ = _Choice(True, temperature, top_k, top_p)(scores, numbers)
-    codes = Draw(False, temperature, top_k, top_p)(scores, numbers)
+    uniforms = torch.rand(rows, generator=generator)
+    expected, _ = _Choice(True, temperature, top_k, top_p)(scores, uniforms)
+    codes = Draw(False, temperature, top_k, top_p)(scores, uniforms)
     assert codes.tolist() == expected.tolist()
-    assert Draw(True, temperature, top_k, top_p)(scores, numbers).tolist() == scores.argmax(-1).tolist()
+    assert Draw(True, temperature, top_k, top_p)(scores, uniforms).tolist() == scores.argmax(-1).tolist()
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.05, 0.8])

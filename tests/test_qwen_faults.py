@@ -125,7 +125,8 @@ def test_out_of_memory_at_ten_and_at_five_rows_halves_the_batch_and_loses_nothin
     clips = speak(engine, chunks)
     assert asked == [10, 5, 2, 2, 2, 2, 2, 2, 1]
     assert_same_but(set(), clips, healthy)
-    assert engine.batch_size == 2
+    runtime: Any = engine._runtime
+    assert runtime.largest_batch == 2
     asked.clear()
     speak(engine, chunks[:3])
     assert asked == [2, 1]

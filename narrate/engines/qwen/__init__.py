@@ -124,13 +124,6 @@ class Qwen:
             **self.sampling.fingerprint(),
         }
 
-    @property
-    def batch_size(self) -> int:
-        """Rows at once, as far as is known: fewer after memory ran out; as many as fit, once the model is loaded."""
-        if self._runtime is not None:
-            return self._runtime.largest_batch
-        return self._rows or BATCH
-
     def voices(self) -> list[VoiceEntry]:
         return speakers.voices(self.model)
 

@@ -50,11 +50,6 @@ class FastRuntime:
         self._contexts: dict[Hashable, Context] = {}
         self._in_hand = InHand()
 
-    @property
-    def largest_batch(self) -> int:
-        """Rows at once."""
-        return self.slots
-
     def prepare(self, voice: Voice, clock: Clock) -> None:
         """Read the voice's recording, if it has one."""
         self.clock = clock
