@@ -319,6 +319,26 @@ def test_out_of_memory_halves_the_slots_and_loses_nothing(
     assert runtime.slots == 2
 
 
+def test_after_memory_ran_out_they_begin_again_in_the_order_in_which_they_came(
+    fast: Qwen, attention_fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it runs out twice; those who were not seated again meanwhile come after those who were."""
+    runtime: Any = fast._runtime
+    seated: list[list[int]] = []
+    embedded = runtime._embedded
+
+    def spy(asked: list[Request]) -> Any:
+        seated.append([request.chunk.index for request in asked])
+        return embedded(asked)
+
+    monkeypatch.setattr(runtime, "_embedded", spy)
+    attention_fails(lambda number: out_of_memory() if number in (300, 420) else None)
+    assert sorted(takes_of(fast, long_ones(6))) == list(range(6))
+    assert seated[:2] == [[0], [1, 2, 3]]
+    assert seated[2:4] == [[0], [1]]
+    assert seated[4:] == [[index] for index in range(6)]
+
+
 def test_no_memory_for_one_row_is_said_in_one_line(fast: Qwen, attention_fails: Any) -> None:
     attention_fails(lambda number: out_of_memory())
     with pytest.raises(EngineError, match="memory.*--model 0.6B"):
@@ -385,6 +405,18 @@ def test_a_cancelled_row_makes_room_and_the_others_notice_nothing(fast: Qwen, he
             assert len(pulled) >= 7
     assert {clip.request_id for clip in clips} == {request.id for request in mine}
     assert_same({clip.index: clip.samples for clip in whole(clips).values()}, healthy)
+
+
+def test_a_cancelled_row_whose_slot_nobody_takes_stands_still(fast: Qwen) -> None:
+    """It would otherwise run on for as long as the others do, and past its own end into theirs."""
+    runtime: Any = fast._runtime
+    asked = long_ones(4)
+    for number, _ in enumerate(fast.synthesize(asked)):
+        if number == 2:
+            fast.cancel([asked[1].id])
+        elif number == 3:
+            assert runtime._runner._state.ended[:4].tolist() == [False, True, False, False]
+            break
 
 
 def test_what_went_out_of_a_row_is_forgotten_with_it() -> None:
