@@ -306,3 +306,26 @@ def test_what_cannot_be_written_is_refused_before_anything_is_made(
     assert done.returncode == 2, done.stderr
     assert words in done.stderr
     assert sorted(os.listdir(tmp_path)) == ["book.md", "there.cue"]
+
+
+WITH_LITTLE_ROOM = """
+import resource, sys
+from pathlib import Path
+from tests.test_audiobook import write_book
+path, room = Path(sys.argv[1]), int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+write_book(path, ["a", "b", "c"])
+"""
+
+
+@pytest.mark.parametrize("suffix", WITH_CHAPTERS)
+@pytest.mark.parametrize("missing", [1, 100])
+def test_no_room_for_the_last_rewriting_leaves_no_file(tmp_path: Path, suffix: str, missing: int) -> None:
+    path = tmp_path / f"book{suffix}"
+    write_book(path, ["a", "b", "c"])
+    room = path.stat().st_size - missing
+    path.unlink()
+    program = [sys.executable, "-c", WITH_LITTLE_ROOM, path, str(room)]
+    ended = subprocess.run(program, capture_output=True, text=True, cwd=ROOT)
+    assert f"SinkError: {path} cannot be written: the file is larger than is allowed there." in ended.stderr
+    assert os.listdir(tmp_path) == []
