@@ -90,6 +90,9 @@ SubtitleFormats = Annotated[
 SplitBy = Annotated[
     Split | None, _option("--split", help="With -o book.mp3: the folder book/, with a file for each chapter.")
 ]
+Loudness = Annotated[
+    float | None, _option("--loudness", min=-40, max=-5, metavar="LUFS", help="With -o: bring all of it to -19, say.")
+]
 SoundFile = Annotated[Path, typer.Argument(metavar="FILE", help="An audiobook.", show_default=False)]
 BitRate = Annotated[
     int | None, _option("--bitrate", min=16, max=320, metavar="KBIT", help="With -o: kbit/s; 64 for .m4b.")

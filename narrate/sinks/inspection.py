@@ -13,6 +13,7 @@ import numpy as np
 from narrate.clip import Samples
 from narrate.clock import hms
 from narrate.errors import InputError
+from narrate.sinks.loudness import Meter
 from narrate.sinks.mp4 import has_nero_chapters
 from narrate.sinks.timeline import SHORTEST_CHAPTER_SECONDS
 
@@ -122,43 +123,16 @@ def _listen(container: Any, stream: Any) -> Heard:
     """Decode everything; loudness by EBU R 128, as FFmpeg measures it."""
     import av
 
-    graph = av.filter.Graph()
-    source, meter = graph.add_abuffer(template=stream), graph.add("ebur128", "metadata=1:peak=true")
-    source.link_to(meter)
-    meter.link_to(end := graph.add("abuffersink"))
-    graph.configure()
     rate, quiet = stream.rate, Quiet(stream.rate)
-    measured: dict[str, str] = {}
+    meter = Meter(rate, stream.layout.name, stream.format.name)
     faults = []
     try:
         for frame in container.decode(stream):
             quiet.add(_mono(frame))
-            graph.push(frame)
-            measured |= _metadata(graph, av.FFmpegError)
+            meter.push(frame)
     except av.FFmpegError as error:
         faults = [f"It is damaged after {hms(quiet.samples / rate)} ({error.strerror})."]
-    del end
-    lufs, peak = (measured.get(f"lavfi.r128.{name}") for name in ("I", "true_peak"))
-    return Heard(quiet.samples / rate, _loudness(lufs), _decibels(peak), quiet.long(), tuple(faults))
-
-
-def _metadata(graph: Any, ended: type[Exception]) -> dict[str, str]:
-    """What the meter says with the frames that are ready."""
-    found: dict[str, str] = {}
-    while True:
-        try:
-            found |= graph.pull().metadata
-        except (BlockingIOError, EOFError, ended):
-            return found
-
-
-def _loudness(lufs: str | None) -> float | None:
-    """None for silence, of which the meter says -70."""
-    return float(lufs) if lufs is not None and float(lufs) > -70.0 else None
-
-
-def _decibels(peak: str | None) -> float | None:
-    return 20 * float(np.log10(float(peak))) if peak is not None and float(peak) > 0 else None
+    return Heard(quiet.samples / rate, meter.lufs, meter.peak_db, quiet.long(), tuple(faults))
 
 
 def _mono(frame: Any) -> Samples:

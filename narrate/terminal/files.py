@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +12,7 @@ from pathlib import Path
 from narrate.errors import InputError
 from narrate.sinks import SUBTITLES, Opener, Sink, check_target, files_of, open_sink
 from narrate.sinks.about import About
+from narrate.sinks.loudness import Levelled
 from narrate.sinks.pictures import draw_cover, look_at
 from narrate.sinks.split import SplitFiles, playlist_name
 from narrate.text.book import Book
@@ -30,7 +31,7 @@ class FileOptions:
     `outputs` are files, or "-" for standard output. `about` holds what the listener says of the book; where it is
     empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
     `subtitles` are formats ("srt") of files beside the first output. `split`: each output names a folder instead, its
-    suffix the format of the files in it, one for each chapter.
+    suffix the format of the files in it, one for each chapter. `lufs` is the loudness that is wanted, None as it comes.
     """
 
     outputs: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class FileOptions:
     bit_rate: int | None = None
     subtitles: tuple[str, ...] = ()
     split: bool = False
+    lufs: float | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -59,6 +61,8 @@ def check_files(options: FileOptions) -> None:
     """Raise `InputError` if one of the files cannot be written, or the cover cannot be used. Writes nothing."""
     if options.subtitles and options.targets == options.outputs:
         raise InputError("--subtitles needs a file to stand beside. Name one with -o, such as -o book.m4b.")
+    if options.lufs is not None and ("-" in options.outputs or not options.outputs):
+        raise InputError("--loudness needs a whole file to measure. Name one with -o, such as -o book.m4b.")
     for target in options.targets:
         if options.split:
             _check_folder(target, force=options.force)
@@ -91,8 +95,21 @@ def _check_folder(target: str, *, force: bool) -> None:
     check_target(target, force=True)
 
 
-def file_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
-    """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator."""
+def file_openers(
+    options: FileOptions, book: Book, voice: str, report: Callable[[str], object] = lambda _: None
+) -> list[Opener]:
+    """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator.
+
+    `report` is told, in a sentence, what was done to the loudness.
+    """
+    openers = _plain_openers(options, book, voice)
+    if options.lufs is None or not openers:
+        return openers
+    folder = Path(options.outputs[0]).parent
+    return [lambda sample_rate: Levelled(sample_rate, options.lufs or 0.0, openers, folder, report)]
+
+
+def _plain_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
     about = about_book(options, book, voice)
     if options.split:
         return [partial(_split, target, options, about, _contents(book)) for target in options.targets]

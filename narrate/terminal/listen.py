@@ -118,7 +118,7 @@ def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitS
         engine,
         options.voice,
         _takes(options, book, stack, display),
-        _openers(options, book, engine.name),
+        _openers(options, book, engine.name, display),
         listening=options.listening,
         streaming="-" in options.files.outputs,
         start=options.start,
@@ -136,9 +136,9 @@ def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Displ
     return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))
 
 
-def _openers(options: ReadingOptions, book: Book, engine: str) -> list[Opener]:
+def _openers(options: ReadingOptions, book: Book, engine: str, display: Display) -> list[Opener]:
     speaker = [partial(Speaker, device=options.device)] if options.listening else []
-    return [*speaker, *file_openers(options.files, book, options.voice.name or engine)]
+    return [*speaker, *file_openers(options.files, book, options.voice.name or engine, display.note)]
 
 
 def attend(session: Session, display: Display, keys: Keys | None) -> None:
