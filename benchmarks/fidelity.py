@@ -69,7 +69,7 @@ BOOK = {
     ),
     "effi.txt": Book(36, r"\w+ Kapitel$", (), "cp1252"),
     "entrenous.txt": Book(
-        42,
+        41,
         r"PRÉFACE|[IVXL]+\.",
         (r"Au lecteur\.[\s\S]*?du texte\.", r"Au lecteur\.\s+Ce livre électronique[\s\S]*\Z"),
     ),

@@ -165,3 +165,41 @@ def test_alice(books: Path) -> None:
     assert not any("Gutenberg" in text for text in said)
     assert sum(paragraph.kind == "verse" for chapter in document.chapters for paragraph in chapter.paragraphs) > 100
     assert "                         Fury said to a" not in said
+
+
+NOTES = [
+    "[Transcriber's Note:\n\nThe first part.\n\nErrors are listed at the end.]\n\n\n",
+    "  [Transcriber’s Note: one [two]\n\n  three.]\n\n\n",
+    "Throughout this text you will see words with _ in them.\n\n",
+    "Dieses Buch wurde uns freundlicherweise vom Projekt zur Verfuegung gestellt.\n\n",
+]
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_notes_of_transcribers_in_brackets_and_of_donors_are_left_out(note: str) -> None:
+    assert texts(gutenberg.read(f"{NEW_HEAD}{note}CHAPTER I\n\n{PROSE}{NEW_FOOT}"))[0] == "CHAPTER I"
+
+
+def test_errata_with_headings_of_chapters_are_left_out() -> None:
+    errata = "\n\n\nERRATA (noted by transcriber)\n\nFirst Act:\n  a comma\n\nSecond Act:\n  a dot\n"
+    document = gutenberg.read(
+        f"{NEW_HEAD}THE FIRST ACT\n\n{PROSE * 3}\n\nTHE SECOND ACT\n\n{PROSE * 3}{errata}{NEW_FOOT}"
+    )
+    assert [chapter.title for chapter in document.chapters] == ["THE FIRST ACT", "THE SECOND ACT"]
+
+
+def test_words_of_the_author_in_brackets_are_no_pictures() -> None:
+    said = " ".join(
+        texts(gutenberg.read(f"{NEW_HEAD}To [Music Director to the King] and [Music: a tune].\n\n{PROSE}{NEW_FOOT}"))
+    )
+    assert "[Music Director to the King]" in said
+    assert "tune" not in said
+
+
+def test_the_contents_of_a_volume_are_contents() -> None:
+    names = ["Ann", "Bob", "Cyd", "Dan", "Eve"]
+    listed = "".join(f"{n}. To Friend {name}\n" for n, name in enumerate(names, 1))
+    told = "\n\n\n".join(f"{n}. TO FRIEND {name.upper()}\n\n{PROSE * 2}" for n, name in enumerate(names, 1))
+    document = gutenberg.read(f"{NEW_HEAD}CONTENTS OF VOLUME II.\n\n{listed}\n\n\n\n{told}{NEW_FOOT}")
+    assert "contents" in {part.kind for part in document.excluded}
+    assert not any("To Friend" in text for text in texts(document))

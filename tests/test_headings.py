@@ -132,3 +132,19 @@ def test_a_heading_without_a_title() -> None:
     assert not without_title("CHAPTER I. A Title")
     assert is_named("Epilogue")
     assert not is_named("Chapter 1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    "Dreißigstes Kapitel|Hundertstes Kapitel|Kapitel einundzwanzig|CHAPITRE XXII[1].|Twenty-first Chapter"
+    "|Chapter One Hundred and Twelve|Chapitre vingt et unième|Chapitre cinquante-deuxième|Capítulo vigésimo quinto"
+    "|Capítulo trigésimo|Capitolo ventunesimo|Глава двадцать первая"
+    "|Глава сороковая|Глава сотая|上卷 第一回　甄士隐".split("|"),
+)
+def test_numbers_up_to_two_hundred_in_words(text: str) -> None:
+    assert heading_level(text) == 2
+
+
+@pytest.mark.parametrize("text", ["One act of kindness", "Two letters came", "Book one day."])
+def test_words_that_only_begin_like_headings(text: str) -> None:
+    assert not heading_level(text)

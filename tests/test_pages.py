@@ -275,3 +275,18 @@ def test_readings_in_pages_are_read_as_in_plain_text(page: str, ruby: Literal["r
 
 def test_titles_of_chinese_books_in_pages_are_words() -> None:
     assert said("他在看《三国演义》，还有《红楼梦》。") == "他在看《三国演义》，还有《红楼梦》。"
+
+
+def test_credits_of_gutenberg_in_pages_are_left_out() -> None:
+    credit = "<p>Produced by Somebody and the Online<br>Distributed Team at http://www.pgdp.net</p>"
+    page = f"<html><body><pre>*** START OF THIS PROJECT GUTENBERG EBOOK X ***</pre>{credit}<h1>I</h1><p>{PROSE}</p></body></html>"
+    assert said(page, "x.htm").startswith("I|It was")
+    kept = f"<html><body><p>Produced by the sun, light fell.</p><p>{PROSE}</p></body></html>"
+    assert said(kept, "x.htm").startswith("Produced by the sun")
+
+
+def test_line_numbers_of_verse_are_left_out() -> None:
+    assert (
+        said('<html><body><p>Into the Hofgarten,<span class="lnum">10</span></p></body></html>', "x.html")
+        == "Into the Hofgarten,"
+    )

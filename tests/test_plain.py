@@ -202,3 +202,24 @@ def test_broken_prose_among_short_lines_is_joined() -> None:
     said = texts(plain.read(words + prose + words))
     assert prose.strip().replace("\n", " ") in said
     assert "word 3" in said
+
+
+def test_a_long_paragraph_that_begins_like_a_heading_is_prose() -> None:
+    run_in = (
+        "CHAPTER II. (Sperm Whale).--This whale, among the English of old vaguely known as the\n" + "word " * 14 + "\n"
+    )
+    body = run_in + ("word " * 14 + "\n") * 8
+    document = plain.read(f"CHAPTER I\n\n{PROSE}\n\n{body}\n\n{PROSE}\n\nCHAPTER III\n\n{PROSE}")
+    assert [title for _, title in titles(document)] == ["CHAPTER I", "CHAPTER III"]
+
+
+def test_speech_that_equals_a_title_opens_no_chapter() -> None:
+    names = ["The Golden Bird", "Hans in Luck", "The Travelling Musicians"]
+    told = "\n\n\n".join(f"{n.upper()}\n\n{PROSE}--Hans in Luck!\n\n{PROSE}" for n in names)
+    assert len(titles(plain.read("CONTENTS\n\n" + "\n".join(names) + "\n\n\n\n" + told))) == 3
+
+
+@pytest.mark.parametrize("first", [2, 216])
+def test_numbers_of_a_second_volume_make_chapters(first: int) -> None:
+    letters = "\n\n".join(f"{n}. To a Friend\n\n{PROSE * 2}" for n in range(first, first + 6))
+    assert len([title for number, title in titles(plain.read(letters)) if number]) == 6

@@ -31,23 +31,36 @@ HEAD, FOOT = 5000, 3000
 # Transcribers list their changes after the book, or before it. Before it, blank lines end the list.
 TRANSCRIBER = re.compile(
     r"(?<=\n\n)[ \t_*=]*(?:transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
-    r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription)[ \t:._*=]*\n",
+    r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription"
+    r"|au lecteur|nota (?:del|do) trascrittore"
+    r"|errata \(noted by [^\n]*\)|примечани[ея] (?:к файлу|оцифровщика))[ \t:._*=]*\n",
     re.IGNORECASE,
 )
 LONGEST_ERRATA = 40_000
+SHORTEST_CHAPTER = 1000
 GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
 
 PRODUCER = re.compile(
     r"(?<=\n\n)[ \t_\[(*]*(?:(?:this |the )?(?:e-?text|e-?book|digital edition|text file|file) (?:was |is )?(?:first )?"
     r"(?:produced|prepared|created|transcribed|scanned|converted|made available)|produced by|(?:e-?text )?prepared by"
     r"|transcribed (?:by|from)|scanned (?:by|and)|html version|credits:|transcriber['’]?s['’]? notes?"
-    r"|note: (?:project gutenberg|images)|(?:the )?(?:online )?distributed proofread|images (?:generously|courtesy))"
+    r"|note: (?:project gutenberg|images)"
+    r"|\[?e-?text prepared|html (?:file|version)? ?(?:produced|created) by|file produced from"
+    r"|this text uses utf-8|the project gutenberg e-?text of|we thank the bibl|nous remercions la bibl"
+    r"|a few typographical errors have been corrected|throughout this text you will see"
+    r"|dieses buch wurde uns (?:freundlicherweise )?vom|dieses (?:etext|ebook|e-book) wurde"
+    r"|(?:ce|cet) (?:livre électronique|e-?text|ebook) (?:a été|reproduit)"
+    r"|este (?:e-?book|libro electrónico) (?:fue|ha sido)"
+    r"|questo (?:e-?book|testo elettronico) (?:è stato|proviene)"
+    r"|электронная версия (?:книги|текста) подготовлена"
+    r"|(?:the )?(?:online )?distributed proofread|images (?:generously|courtesy))"
     r"[\s\S]*?(?=\n[ \t]*\n|\Z)",
     re.IGNORECASE,
 )
+BRACKETED_REMARK = re.compile(r"\[Transcriber['’]?s['’]? (?:notes?|comments?)\b", re.IGNORECASE)
 NOTE = re.compile(
     r"\[(Illustrations?|Decoration|Frontispiece|Cover|Footnote|Sidenote|Transcriber['’]?s['’]? Notes?|Editor['’]?s Note"
-    r"|Music|Blank Page)\b",
+    r"|Music(?=[:\]])|Blank Page)\b",
     re.IGNORECASE,
 )
 KINDS: dict[str, ExcludedKind] = {
@@ -83,6 +96,11 @@ def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
     return _described(plain.build(source, masked, excluded), source[:start])
 
 
+def is_credit(paragraph: str) -> bool:
+    """Return True for a paragraph that says who produced a text and how."""
+    return bool(PRODUCER.match("\n\n" + paragraph, 2))
+
+
 def frame(source: str) -> tuple[int, int]:
     """Return where the book between the licences begins and ends."""
     starts = [match.end() for match in START.finditer(source, 0, 40_000)]
@@ -106,6 +124,7 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (
             Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
         )
+    yield from (Excluded("producer", *span) for span in _bracketed_remarks(source, start, end))
     remarks = list(TRANSCRIBER.finditer(source, start, end))
     last_chapter = _last_chapter(source, max(start, end - LONGEST_ERRATA), end) if remarks else end
     for match in remarks:
@@ -121,10 +140,24 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (Excluded(kind, match.start(), match.end()) for match in pattern.finditer(source, start, end))
 
 
+def _bracketed_remarks(source: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield remarks of a transcriber in brackets, which may have several paragraphs."""
+    for match in BRACKETED_REMARK.finditer(source, start, end):
+        if close := _closing(source, match.start(), end):
+            yield source.rfind("\n", 0, match.start()) + 1, close
+
+
 def _last_chapter(source: str, start: int, end: int) -> int:
-    """Return where the last heading of a chapter stands in source[start:end], `start` if there is none."""
+    """Return where the last chapter begins in source[start:end], `start` if none does.
+
+    Lists of errata have the headings of chapters as well, with little text below them.
+    """
     lines = re.finditer(r"^[ \t]*(\S.*)$", source[start:end], re.MULTILINE)
-    return max((start + line.start() for line in lines if 0 < heading_level(line[1]) < 3), default=start)
+    heads = [start + line.start() for line in lines if 0 < heading_level(line[1]) < 3]
+    return max(
+        (at for at, following in zip(heads, [*heads[1:], end], strict=True) if following - at >= SHORTEST_CHAPTER),
+        default=start,
+    )
 
 
 def _closing(source: str, start: int, end: int) -> int:

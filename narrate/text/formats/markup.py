@@ -42,13 +42,15 @@ TYPES: dict[str, ExcludedKind] = {
     **dict.fromkeys(("noteref", "annoref", "biblioref", "glossref", "backlink"), "reference"),
     **dict.fromkeys(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"), "footnote"),
     **dict.fromkeys(("pagebreak", "pagenumber"), "page"),
-    **dict.fromkeys(("toc", "landmarks", "page-list", "pagelist", "loi", "lot", "loa", "lov"), "contents"),
+    **dict.fromkeys(("toc", "index", "landmarks", "page-list", "pagelist", "loi", "lot", "loa", "lov"), "contents"),
     **dict.fromkeys(("colophon", "copyright-page", "imprint", "imprimatur", "other-credits"), "colophon"),
     **dict.fromkeys(("cover", "titlepage", "halftitlepage"), "cover"),
 }
-PAGE_CLASS = re.compile(r"\b(?:page-?num(?:ber)?|pageno|pgnum|pagebreak|page_number|pb)\b", re.IGNORECASE)
+PAGE_CLASS = re.compile(
+    r"\b(?:page-?num(?:ber)?|pageno|pgnum|pagebreak|page_number|pb|l(?:ine)?-?num(?:ber)?|lineno)\b", re.IGNORECASE
+)
 LICENCE_CLASS = re.compile(r"\bpg-(?:boilerplate|header|footer)\b|\bpg-(?:header|footer)-heading\b", re.IGNORECASE)
-POEM_CLASS = re.compile(r"\b(?:poem|poetry|verse|stanza|haiku|tanka|lyrics?)\b", re.IGNORECASE)
+POEM_CLASS = re.compile(r"\b(?:poem|poetry|verse|stanza|linegroup|haiku|tanka|lyrics?)\b", re.IGNORECASE)
 GAIJI_CLASS = re.compile(r"gaiji|glyph", re.IGNORECASE)
 NOTE_CLASS = re.compile(r"note|\bfn", re.IGNORECASE)
 HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)

@@ -25,6 +25,8 @@ FRONT_MATTER = re.compile(r"\A---[ \t]*\n([\s\S]*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\
 FIELD = re.compile(r"^(title|author|lang|language)\s*:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE | re.IGNORECASE)
 NOTE_REFERENCE = re.compile(r"\[\^([^\]\s]+)\](?!:)")
 NOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
+# The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
+HEAD = 20
 SAME_LEVEL = 9
 # The style "Title" becomes <title>. A heading would be counted among those of the chapters.
 DOCX_STYLES = "p[style-name='Title'] => title:fresh\np[style-name='Subtitle'] => p:fresh"
@@ -122,6 +124,17 @@ def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded
     first = next((i + 1 for i, text in enumerate(texts[:400]) if gutenberg.START.search(text)), 0)
     last = next((i for i in range(first, len(texts)) if gutenberg.END.search(texts[i])), len(texts))
     around = [*blocks[:first], *blocks[last:]]
-    return list(blocks[first:last]), [
-        Excluded("licence", block.paragraph.start, block.paragraph.end) for block in around
-    ]
+    excluded = [Excluded("licence", block.paragraph.start, block.paragraph.end) for block in around]
+    kept = list(blocks[first:last])
+    if around or any("pgdp.net" in text or "Gutenberg" in text for text in texts[:HEAD]):
+        credits = [block for block in kept[:HEAD] if gutenberg.is_credit(block.paragraph.text)]
+        credits += _rest_of_credits(kept, credits)
+        excluded += (Excluded("producer", block.paragraph.start, block.paragraph.end) for block in credits)
+        kept = [block for block in kept if block not in credits]
+    return kept, excluded
+
+
+def _rest_of_credits(blocks: Sequence[Block], credits: Sequence[Block]) -> list[Block]:
+    """Return the second lines of credits, which a line end made paragraphs of their own."""
+    pairs = zip(blocks, blocks[1:], strict=False)
+    return [after for block, after in pairs if block in credits and "pgdp.net" in after.paragraph.text]

@@ -25,29 +25,43 @@ LEVELS = {word: level for level, words in enumerate((PARTS, CHAPTERS, SECTIONS),
 LABEL = _either(" ".join(LEVELS))
 COUNT = _either(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred last final "
-    "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf un deux trois quatre cinq sept huit neuf dix onze "
-    "douze uno dos tres cuatro cinco seis siete ocho nueve diez due tre quattro cinque sei sette otto nove dieci "
-    "um dois três quatro oito dez один два три четыре пять шесть семь восемь девять десять dernier último ultimo última"
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred last final eins zwei drei "
+    "vier fünf sechs sieben acht neun zehn elf zwölf un deux trois quatre cinq sept huit neuf dix onze douze uno "
+    "dos tres cuatro cinco seis siete ocho nueve diez due tre quattro cinque sei sette otto nove dieci trece "
+    "catorce quince dieciséis diecisiete dieciocho diecinueve veinte treinta cuarenta cincuenta sesenta setenta "
+    "ochenta noventa cien ciento doscientos treize quatorze quinze seize vingt vingts trente quarante cinquante "
+    "soixante cent cents deux-cents tredici quattordici quindici sedici diciassette diciotto diciannove venti "
+    "trenta quaranta cinquanta sessanta settanta ottanta novanta cento duecento treze dezesseis dezasseis "
+    "dezessete dezassete dezoito dezenove dezanove vinte trinta quarenta cinquenta sessenta oitenta cem duzentos "
+    "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто сто двести одиннадцать "
+    "двенадцать hundert zweihundert um dois três quatro oito dez один два три четыре пять шесть семь восемь "
+    "девять десять dernier último ultimo última"
+)
+# Numerals in one word: einundzwanzig, dreizehn, veintiuno, ventuno, тринадцать.
+JOINED = (
+    r"\w+(?:zehn|zig|ßig)|veinti\w+|(?:venti?|trent|quarant|cinquant|sessant|settant|ottant|novant|cento)\w+|\w+надцать"
 )
 ORDINAL = (
     r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w+teenth|twentieth|\w+tieth"
-    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+[zß]igst|\w*hundert\w*st|letzt)"
+    r"|(?:erst|zweit|dritt|viert|fünft|sechst|siebent|siebt|acht|neunt|zehnt|elft|zwölft|\w+zehnt|\w+[zß]i?gst|\w*hundert\w*st|letzt)"
     r"e[rsn]?"
     r"|premi[eè]re?|seconde?|\w+ième|prim[oa]|primeir[oa]|primera?|primero|segund[oa]|tercer[oa]?|terceir[oa]|cuart[oa]"
     r"|quart[oa]|quint[oa]|sext[oa]|s[eé][pt]+im[oa]|octav[oa]|oitav[oa]|noven[oa]|non[oa]|d[eé]cim[oa]|second[oa]"
-    r"|terz[oa]|sest[oa]|settim[oa]|ottav[oa]|\w+esim[oa]"
-    r"|(?:перв|втор|трет|четв[её]рт|пят|шест|седьм|восьм|девят|десят|\w+надцат|двадцат|тридцат|последн)\w{1,3}"
+    r"|terz[oa]|sest[oa]|settim[oa]|ottav[oa]|\w+[eé]sim[oa]|und[eé]cim[oa]|duod[eé]cim[oa]|decimo\w+|cent[eé]sim[oa]|hundredth"
+    r"|(?:перв|втор|трет|четв[её]рт|пят|шест|седьм|восьм|девят|десят|\w+надцат|двадцат|тридцат|сороков|\w+десят|девяност|двухсот|сот|последн)\w{1,3}"
 )
+# Numerals of several words: twenty-first, vingt et unième, ciento doce, двадцать первая.
+COUNTED = rf"(?:{COUNT}|{JOINED})(?:[- ](?:(?:and|et|e|y|и) )?(?:{COUNT}|{JOINED}))*"
+ORDINALS = rf"(?:{COUNTED}[- ](?:(?:and|et|e|y) )?)?(?:{ORDINAL})(?:[- ](?:{ORDINAL}))*"
 ROMAN = "[IVXLCІХ]{1,9}"
 TITLE = r"(?P<title>\s*[.,:)\]–—―-]+.*|\s+.*)?"
 LABELLED = re.compile(
     rf"(?P<label>{LABEL})\.?\s+(?:the |der |das |la |le )?"
-    rf"(?P<number>\d{{1,4}}|{ROMAN}|(?:{COUNT})(?:[- ](?:{COUNT}))*|{ORDINAL})\b{TITLE}",
+    rf"(?P<number>\d{{1,4}}|{ROMAN}|{ORDINALS}|{COUNTED})\b{TITLE}",
     re.IGNORECASE,
 )
 NUMBERED = re.compile(
-    rf"(?:the |das |der |la |le )?(?P<number>\d{{1,3}}\.|{ROMAN}\.|{ORDINAL})\s*(?P<label>{LABEL})\b{TITLE}",
+    rf"(?:the |das |der |la |le )?(?P<number>\d{{1,3}}\.|{ROMAN}\.|{ORDINALS})\s*(?P<label>{LABEL})\b{TITLE}",
     re.IGNORECASE,
 )
 NAMED = re.compile(
@@ -58,7 +72,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 FIRST_WORD = re.compile(r"\w+")
-MAY_START = re.compile(rf"{LABEL}|the|das|der|la|le|\d+|{ROMAN}|{ORDINAL}", re.IGNORECASE)
+MAY_START = re.compile(rf"{LABEL}|the|das|der|la|le|\d+|{ROMAN}|{COUNT}|{JOINED}|{ORDINAL}", re.IGNORECASE)
 
 HAN_NUMBER = f"[0-9{FULLWIDTH_DIGITS}{HAN_NUMERALS}零兩两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟廿卅]+"
 HAN_LEVELS = (
@@ -71,12 +85,12 @@ COMPOUND = (
     "|幕(?:后|僚|府|布)|段(?:时|時|落|路|话|話)|夜(?:里|晚|色)"
 )
 HAN_LABELLED = re.compile(
-    rf"(?:正文\s*)?(?:第\s*{HAN_NUMBER}\s*[卷巻部集]\s*\S{{0,15}}\s+)?"
+    rf"(?:正文\s*)?(?:(?:第\s*{HAN_NUMBER}\s*[卷巻部集]\s*\S{{0,15}}|[上中下前後后][卷巻編编篇])\s+)?"
     rf"(?:第\s*(?P<number>{HAN_NUMBER}|{ROMAN})\s*(?!{COMPOUND})(?P<label>[{''.join(HAN_LEVELS)}])"
     rf"|卷[之第]?(?P<scroll>{HAN_NUMBER}))(?P<title>.*)"
 )
 HAN_NAMED = re.compile(
-    f"(?:[序跋引上中下]|[上中下前後后][編篇编巻卷]|番外之.{{1,20}}|(?:その|其の|其){HAN_NUMBER}|(?:序章|序言|序幕|前言|自序|代序"
+    f"(?:[序跋引上中下]|卷[上中下]|[上中下前後后][編篇编巻卷]|番外之.{{1,20}}|(?:その|其の|其){HAN_NUMBER}|(?:序章|序言|序幕|前言|自序|代序"
     "|楔子|引子|引言|开篇|開篇|尾声|尾聲|终章|終章|最终章|最終章|最終話|后记|後記|附录|附錄|番外[篇编編]?|外传|外傳|完本感言"
     "|プロローグ|エピローグ|あとがき|まえがき|はじめに|おわりに|幕間|間章|閑話|프롤로그|에필로그|서장|종장"
     "|서문|머리말|작가의 말|외전)"
@@ -89,11 +103,15 @@ HANGUL_LEVELS = dict.fromkeys("부권", 1) | dict.fromkeys("장화편막회", 2)
 
 DECORATION = "*_=~#-–—―<>«»|·＊＃＝※★☆◆◇■□●○▼▽ \u3000\x00\t"
 BRACKETED = re.compile("[【\\[〈《（(「『](.+)[】\\]〉》）)」』]")
+# What is left out of a line, and the mark of a note at its end.
+NOTE_MARK = re.compile(r"\x00+|(?<=\S) ?\[(?:\d{1,3}|\*{1,3}|[a-zA-Z])\](?=[.:]?$)")
 LONGEST = 100
 
 
 def bare(text: str) -> str:
     """Return a heading's text without the signs that decorate it."""
+    if "\x00" in text or "]" in text[-2:]:
+        text = NOTE_MARK.sub("", text)
     text = text.strip(DECORATION)
     bracketed = BRACKETED.fullmatch(text)
     return bracketed[1].strip() if bracketed else text

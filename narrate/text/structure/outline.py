@@ -56,7 +56,8 @@ class Outline(NamedTuple):
 
 
 CONTENTS = re.compile(
-    r"(?:table of )?contents|inhalt(?:sverzeichnis)?|table des matières|sommaire|[íi]ndice|sommario|sumário"
+    r"(?:table of )?contents(?: of (?:the )?\w+(?: volume| \w+)?)?"
+    r"|inhalt(?:sverzeichnis)?|table des matières|sommaire|[íi]ndice|sommario|sumário"
     r"|содержание|оглавление|차\s*례|목\s*차|目\s*[录錄次]|(?:list of )?illustrations",
     re.IGNORECASE,
 )
@@ -80,25 +81,32 @@ STYLES = ("roman", "digits", "wide", "han", "word")
 LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
 HAN_TITLE = re.compile(rf"[{HAN}{KANA}{WIDE_BRACKETS}\s]{{1,15}}")
 LONGEST_CONTENTS = 800
+# A heading has fewer lines. A paragraph has more, even if it begins like one.
+RUN_IN_LINES = 5
+# A row of numbers that does not begin with 1, as in a second volume, has so many members.
+ENOUGH_NUMBERS = 5
+# A line that begins like this is speech.
+SPEECH = re.compile("[-–—―\"“‘«„']")
 DIGIT_VALUES = {character: value for value, character in enumerate(HAN_DIGITS)}
 ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
 
 
 def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     """Find the headings, contents and page numbers among the lines of a text. `known` are titles that it surely has."""
-    levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _begins(lines, i)}
+    levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _is_heading(lines, i)}
     contents, listed = _contents(lines)
     listed |= {_name(title) for title in known}
     contents |= _silent_contents(lines, levels, contents)
     for i, line in enumerate(lines):
-        if listed and len(line.text) <= LONGEST and _alone(lines, i) and _name(line.text) in listed:
+        spoken = SPEECH.match(line.text) and i not in contents
+        if listed and len(line.text) <= LONGEST and _alone(lines, i) and _name(line.text) in listed and not spoken:
             levels.setdefault(i, 2)
     levels = {i: level for i, level in levels.items() if i not in contents}
     numbers, pages = _numbers(lines, contents | levels.keys())
     counted = _counted(lines, contents | levels.keys() | numbers | pages)
     levels |= dict.fromkeys(counted, 2)
     has_chapters = any(level == 2 and not is_named(lines[i].text) for i, level in levels.items())
-    levels |= {i: levels.get(i + 1, 3 if has_chapters else 2) for i in numbers}
+    levels |= {i: levels.get(i + 1, 3 if has_chapters else 2) for i in numbers - counted}
     return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(pages))
 
 
@@ -123,6 +131,18 @@ def _begins(lines: Sequence[Line], i: int) -> bool:
     """Return True if a blank line stands before the line, or at least no unfinished sentence."""
     before = lines[i - 1].text if i else ""
     return not i or lines[i].gap > 0 or len(before) < 30 or _is_over(before) or heading_level(before) > 0
+
+
+def _is_heading(lines: Sequence[Line], i: int) -> bool:
+    """Return True for a line that may be a heading where it stands: it begins something and is no run-in heading.
+
+    A run-in heading is the first line of a long paragraph: "BOOK I. CHAPTER I.—This whale, among the".
+    """
+    last = i + RUN_IN_LINES
+    runs_in = (
+        last < len(lines) and lines[i + 1].text[0].islower() and not any(line.gap for line in lines[i + 1 : last + 1])
+    )
+    return _begins(lines, i) and not runs_in
 
 
 def _is_over(text: str) -> bool:
@@ -234,9 +254,20 @@ def _counted(lines: Sequence[Line], taken: set[int]) -> set[int]:
     heads: set[int] = set()
     for found in _counting(lines, taken, COUNTED, LONGEST).values():
         chain = _chain(found, restart=False)
-        if len(chain) >= 3 and _distance(lines, chain) > 800:
+        begins = 3 if any(value == 1 for _, value in found) else ENOUGH_NUMBERS
+        if len(chain) >= begins and _distance(lines, chain) > 800:
             heads.update(chain)
+            if begins == ENOUGH_NUMBERS:
+                heads.update(_first_without_title(lines, chain[0]))
     return heads
+
+
+def _first_without_title(lines: Sequence[Line], second: int) -> list[int]:
+    """Return the line with only "I." before a row of titles that begins with II, if there is one."""
+    for i in range(second - 1, -1, -1):
+        if lines[i].text.strip(DECORATION) in ("I.", "I", "1.", "1") and _alone(lines, i):
+            return [i]
+    return []
 
 
 def _counting(
@@ -257,9 +288,15 @@ def _counting(
 
 
 def _chain(found: Iterable[tuple[int, int]], restart: bool) -> list[int]:
-    """Return the lines whose values count 1, 2, 3 and so on. With `restart` they may begin again at 1."""
+    """Return the lines whose values count 1, 2, 3 and so on. With `restart` they may begin again at 1.
+
+    If there is no 1, they count from the first number there is.
+    """
+    found = list(found)
     chain: list[int] = []
     expected = 1
+    if found and not restart and not any(value == 1 for _, value in found):
+        expected = found[0][1]
     for i, value in found:
         if value == expected or (restart and value == 1):
             chain.append(i)
