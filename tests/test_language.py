@@ -76,3 +76,16 @@ def test_runs_hold_the_text_once(text: str, home: str) -> None:
     assert [begin for begin, _, _ in found] == [0, *(end for _, end, _ in found[:-1])]
     assert found[-1][1] == len(text)
     assert all(language in LANGUAGES for _, _, language in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        ("— Смотрите, Annette, не jouez pas avec ce jouet, mon enfant, — сказал он.", ["ru"]),
+        ("Он сказал: «Je ne suis pas content de vous», и ушёл.", ["ru", "fr", "ru"]),
+        ("Он сказал: «Ну, здравствуйте, mon prince, здравствуйте», и ушёл.", ["ru"]),
+        ("Eh bien, mon prince. Gênes et Lucques ne sont plus que des apanages.", ["fr"]),
+    ],
+)
+def test_russian_stays_russian_and_french_is_french(text: str, languages: list[str]) -> None:
+    assert [language for _, _, language in runs(text, "ru")] == languages

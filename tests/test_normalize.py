@@ -171,3 +171,15 @@ def test_nothing_in_the_books_sounds_of_signs(books: Path) -> None:
     for name in ("alice.txt", "sanguo.txt", "wagahai.sjis.txt"):
         heard = sound(normalize(read_file(books / name)))
         assert not set(heard) & (set("｜［＃］※*_…―★●｢ﾊＡ１") | (set("《》") if "sjis" in name else set()))
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("百合　ええ。", "百合、ええ。"),
+        ("晃　（立つ）水だ。", "晃、（立つ）水だ。"),
+        ("彼は長い道を歩いて行ったのだ　と思う。", "彼は長い道を歩いて行ったのだ　と思う。"),
+    ],
+)
+def test_a_wide_space_after_the_name_of_a_speaker_is_a_pause(text: str, heard: str) -> None:
+    assert said(text, "ja") == heard

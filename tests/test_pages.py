@@ -279,7 +279,8 @@ def test_titles_of_chinese_books_in_pages_are_words() -> None:
 
 def test_credits_of_gutenberg_in_pages_are_left_out() -> None:
     credit = "<p>Produced by Somebody and the Online<br>Distributed Team at http://www.pgdp.net</p>"
-    page = f"<html><body><pre>*** START OF THIS PROJECT GUTENBERG EBOOK X ***</pre>{credit}<h1>I</h1><p>{PROSE}</p></body></html>"
+    start = "<pre>*** START OF THIS PROJECT GUTENBERG EBOOK X ***</pre>"
+    page = f"<html><body>{start}{credit}<h1>I</h1><p>{PROSE}</p></body></html>"
     assert said(page, "x.htm").startswith("I|It was")
     kept = f"<html><body><p>Produced by the sun, light fell.</p><p>{PROSE}</p></body></html>"
     assert said(kept, "x.htm").startswith("Produced by the sun")

@@ -142,3 +142,33 @@ def unread(document: Document) -> list[int]:
         for at in range(start, end):
             seen[at] += 1
     return [at for at, letter in enumerate(document.source) if letter.isalnum() and seen[at] != 1]
+
+
+ARABIC = "ذهب الولد إلى المدرسة في الصباح. " * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "language"),
+    [
+        (ARABIC, "x.txt", "Arabic"),
+        ("שלום לכל האנשים בעולם. " * 9, "x.txt", "Hebrew"),
+        ("<html lang='nl'><body><p>Dit is een boek en het is goed.</p></body></html>", "x.html", "Dutch"),
+    ],
+)
+def test_a_language_without_a_voice_is_refused_by_its_name(text: str, name: str, language: str) -> None:
+    with pytest.raises(InputError, match=f"is in {language}"):
+        read_bytes(text.encode(), name)
+    assert read_bytes(text.encode(), name, ReadOptions(language="en")).language == "en"
+
+
+def test_an_arabic_word_in_an_english_book_is_no_reason_to_refuse_it() -> None:
+    assert read_bytes(
+        f"The word {ARABIC[:20]} means a school, and it was not so. {'The end of it. ' * 20}".encode(), "x.txt"
+    )
+
+
+def test_entities_in_plain_text_are_letters() -> None:
+    assert sound(read_bytes(("Les caf&#233;s et l'&eacute;t&eacute; &amp; moi. " * 3).encode(), "x.txt")).startswith(
+        "Les cafés et l'été & moi."
+    )
+    assert "&eacute;" in sound(read_bytes(b"Write &eacute; for it.", "x.txt"))

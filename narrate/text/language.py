@@ -20,6 +20,20 @@ LANGUAGES = {
     "es": "Spanish",
     "it": "Italian",
 }
+# Languages that no voice speaks, by the codes in which books name them.
+UNSPOKEN = {
+    "ar": "Arabic", "bg": "Bulgarian", "ca": "Catalan", "cs": "Czech", "da": "Danish", "el": "Greek", "fa": "Persian",
+    "fi": "Finnish", "he": "Hebrew", "hi": "Hindi", "hu": "Hungarian", "iw": "Hebrew", "nb": "Norwegian",
+    "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "ro": "Romanian", "sv": "Swedish", "ta": "Tamil", "th": "Thai",
+    "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese",
+}  # fmt: skip
+_UNSPOKEN_SCRIPTS = {
+    "Arabic": re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]"),
+    "Greek": re.compile("[\u0370-\u03ff\u1f00-\u1fff]"),
+    "Hebrew": re.compile("[\u0590-\u05ff]"),
+    "Hindi": re.compile("[\u0900-\u097f]"),
+    "Thai": re.compile("[\u0e00-\u0e7f]"),
+}
 
 _WIDE = re.compile(f"[{WIDE_LETTERS}]+")
 _SCRIPTS = [re.compile(f"[{letters}]") for letters in (KANA_LETTERS + HALFWIDTH_KANA, HAN, HANGUL, CYRILLIC)]
@@ -36,6 +50,11 @@ _LANGUAGES_OF = {
     word: [language for language, words in _COMMON_WORDS.items() if word in words.split()]
     for word in " ".join(_COMMON_WORDS.values()).split()
 }
+# Letters that tell a language if words do not. The first language that has one of the letters is taken.
+_TELLING_LETTERS = {
+    "de": frozenset("äöüß"), "es": frozenset("ñ¿¡"), "pt": frozenset("ãõ"), "fr": frozenset("éèêëàâçîïôœùû"),
+    "it": frozenset("ìò"),
+}  # fmt: skip
 _ENOUGH_WORDS = 12  # with fewer common words, the vote means nothing
 # A quotation with fewer letters has the language of the text around it. True: wide writing.
 _QUOTED_LETTERS = {True: 4, False: 10}
@@ -71,8 +90,24 @@ def runs(text: str, home: str) -> list[tuple[int, int, str]]:
 def _language_here(text: str, home: str) -> str:
     if not any(map(str.isalpha, text)):
         return home
-    language = detect_language(text, home if home not in ("ja", "zh", "ko", "ru") else "en")
+    if home == "ru" and 4 * len(_SCRIPTS[3].findall(text)) >= sum(map(str.isalpha, text)):
+        return home  # a Russian sentence with foreign words in it
+    language = detect_language(text, home if home not in ("ja", "zh", "ko", "ru") else _by_letters(text))
     return home if (home, language) == ("ja", "zh") else language  # a Japanese line without kana
+
+
+def unspoken_language(text: str, declared: str = "") -> str:
+    """Return the name of the language of a text if no voice speaks it, "" otherwise.
+
+    `declared` is the code that the book itself gives. Without one, most letters must be in a script of such a language.
+    """
+    if declared in UNSPOKEN:
+        return UNSPOKEN[declared]
+    if text[:20_000].isascii():
+        return ""
+    letters = "".join(filter(str.isalpha, text[:20_000]))
+    found = (name for name, script in _UNSPOKEN_SCRIPTS.items() if 2 * len(script.findall(letters)) > len(letters))
+    return next(found, "") if declared not in LANGUAGES else ""
 
 
 def detect_language(text: str, otherwise: str = "en") -> str:
@@ -93,6 +128,15 @@ def detect_language(text: str, otherwise: str = "en") -> str:
     if cyrillic > 0.3 * total:
         return "ru"
     return _by_words(text[:20_000]) or otherwise
+
+
+def _by_letters(text: str) -> str:
+    """Return the language of a few words in Latin script, by their common words, otherwise by their letters."""
+    votes = Counter(of for word in _WORD.findall(text) for of in _LANGUAGES_OF.get(word.lower(), ()))
+    (best, most), (_, second) = [*votes.most_common(2), ("", 0), ("", 0)][:2]
+    if most > second:
+        return best
+    return next((language for language, letters in _TELLING_LETTERS.items() if letters & set(text.lower())), "en")
 
 
 def _by_words(text: str) -> str | None:

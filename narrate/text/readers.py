@@ -5,6 +5,8 @@ To add a format, write a module in formats/ with a function that makes a Documen
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +14,11 @@ from typing import Literal
 
 from narrate.errors import InputError
 from narrate.text.document import Document, ExcludedKind
-from narrate.text.encoding import decode
+from narrate.text.encoding import decode, visible
 from narrate.text.formats import aozora, epub, gutenberg, pages, pdf, plain
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.markup import DECLARED
-from narrate.text.language import LANGUAGES, detect_language
+from narrate.text.language import LANGUAGES, detect_language, unspoken_language
 
 HTML = (".html", ".htm", ".xhtml")
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
@@ -42,6 +44,9 @@ FOREIGN = {
     b"\x7fELF": ("a program", "name a text"),
     b"MZ\x90": ("a program", "name a text"),
 }
+# A plain text with so many of these was taken from a page: é and the like stand in it by name or number.
+ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,12});")
+FEWEST_ENTITIES = 6
 # What is left out is told from so many characters on, if it is more than such a share of the book.
 MUCH, MUCH_OF_ALL = 1000, 0.05
 AROUND: frozenset[ExcludedKind] = frozenset(("head", "header", "legend", "licence", "ruby mark"))
@@ -97,6 +102,8 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)
     if not any(character.isalnum() for character in body):
         raise InputError(f"{name}: has no words in it; there is nothing to say")
+    if options.language is None and (unspoken := unspoken_language(body, document.language)):
+        raise InputError(f"{name}: is in {unspoken}, which no voice here speaks; name another language with -l")
     document = replace(document, warnings=document.warnings + left_out(document, len(body)))
     known = document.language if document.language in LANGUAGES else "en"
     return replace(
@@ -156,6 +163,8 @@ def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
         return pages.read_html(text, options.ruby, footnotes)
     if suffix in MARKDOWN:
         return pages.read_markdown(text, options.ruby, footnotes)
+    if len(ENTITY.findall(text)) >= FEWEST_ENTITIES:
+        text = ENTITY.sub(lambda entity: visible(html.unescape(entity[0])), text)
     if aozora.is_aozora(text):
         return aozora.read(text, options.ruby, options.ruby_memory)
     if gutenberg.is_gutenberg(text):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from narrate.text.document import Document, Excluded, ExcludedKind
 from narrate.text.formats import plain
+from narrate.text.language import UNSPOKEN
 from narrate.text.structure.headings import heading_level
 
 NAME = re.compile("Project Gutenberg", re.IGNORECASE)
@@ -26,6 +27,7 @@ FIELD = re.compile(
 )
 OLD_TITLE = re.compile(r"Project Gutenberg(?:['’]s)? E(?:text|book)s?(?: of|,) (.+?),? by ([^\n,*]+)", re.IGNORECASE)
 LANGUAGES = {"english": "en", "french": "fr", "german": "de", "spanish": "es", "italian": "it", "portuguese": "pt"}
+LANGUAGES |= {name.lower(): code for code, name in UNSPOKEN.items()}
 LANGUAGES |= {"russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko"}
 HEAD, FOOT = 5000, 3000
 # Transcribers list their changes after the book, or before it. Before it, blank lines end the list.
@@ -155,7 +157,7 @@ def _last_chapter(source: str, start: int, end: int) -> int:
     lines = re.finditer(r"^[ \t]*(\S.*)$", source[start:end], re.MULTILINE)
     heads = [start + line.start() for line in lines if 0 < heading_level(line[1]) < 3]
     return max(
-        (at for at, following in zip(heads, [*heads[1:], end], strict=True) if following - at >= SHORTEST_CHAPTER),
+        (at for at, following in zip(heads, [*heads[1:], end], strict=False) if following - at >= SHORTEST_CHAPTER),
         default=start,
     )
 

@@ -14,11 +14,13 @@ from narrate.text.characters import CLOSERS, STOPS
 from narrate.text.document import Document, Paragraph, Span
 from narrate.text.spoken import old_kana
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
-from narrate.text.spoken.sayable import Found, in_heading, stumbling
+from narrate.text.spoken.sayable import COMMA, Found, in_heading, stumbling
 
 __all__ = ["Rule", "SayOptions", "load_dictionary", "normalize"]
 
 SENTENCE = re.compile(f"[^{STOPS}]*[{STOPS}]+[{re.escape(CLOSERS)}]*|[^{STOPS}]+$")
+# In plays, a wide space stands between the name of a speaker and the speech.
+SPEAKER = re.compile(r"\w{1,8}(\u3000+)(?=[\w（「『…―〽])")
 SPELLABLE = ("en", "ja", "zh")
 
 
@@ -63,6 +65,8 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
         here = stumbling(stretch, language)
         if paragraph.kind == "heading":
             here = _merged(in_heading(stretch, language), here)
+        elif language in COMMA and not start and (speaker := SPEAKER.match(stretch)):
+            here = _merged([(*speaker.span(1), COMMA[language])], here)
         found += ((start + begin, start + end, said) for begin, end, said in here)
     spans = paragraph.spans
     if found:
