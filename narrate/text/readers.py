@@ -163,7 +163,7 @@ def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
         return pages.read_html(text, options.ruby, footnotes)
     if suffix in MARKDOWN:
         return pages.read_markdown(text, options.ruby, footnotes)
-    if len(ENTITY.findall(text)) >= FEWEST_ENTITIES:
+    if text.count("&") >= FEWEST_ENTITIES and len(ENTITY.findall(text)) >= FEWEST_ENTITIES:
         text = ENTITY.sub(lambda entity: visible(html.unescape(entity[0])), text)
     if aozora.is_aozora(text):
         return aozora.read(text, options.ruby, options.ruby_memory)

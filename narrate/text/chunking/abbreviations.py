@@ -34,7 +34,10 @@ _LONGEST = 24
 
 def last_word(text: str, at: int) -> str:
     """Return the word before the full stop that text[:at] ends with, "" if it ends otherwise."""
-    match = _LAST_WORD.search(text[max(0, at - _LONGEST) : at])
+    before = text[max(0, at - _LONGEST) : at]
+    if not before.rstrip().endswith("."):
+        return ""
+    match = _LAST_WORD.search(before)
     return match[1] if match else ""
 
 

@@ -50,9 +50,9 @@ def cut_points(
     First come clause marks, then phrases (found by budoux in Chinese and Japanese) or words, both outside `brackets`
     (see brackets.enclosed). Then come those inside brackets, and at last every offset that splits no character.
     """
-    clauses = [at for at in _clauses(text, low, high) if not _after_abbreviation(text, at, language)]
+    clauses = _without_abbreviations(text, _clauses(text, low, high), language)
     yield [at for at in clauses if not _within(at, brackets)]
-    phrases = [at for at in _phrases(text, low, high, language) if not _after_abbreviation(text, at, language)]
+    phrases = _without_abbreviations(text, _phrases(text, low, high, language), language)
     yield [at for at in phrases if not _within(at, brackets)]
     yield clauses
     yield phrases
@@ -60,6 +60,13 @@ def cut_points(
     yield [at for at in singles if not _splits_word(text, at) and text[at] not in _NOT_FIRST]
     yield [at for at in singles if not _splits_word(text, at)]
     yield singles
+
+
+def _without_abbreviations(text: str, found: list[int], language: str) -> list[int]:
+    """Return the offsets without those after an abbreviation."""
+    if not found or text.find(".", max(0, found[0] - 2), found[-1]) < 0:
+        return found
+    return [at for at in found if not _after_abbreviation(text, at, language)]
 
 
 def _after_abbreviation(text: str, at: int, language: str) -> bool:

@@ -22,6 +22,7 @@ OLD = re.compile(
 NEW = re.compile("っ[たて]|[でま]しょう|[たあかだで]ろう|よう[にだでな]|[言云思笑使]う|[てで]い[るたま]|い[るた]。")
 # A text in old orthography has so many of its signs, and so many times as many as of the new one.
 FEWEST, TIMES = 3, 4
+SAMPLE = 30_000
 
 # Kanji of verbs whose endings are in the は row: 言はない, 言ひます, 言ふ, 言へば.
 VERBS = (
@@ -181,9 +182,12 @@ SAY: dict[str, Callable[[str], str]] = {
 
 
 def is_old(texts: Iterable[str]) -> bool:
-    """Return True for a book in old kana orthography, by counting words of both orthographies."""
-    old = new = 0
+    """Return True for a book in old kana orthography, by counting words of both in its first characters (SAMPLE)."""
+    old = new = read = 0
     for text in texts:
+        if read > SAMPLE:
+            break
+        read += len(text)
         old += len(OLD.findall(text))
         new += len(NEW.findall(text))
     return old >= FEWEST and old >= TIMES * new
@@ -216,6 +220,8 @@ READING = re.compile(
     "|(?P<wa>(?<=.)[はひふへほ](?![んつくうい]|やう))"
 )
 YO = dict(zip("けせてねへめれげぜでべ", "きしちにひみりぎじぢび", strict=True))
+# The rules of the text that hold in readings as well.
+SOUNDS: dict[str | None, Callable[[str], str]] = {name: SAY[name] for name in ("small", "katakana")}
 KEPT = ("はは", "ほほ", "やはり", "あひる", "てのひら", "あふれ", "けはい")
 
 
@@ -242,4 +248,7 @@ def modern_reading(reading: str, base: str) -> str:
                 return O_ROW[text[0]] + "う" if len(base) > 1 or text[1] == "う" else text[0] + "う"
         return WA_ROW[text]
 
-    return READING.sub(said, modern(reading))
+    small = RULES.sub(
+        lambda match: SOUNDS[match.lastgroup](match[0]) if match.lastgroup in SOUNDS else match[0], reading
+    )
+    return READING.sub(said, small)
