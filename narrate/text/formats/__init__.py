@@ -2,7 +2,7 @@
 
 plain.py gutenberg.py                   plain text, Project Gutenberg
 aozora.py notation.py gaiji.py ruby.py  Aozora Bunko
-pages.py                                HTML, Markdown, DOCX
+pages.py markdown.py                    HTML, Markdown, DOCX
 epub.py package.py archive.py           EPUB
 pdf.py                                  PDF
 markup.py page_reader.py                the tree of a page, and its text
