@@ -64,13 +64,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Interrupt exports again and again.")
     parser.add_argument("--each", type=int, default=100, help="interrupts of each format")
     parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--sentences", type=int, default=60, help="length of the text")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     chance = random.Random(options.seed)
     figures: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "novel.txt").write_text(novel(sentences=120, seed=options.seed))
+        (folder / "novel.txt").write_text(novel(sentences=options.sentences, seed=options.seed))
         for suffix in options.formats.split(","):
             start = time.monotonic()
             subprocess.run(export(folder, suffix), check=True, stderr=subprocess.DEVNULL)
