@@ -43,9 +43,11 @@ def interrupted(folder: Path, suffix: str, number: signal.Signals, wait: float) 
         running.kill()
         return f"did not end within {SECONDS:.0f} s"
     target = folder / f"book.{suffix}"
-    left = sorted(path.name for path in folder.iterdir() if path.name not in ("novel.txt", target.name))
     complete = target.exists()
-    target.unlink(missing_ok=True)
+    if complete:
+        target.unlink()
+        target.with_suffix(".cue").unlink(missing_ok=True)  # of formats without chapters
+    left = sorted(path.name for path in folder.iterdir() if path.name != "novel.txt")
     for name in left:
         (folder / name).unlink()
     if left:
@@ -76,7 +78,8 @@ def main() -> int:
             start = time.monotonic()
             subprocess.run(export(folder, suffix), check=True, stderr=subprocess.DEVNULL)
             whole = time.monotonic() - start
-            (folder / f"book.{suffix}").unlink()
+            for path in folder.glob("book.*"):
+                path.unlink()
             outcomes = Counter(
                 interrupted(folder, suffix, SIGNALS[number % 2], chance.uniform(0.05, 0.95) * whole)
                 for number in range(options.each)
