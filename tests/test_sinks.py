@@ -156,7 +156,7 @@ def test_wrong_targets_are_refused_in_one_line(tmp_path: Path) -> None:
         "folder.wav": "is a folder",
         "pipe.wav": "not an ordinary file",
         "missing/book.wav": "does not exist",
-        "book.aiff": r"Choose one of \.wav .* \.opus \.mka \.m4b \.m4a, or of \.srt \.vtt \.lrc \.json for",
+        "book.aiff": r"Choose one of \.wav .* \.opus \.mka \.m4b \.m4a, \.epub for .*, or \.srt \.vtt \.lrc \.json for",
         "book": "a name without a suffix",
     }
     for name, words in wrong.items():

@@ -7,6 +7,7 @@ loudness.py                       all of a book brought to one loudness
 split.py                          a file for each chapter
 inspection.py                     a file read back, and what is wrong with it
 subtitles.py captions.py          files of text with the times at which it sounds
+read_along/                       EPUB whose sentences light up while they sound
 stream.py                         standard output
 speaker.py portaudio.py           the loudspeaker
 """
@@ -19,15 +20,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from narrate.clip import Clip
 from narrate.errors import InputError
 from narrate.sinks.about import About
-from narrate.text.document import Chunk
+from narrate.text.document import Chunk, Document
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".mka", ".m4b", ".m4a")
 SUBTITLES = (".srt", ".vtt", ".lrc", ".json")
+READ_ALONG = ".epub"
 WITH_CUE_SHEET = (".wav", ".flac")  # they hold no chapters; a book with several has them in a file beside
 
 
@@ -68,6 +70,13 @@ class Sink(ABC):
         return None
 
 
+class PrintedText(NamedTuple):
+    """The text of a book as its pages show it, and when it was changed last, in seconds since 1970."""
+
+    document: Document
+    modified_seconds: float = 0.0
+
+
 Opener = Callable[[int], Sink]
 """Makes a sink for sound of the sample rate that it is told."""
 
@@ -75,8 +84,8 @@ Opener = Callable[[int], Sink]
 def check_target(target: str | Path, *, force: bool = False) -> None:
     """Raise `InputError` if no sound can go to `target`, before anything is made for it. Writes nothing.
 
-    `target` is a file name with one of `SUFFIXES` or `SUBTITLES`, or "-" for standard output. An existing file needs
-    `force`.
+    `target` is a file name with one of `SUFFIXES` or `SUBTITLES`, or with `READ_ALONG`, or "-" for standard output. An
+    existing file needs `force`.
     """
     if target == "-":
         if sys.stdout.isatty():
@@ -85,9 +94,9 @@ def check_target(target: str | Path, *, force: bool = False) -> None:
     path = Path(target)
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it, such as {path / 'book.wav'}.")
-    if path.suffix.lower() not in SUFFIXES + SUBTITLES:
+    if path.suffix.lower() not in (*SUFFIXES, *SUBTITLES, READ_ALONG):
         named = f"the suffix {path.suffix}" if path.suffix else "a name without a suffix"
-        known = f"{' '.join(SUFFIXES)}, or of {' '.join(SUBTITLES)} for its text"
+        known = f"{' '.join(SUFFIXES)}, {READ_ALONG} for sound and text, or {' '.join(SUBTITLES)} for text"
         raise InputError(f"{path}: no sound format goes with {named}. Choose one of {known}.")
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Create it, or choose another place.")
@@ -113,12 +122,13 @@ def open_sink(
     force: bool = False,
     about: About | None = None,
     bit_rate: int | None = None,
+    text: PrintedText | None = None,
 ) -> Sink:
     """The sink that `target` names: a sound file or subtitles by its suffix, or WAV on standard output for "-".
 
     All clips written to it must have `sample_rate`. `about` goes into every file, as far as its format holds it.
-    `bit_rate`, in bits per second, is for files that are compressed with losses. Raises `InputError` as `check_target`
-    does.
+    `bit_rate`, in bits per second, is for files that are compressed with losses. `text` is for a book to read along,
+    which cannot be without it. Raises `InputError` as `check_target` does.
     """
     check_target(target, force=force)
     if target == "-":
@@ -130,6 +140,15 @@ def open_sink(
         from narrate.sinks.subtitles import SubtitleFile
 
         return SubtitleFile(path, sample_rate, about)
+    if path.suffix.lower() == READ_ALONG:
+        from narrate.sinks.read_along.book import ReadAlongBook
+
+        if text is None:
+            raise InputError(
+                f"{path} needs the whole text before its sound, and this text is still being written. "
+                "Save the text in a file first, or write the sound alone, such as book.m4b."
+            )
+        return ReadAlongBook(path, sample_rate, about or About(), text, bit_rate=bit_rate)
     if path.suffix.lower() == ".wav":
         from narrate.sinks.audiofile import WavFile
 

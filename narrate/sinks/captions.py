@@ -83,9 +83,14 @@ def captions(text: str, language: str, samples: Samples, sample_rate: int, *, wh
         texts = [piece for sentence in texts for piece in _in_lines(sentence, language)]
     if not texts:
         return []
-    weights = [expected_seconds(piece, language) for piece in texts]
-    edges = place(weights, silences(samples, sample_rate), len(samples), sample_rate)
-    return [Caption(piece, start, end) for piece, (start, end) in zip(texts, edges, strict=True)]
+    times = sentence_times(texts, language, samples, sample_rate)
+    return [Caption(piece, start, end) for piece, (start, end) in zip(texts, times, strict=True)]
+
+
+def sentence_times(texts: Sequence[str], language: str, samples: Samples, sample_rate: int) -> list[tuple[int, int]]:
+    """The first sample of each text that `samples` say, one after the other, and the one after its last."""
+    weights = [expected_seconds(text, language) for text in texts]
+    return place(weights, silences(samples, sample_rate), len(samples), sample_rate)
 
 
 def _in_lines(sentence: str, language: str) -> list[str]:

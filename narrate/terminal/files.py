@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.sinks import SUBTITLES, Opener, Sink, check_target, files_of, open_sink
+from narrate.sinks import READ_ALONG, SUBTITLES, Opener, PrintedText, Sink, check_target, files_of, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.loudness import Levelled
 from narrate.sinks.pictures import draw_cover, look_at
@@ -87,6 +87,8 @@ def _check_folder(target: str, *, force: bool) -> None:
     """Raise `InputError` unless the folder that `target` means can be made, or is empty, or may be replaced."""
     if target == "-":
         raise InputError("Standard output cannot be split into chapters. Name a file with -o, such as -o book.mp3.")
+    if target.lower().endswith(READ_ALONG):
+        raise InputError(f"{target} has its chapters in one file. Leave out --split, or name a sound file with -o.")
     folder = Path(target).with_suffix("")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is no folder. Choose another name with -o.")
@@ -113,10 +115,21 @@ def _plain_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]
     about = about_book(options, book, voice)
     if options.split:
         return [partial(_split, target, options, about, _contents(book)) for target in options.targets]
+    text = _printed(book)
     return [
-        partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate)
+        partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate, text=text)
         for target in options.targets
     ]
+
+
+def _printed(book: Book) -> PrintedText | None:
+    """The text of the book as its pages show it; None while it is still being written."""
+    if book.document is None:
+        return None
+    try:
+        return PrintedText(book.document, book.path.stat().st_mtime if book.path else 0.0)
+    except OSError:  # it was removed after it had been read
+        return PrintedText(book.document)
 
 
 def _split(
