@@ -30,6 +30,21 @@ def speak(engine: Qwen, chunks: Sequence[Chunk], voice: Voice | None = None) -> 
     return clips
 
 
+def made_loud(decoder: Any) -> Any:
+    """A tiny checkpoint's decoder, in which every part is made loud enough to be missed."""
+    import torch
+
+    with torch.no_grad():
+        for name, parameter in decoder.named_parameters():
+            if name.endswith((".scale", ".gamma")):
+                parameter.fill_(1.0)  # a layer starts at a hundredth, a block at a millionth
+            elif name.endswith((".alpha", ".beta")):
+                parameter.uniform_(-0.5, 0.5)
+        codes = torch.randint(0, 2048, (1, 16, 50))
+        decoder.decoder[-1].conv.weight *= 0.1 / decoder(codes).std()
+    return decoder
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
     """A folder with a tiny model of the kind asked for, made once."""

@@ -229,6 +229,23 @@ def test_cancelling_all_of_a_batch_ends_it_at_the_frame_it_is_in(engine: Qwen, f
     assert len(clips_of(engine, requests(script(2)))) == 2
 
 
+def test_cancelling_all_of_a_batch_ends_it_between_two_codes_of_a_frame(engine: Qwen, network: Any) -> None:
+    codes: list[int] = []
+
+    def cancel_at_the_fortieth(module: Any, arguments: Any, scores: Any) -> None:
+        codes.append(len(codes))
+        if len(codes) == 40:
+            engine.cancel([request.id for request in requests(script(4))])
+
+    hooks = [head.register_forward_hook(cancel_at_the_fortieth) for head in network.talker.code_predictor.lm_head]
+    try:
+        assert clips_of(engine, requests(script(4))) == []
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert len(codes) == 40
+
+
 def test_a_cancelled_row_ends_with_the_next_frame_and_the_others_notice_nothing(engine: Qwen, faults: Any) -> None:
     long = a_chunk(9, "The rain fell in torrents, all day long, and nobody in the whole house dared to go out.")
     asked = requests([*script(3), long])

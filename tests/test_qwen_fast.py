@@ -345,6 +345,15 @@ def test_no_memory_for_one_row_is_said_in_one_line(fast: Qwen, attention_fails: 
         clips_of(fast, requests(script(2)))
 
 
+def test_a_package_that_makes_its_prompts_in_another_way_ends_it(
+    fast: Qwen, network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request is to blame for that."""
+    monkeypatch.setattr(network, "generate", lambda **_: None)
+    with pytest.raises(EngineError, match="another way.*--runtime stock"):
+        clips_of(fast, requests(script(3)))
+
+
 def test_an_exception_among_frames_reaches_the_caller_and_the_engine_goes_on(
     fast: Qwen, attention_fails: Any, healthy: dict[int, Any]
 ) -> None:
@@ -419,16 +428,18 @@ def test_a_cancelled_row_whose_slot_nobody_takes_stands_still(fast: Qwen) -> Non
             break
 
 
-def test_what_went_out_of_a_row_is_forgotten_with_it() -> None:
-    from narrate.engines.qwen.fast import _Pieces
+def test_what_went_out_of_a_row_is_forgotten_with_it(fast: Qwen, monkeypatch: pytest.MonkeyPatch) -> None:
+    from narrate.engines.qwen import fast as module
 
-    pieces, request = _Pieces(), a_request(LONG, due=now)
-    pieces.begin(request, OFF.now())
-    pieces.send(request, 4 * FRAME)
-    pieces.begin(request, OFF.now())  # in another slot, after memory ran out
-    assert pieces.sent(request) == 4 * FRAME
-    pieces.forget(request)
-    assert pieces.sent(request) is None
+    pieces = module._Pieces()
+    monkeypatch.setattr(module, "_Pieces", lambda: pieces)
+    asked = [a_request(chunk, due=now) for chunk in script(4)]
+    for number, clips in enumerate(fast.synthesize(asked)):
+        if number == 2:
+            fast.cancel([asked[0].id])
+        for clip in clips:
+            assert clip.final == (pieces.sent(asked[clip.index]) is None)
+    assert [pieces.sent(request) for request in asked] == [None] * 4
 
 
 def test_no_request_is_kept_in_mind_for_longer_than_it_is_in_hand(fast: Qwen) -> None:

@@ -16,6 +16,7 @@ from narrate.engines.qwen.options import Sampling
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import END, Kind
+from tests.qwen_fixtures import made_loud
 from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
@@ -280,7 +281,8 @@ def test_takes_are_those_of_the_stock_runtime(checkpoint: Callable[[Kind], Path]
 def test_cloned_voices_side_by_side_are_each_what_they_are_alone(
     checkpoint: Callable[[Kind], Path], tmp_path: Path
 ) -> None:
-    """Reference recordings of different lengths, in one batch and in slots that are refilled."""
+    """Reference recordings of different lengths, in one batch and in slots that are refilled. Each row continues from
+    its own, and what the vocoder has heard of it is heard in the row."""
     import soundfile
 
     from narrate.engines.qwen.fast import FastRuntime
@@ -296,6 +298,7 @@ def test_cloned_voices_side_by_side_are_each_what_they_are_alone(
         voices.append(Voice(reference=recording, reference_text="A bell rang. " * (1 + number)))
     folder = checkpoint("base")
     prompts = Prompts(load(folder, "cpu", "float32"), find_model(str(folder), "float32", None))
+    made_loud(prompts.package.model.speech_tokenizer.model.decoder)
     asked = [a_request(chunk, voices[chunk.index % 2]) for chunk in script(8)]
     fast = FastRuntime(prompts, Sampling(), 3)
     together = whole(clips_of(fast, asked))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.qwen_checkpoint import Kind
+from tests.qwen_fixtures import made_loud
 
 pytest_plugins = ("tests.qwen_fixtures",)
 pytestmark = pytest.mark.slow
@@ -18,20 +19,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def decoder(checkpoint: Callable[[Kind], Path]) -> Any:
     """The decoder of the tiny checkpoint, in which every part is made loud enough to be missed."""
-    import torch
-
     from narrate.engines.qwen.loading import load
 
-    decoder = load(checkpoint("custom_voice"), "cpu", "float32").model.speech_tokenizer.model.decoder
-    with torch.no_grad():
-        for name, parameter in decoder.named_parameters():
-            if name.endswith((".scale", ".gamma")):
-                parameter.fill_(1.0)  # a layer starts at a hundredth, a block at a millionth
-            elif name.endswith((".alpha", ".beta")):
-                parameter.uniform_(-0.5, 0.5)
-        codes = torch.randint(0, 2048, (1, 16, 50))
-        decoder.decoder[-1].conv.weight *= 0.1 / decoder(codes).std()
-    return decoder
+    return made_loud(load(checkpoint("custom_voice"), "cpu", "float32").model.speech_tokenizer.model.decoder)
 
 
 def whole(decoder: Any, codes: Any) -> Any:
