@@ -89,10 +89,20 @@ _ENCODER: dict[str, dict[str, int]] = {
 _SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"]
 
 
-def make_checkpoint(folder: Path, size: Size, kind: Kind = "custom_voice", seed: int = 0) -> Path:
+def make_checkpoint(
+    folder: Path,
+    size: Size,
+    kind: Kind = "custom_voice",
+    seed: int = 0,
+    *,
+    projection: bool = True,
+    device: str = "cpu",
+) -> Path:
     """Write config, random weights, speech tokenizer and text tokenizer into `folder`; returns it.
 
-    tiny: 16 MB of float32, made in a second. 0.6b, 1.7b: bfloat16, 1.8 and 3.9 GB, with the vocoder in float32.
+    tiny: 16 MB of float32, made in a second; without `projection` its predictor is as wide as its talker, as in the
+    0.6B models. 0.6b, 1.7b: bfloat16, 1.8 and 3.9 GB, with the vocoder in float32; their numbers are thrown on the
+    `device`, which takes a GPU seconds and one core of a CPU minutes.
     """
     import torch
 
@@ -103,10 +113,13 @@ def make_checkpoint(folder: Path, size: Size, kind: Kind = "custom_voice", seed:
     torch.manual_seed(seed)
     first_special = _write_text_tokenizer(folder)
     config = _config(size, kind, first_special)
+    if not projection:
+        config["talker_config"]["code_predictor_config"]["hidden_size"] = config["talker_config"]["hidden_size"]
     _write_json(folder / "config.json", config)
     _write_json(folder / "generation_config.json", _GENERATION)
-    _write_network(folder, size, config)
-    _write_speech_tokenizer(folder / "speech_tokenizer", "tiny" if size == "tiny" else "full")
+    with torch.device(device):
+        _write_network(folder, size, config)
+        _write_speech_tokenizer(folder / "speech_tokenizer", "tiny" if size == "tiny" else "full")
     return folder
 
 

@@ -123,14 +123,16 @@ def shared_fast(checkpoint: Callable[[Kind], Path]) -> Iterator[Qwen]:
 def fast(shared_fast: Qwen) -> Iterator[Qwen]:
     """An engine of the fast runtime with four slots, as new, and as new for those who come after."""
     runtime: Any = shared_fast._runtime
-    runtime.slots, runtime.work, runtime._runner = 4, Work(), None
+    runtime.slots, runtime.work, runtime._runner, runtime._silent = 4, Work(), None, None
     yield shared_fast
-    runtime.slots, runtime._runner = 4, None
+    runtime.slots, runtime._runner, runtime._silent = 4, None, None
 
 
 @pytest.fixture
 def marked(fast: Qwen) -> Callable[[Callable[[Any], Any]], AbstractContextManager[None]]:
     """Change how the talker hears the texts that have a mark in them."""
+    import torch
+
     assert fast._runtime is not None
     package = fast._runtime.prompts.package
     talker, mark = package.model.talker, package._tokenize_texts([MARK])[0].item()
@@ -140,10 +142,11 @@ def marked(fast: Qwen) -> Callable[[Callable[[Any], Any]], AbstractContextManage
         marks: list[bool] = []
 
         def look(module: Any, arguments: Any, embedded: Any) -> None:
-            marks[:] = [bool((arguments[0] == mark).any())]
+            marks[:] = (arguments[0] == mark).any(-1).tolist()
 
         def hear(module: Any, arguments: Any, projected: Any) -> Any:
-            return change(projected) if marks[0] else projected
+            rows = zip(projected, marks, strict=True)
+            return torch.stack([change(row.clone()) if is_marked else row for row, is_marked in rows])
 
         hooks = (
             talker.get_text_embeddings().register_forward_hook(look),

@@ -42,7 +42,7 @@ def test_graphs_make_the_same_takes_as_no_graphs(checkpoint: Callable[[Kind], Pa
     engine.prepare(Voice(), OFF)
     recorded = takes(engine, 30)
     runtime: Any = engine._runtime
-    runtime._runner._graphs.enabled = False
+    runtime._runner.graphs.enabled = False
     written = takes(engine, 30)
     assert recorded.keys() == written.keys()
     for index, samples in recorded.items():

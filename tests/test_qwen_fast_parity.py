@@ -15,7 +15,7 @@ from narrate.engines.qwen.models import find_model
 from narrate.engines.qwen.options import Sampling
 from narrate.text.document import Chunk
 from narrate.voice import Voice
-from tests.qwen_checkpoint import END, Kind
+from tests.qwen_checkpoint import END, Kind, make_checkpoint
 from tests.qwen_fixtures import made_loud
 from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
@@ -55,19 +55,20 @@ def options(package: Any, sampling: Sampling) -> dict[str, Any]:
 
 def made(prompts: Any, sampling: Sampling, chunks: Sequence[Chunk], slots: int) -> dict[int, list[list[int]]]:
     """Codes [frames, 16] of every chunk, from `slots` slots that are filled again as rows end."""
-    from narrate.engines.qwen.fast import embedded
-    from narrate.engines.qwen.runner import BLOCK, Runner, Seat
+    from narrate.engines.qwen.embedding import Embedding
+    from narrate.engines.qwen.runner import Runner
     from narrate.engines.qwen.scheduler import Scheduler
+    from narrate.engines.qwen.seats import BLOCK, Seat
 
     package = prompts.package
-    runner = Runner(package, options(package, sampling), slots)
+    runner, embed = Runner(package, options(package, sampling), slots), Embedding(prompts)
     scheduler: Scheduler[Chunk] = Scheduler(slots, lambda chunk: FRAMES)
     source = iter(chunks)
     codes: dict[int, list[list[int]]] = {chunk.index: [] for chunk in chunks}
     tokens: dict[int, int] = {}
     while not scheduler.done:
         if rows := scheduler.admit(source):
-            texts = embedded(package.model, prompts.arguments(requests(row.item for row in rows)))
+            texts = embed(requests(row.item for row in rows))
             tokens.update({row.slot: len(text) for row, text in zip(rows, texts, strict=True)})
             uniforms = [row_uniforms(row_seed(a_request(row.item)), FRAMES) for row in rows]
             seats = [Seat(row.slot, *seat, PATIENT) for row, *seat in zip(rows, texts, uniforms, strict=True)]
@@ -75,12 +76,12 @@ def made(prompts: Any, sampling: Sampling, chunks: Sequence[Chunk], slots: int) 
         if not scheduler.rows:
             continue
         longest = max(tokens[slot] + row.frames for slot, row in scheduler.rows.items())
-        block = runner.advance(scheduler.width, longest)
+        frames, ended, _ = runner.advance(scheduler.width, longest).rows()
         before = {slot: row.frames for slot, row in scheduler.rows.items()}
-        scheduler.advance(dict(enumerate(block.frames)), BLOCK)
+        scheduler.advance(dict(enumerate(frames)), BLOCK)
         for row in list(scheduler.rows.values()):
             codes[row.item.index] += runner.codes(row.slot)[: row.frames - before[row.slot]].tolist()
-            if block.ended[row.slot] or row.overdue:
+            if ended[row.slot] or row.overdue:
                 runner.end(row.slot)
                 scheduler.retire(row)
     return codes
@@ -130,6 +131,22 @@ def test_sampled_codes_are_those_the_package_draws_with_the_same_uniforms(prompt
     assert made(prompts, sampling, chunks, 4) == expected
 
 
+def test_codes_are_the_packages_where_the_predictor_needs_no_projection(tmp_path: Path) -> None:
+    """In the 0.6B models talker and predictor are equally wide."""
+    from narrate.engines.qwen.loading import load
+    from narrate.engines.qwen.prompts import Prompts
+
+    folder = make_checkpoint(tmp_path, "tiny", projection=False)
+    prompts = Prompts(load(folder, "cpu", "float32"), find_model(str(folder), "float32", None))
+    network, chunks = prompts.package.model, script(6)
+    assert not list(network.talker.code_predictor.small_to_mtp_projection.parameters())
+    assert made(prompts, Sampling(temperature=0), chunks, 4) == packages(prompts, Sampling(temperature=0), chunks)
+    random_rows = RowRandom([row_seed(one) for one in requests(chunks)], [FRAMES] * len(chunks), end=END, device="cpu")
+    with random_rows.installed(network.talker):
+        expected = packages(prompts, Sampling(), chunks)
+    assert made(prompts, Sampling(), chunks, 4) == expected
+
+
 def test_sampled_codes_do_not_depend_on_company(prompts: Any) -> None:
     chunks = script(40)
     alone = made(prompts, Sampling(), chunks, 1)
@@ -144,13 +161,13 @@ def test_teacher_forced_scores_are_the_packages(prompts: Any, greedy: dict[int, 
     import torch
 
     from narrate.engines.qwen.cache import FrameCache, SlotCache
-    from narrate.engines.qwen.fast import embedded
+    from narrate.engines.qwen.embedding import Embedding
     from narrate.engines.qwen.transformer import Layers
 
     network = prompts.package.model
     talker, predictor = network.talker, network.talker.code_predictor
     chunks = [chunk for chunk in script(40) if len(greedy[chunk.index]) >= 20][:3]
-    texts = embedded(network, prompts.arguments(requests(chunks)))
+    texts = Embedding(prompts)(requests(chunks))
     frames = torch.tensor([greedy[chunk.index][:20] for chunk in chunks])
     books = [talker.get_input_embeddings(), *predictor.get_input_embeddings()]
     with torch.inference_mode():
@@ -249,7 +266,7 @@ def test_nothing_is_asked_of_the_device_within_a_frame(prompts: Any) -> None:
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
         runner._read(runner._page(2, 128))
         runner._frame(3, 128)
-        runner._vocode(3)
+        runner._work(("sound", 3))
 
 
 @pytest.mark.parametrize("kind", ["custom_voice", "base", "voice_design"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,62 @@ def test_a_gpu_is_of_no_use_to_a_torch_without_cuda(tmp_path: Path, monkeypatch:
     for cuda, device in [("None", "cpu"), ("'13.0'", "cuda")]:
         (package / "version.py").write_text(f"__version__ = '2.13.0'\ncuda = {cuda}\n")
         assert Qwen().device == device
+
+
+TORCH = """
+class cuda:
+    is_available = staticmethod(lambda: {found})
+    device_count = staticmethod(lambda: 1)
+    mem_get_info = staticmethod(lambda number: (7 * 2**30, 40 * 2**30))
+"""
+
+
+@pytest.fixture
+def torch_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], None]]:
+    """A torch for CUDA that finds a GPU or none, and no tool of the driver's."""
+    package = tmp_path / "site" / "torch"
+    package.mkdir(parents=True)
+    (package / "version.py").write_text("cuda = '13.0'\n")
+    (package / "__init__.py").write_text("raise ImportError('not to be imported')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setitem(sys.modules, "torch", sys)  # put back afterwards, whatever takes its place
+    del sys.modules["torch"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    yield lambda found: (package / "__init__.py").write_text(TORCH.format(found=found)) and None
+    sys.modules["torch"] = sys
+
+
+@pytest.mark.parametrize("visible", [None, "MIG-9f0a", "0"])
+def test_a_gpu_that_the_drivers_tool_does_not_know_is_found_and_that_is_said(
+    torch_finds: Callable[[bool], None],
+    visible: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    torch_finds(True)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert choose_device(None) == "cuda"
+    assert "torch finds one" in caplog.text
+    assert free_bytes("cuda") == 7 * 2**30
+    assert free_bytes("cuda:1") is None
+
+
+def test_no_gpu_anywhere_is_nothing_to_speak_of(
+    torch_finds: Callable[[bool], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    torch_finds(False)
+    assert choose_device(None) == "cpu"
+    assert free_bytes("cuda") is None
+    assert not caplog.records
+
+
+@pytest.mark.usefixtures("gpus")
+def test_what_the_drivers_tool_knows_is_not_said(
+    torch_finds: Callable[[bool], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert choose_device(None) == "cuda"
+    assert "torch" not in sys.modules
+    assert not caplog.records

@@ -3,8 +3,9 @@
 models.py speakers.py options.py prompts.py    what to load, who speaks, how
 loading.py hardware.py fitting.py              the package's model, the device, what fits
 codec.py stock.py draws.py budget.py           what a frame is; the package's own loop, kept in hand
-fast.py scheduler.py runner.py guard.py        the fast runtime: who sits where, what is computed
-transformer.py cache.py sampling.py vocoder.py graphs.py    what a frame is made of
+fast.py scheduler.py hearing.py guard.py       the fast runtime: who sits where, what becomes of it
+embedding.py runner.py seats.py shapes.py device.py graphs.py    what is computed, where, and how it is started
+transformer.py predictor.py cache.py sampling.py vocoder.py      what a frame is made of
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ class Qwen:
     def close(self) -> None:
         """Give the model's memory back."""
         if self._runtime is not None:
+            self._runtime.close()
             self._runtime = self._speaker = None
             hardware.give_back_memory()
 

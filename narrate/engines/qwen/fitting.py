@@ -6,7 +6,9 @@ from typing import Any
 
 from narrate.engines.qwen.codec import CODES
 
-MOST_SLOTS = 64
+MOST_SLOTS = 256
+_UNMEASURED_SLOTS = 64  # a frame of more rows may take a small card longer than the frame lasts
+_LARGE_CARD_BYTES = 70e9  # on a card of a data centre it does not
 _BATCH_ON_CPU = 10
 _SLOTS_ON_CPU = 8  # more rows read the same weights, but a CPU has nothing to spare to compute them with
 _MOST_IN_A_BATCH = 64
@@ -18,13 +20,14 @@ _ASIDE_BYTES = 1.5 * 2**30  # recorded graphs, libraries' workspaces, prompts be
 
 
 def fitting_slots(package: Any) -> int:
-    """Slots that fit beside the loaded model: up to 64 on a GPU, in steps of 8 from 8 on."""
+    """Slots that fit beside the loaded model: up to 64 on a GPU, 128 on the largest, in steps of 8 from 8 on."""
     import torch
 
     if package.device.type != "cuda":
         return _SLOTS_ON_CPU
-    free, _ = torch.cuda.mem_get_info(package.device)
-    return slots_in(free, slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize))
+    free, whole = torch.cuda.mem_get_info(package.device)
+    most = 2 * _UNMEASURED_SLOTS if whole >= _LARGE_CARD_BYTES else _UNMEASURED_SLOTS
+    return slots_in(free, slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize), most)
 
 
 def fitting_rows(package: Any) -> int:
@@ -50,10 +53,11 @@ def slot_bytes(talker_config: Any, itemsize: int) -> int:
     return int(_POSITIONS * per_position * itemsize + _SLOT_VOCODER_BYTES * itemsize // 2)
 
 
-def slots_in(free_bytes: int, bytes_each: int) -> int:
-    """As many slots as `free_bytes` hold with something set aside; at least one, for what does not fit says so."""
+def slots_in(free_bytes: int, bytes_each: int, most: int = MOST_SLOTS) -> int:
+    """As many slots as `free_bytes` hold with something set aside, up to `most`; at least one, for what does not fit
+    says so."""
     slots = int((0.95 * free_bytes - _ASIDE_BYTES) // bytes_each)
-    return max(1, min(MOST_SLOTS, slots if slots < 8 else slots // 8 * 8))
+    return max(1, min(most, slots if slots < 8 else slots // 8 * 8))
 
 
 def unknown(package: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib.util
+import logging
 import os
 import platform
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from narrate.errors import EngineError, InputError
 
+_log = logging.getLogger(__name__)
+
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -25,8 +28,12 @@ def choose_device(wanted: str | None) -> str:
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", wanted):
             raise InputError(f"--device {wanted} is unknown; use cuda, cuda:1 …, mps or cpu.")
         return wanted
-    if _torch_has_gpu_code() and _gpu_free_bytes(0) is not None:
-        return "cuda"
+    if _torch_has_gpu_code():
+        if _driver_free_bytes(0) is not None:
+            return "cuda"
+        if _torch_free_bytes(0) is not None:
+            _log.warning("The GPU driver's own tool does not tell of a GPU that narrate may use, but torch finds one.")
+            return "cuda"
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
     return "cpu"
@@ -55,7 +62,9 @@ def choose_runtime(wanted: str, device: str | None) -> str:
 def free_bytes(device: str) -> int | None:
     """Free memory of the device; None if it cannot be told."""
     if device.startswith("cuda"):
-        return _gpu_free_bytes(int(device.partition(":")[2] or 0))
+        number = int(device.partition(":")[2] or 0)
+        free = _driver_free_bytes(number)
+        return _torch_free_bytes(number) if free is None and _torch_has_gpu_code() else free
     try:
         import psutil
     except ImportError:
@@ -116,7 +125,21 @@ def _torch_has_gpu_code() -> bool:
     return bool(getattr(version, "cuda", None) or getattr(version, "hip", None))
 
 
-def _gpu_free_bytes(number: int) -> int | None:
+def _torch_free_bytes(number: int) -> int | None:
+    """Free memory of torch's GPU of that number, as torch tells, which takes seconds to import; None without GPU.
+
+    It knows of GPUs in a container without the driver's tool, and of parts of one (MIG), which that has other names
+    for.
+    """
+    import torch
+
+    if not torch.cuda.is_available() or number >= torch.cuda.device_count():
+        return None
+    free, _ = torch.cuda.mem_get_info(number)
+    return int(free)
+
+
+def _driver_free_bytes(number: int) -> int | None:
     """Free memory of torch's GPU of that number, as the driver's tool tells; None without GPU or tool."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = [str(number)] if visible is None else visible.split(",")[number : number + 1]

@@ -1,8 +1,8 @@
-"""From requests to what the package's `generate` takes: its own prompt layout, made by its own functions."""
+"""From requests to what the package's `generate` takes, for its own loop; `embedding` lays prompts out for ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from narrate.engines.qwen.codec import SAMPLE_RATE
 from narrate.engines.qwen.models import Model
 from narrate.engines.qwen.speakers import check_voice, speaker_for
 from narrate.errors import InputError
+from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
@@ -39,25 +40,53 @@ class Prompts:
         """
         package, voices = self.package, [request.voice for request in requests]
         chunks = [request.chunk for request in requests]
-        for voice in set(voices):
-            check_voice(self.model, voice)
+        self.check(voices)
         arguments: dict[str, Any] = {
-            "input_ids": self._ids([package._build_assistant_text(_plain(chunk.spoken)) for chunk in chunks]),
-            "languages": [LANGUAGES.get(chunk.language, "auto").lower() for chunk in chunks],
+            "input_ids": self._ids([self.said(chunk) for chunk in chunks]),
+            "languages": [language_of(chunk) for chunk in chunks],
             "non_streaming_mode": True,  # the whole text in the prompt: the other way drifts in speed on long texts
         }
         if self.model.kind == "base":
             clones = [self.clone(voice) for voice in voices]
-            arguments["ref_ids"] = self._ids([package._build_ref_text(_plain(clone.ref_text)) for clone in clones])
+            arguments["ref_ids"] = self._ids([self.heard(voice) for voice in voices])
             arguments["voice_clone_prompt"] = package._prompt_items_to_voice_clone_prompt(clones)
             return arguments
         if self.model.kind == "custom_voice":
-            arguments["speakers"] = [
-                speaker_for(self.model, voice, voice.language or chunk.language)
-                for voice, chunk in zip(voices, chunks, strict=True)
-            ]
-        arguments["instruct_ids"] = [self._manner(voice) for voice in voices]
+            arguments["speakers"] = [self.speaker(request) for request in requests]
+        manners = [self.manner(voice) for voice in voices]
+        arguments["instruct_ids"] = [self._ids([manner])[0] if manner else None for manner in manners]
         return arguments
+
+    def check(self, voices: Iterable[Voice]) -> None:
+        """Raises `InputError` for a voice that the model does not have."""
+        for voice in set(voices):
+            check_voice(self.model, voice)
+
+    def speaker(self, request: Request) -> str | None:
+        """Who says it, in the model's spelling; None where voices have no names."""
+        if self.model.kind != "custom_voice":
+            return None
+        return speaker_for(self.model, request.voice, request.voice.language or request.chunk.language)
+
+    def manner(self, voice: Voice) -> str | None:
+        """How to speak, in the package's layout: the description of a voice, or the instruction to one."""
+        manner = voice.describe if self.model.kind == "voice_design" else voice.instruct
+        return self.package._build_instruct_text(_plain(manner)) if manner else None
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The numbers of the texts' tokens."""
+        ids: list[list[int]] = self.package.processor(text=list(texts))["input_ids"]
+        return ids
+
+    def said(self, chunk: Chunk) -> str:
+        """What the chunk says, in the package's layout: three tokens before it and five after it are the layout's."""
+        text: str = self.package._build_assistant_text(_plain(chunk.spoken))
+        return text
+
+    def heard(self, voice: Voice) -> str:
+        """What the voice's recording says, in the package's layout: three tokens before it, two after it."""
+        text: str = self.package._build_ref_text(_plain(self.clone(voice).ref_text))
+        return text
 
     def clone(self, voice: Voice) -> Any:
         """The package's prompt of the reference voice (codes and speaker embedding), computed once per reference."""
@@ -72,11 +101,6 @@ class Prompts:
         padded = join([_read_reference(voice.reference), silence(_REFERENCE_TAIL_SECONDS, SAMPLE_RATE)])
         (clone,) = self.package.create_voice_clone_prompt((padded, SAMPLE_RATE), voice.reference_text)
         return clone
-
-    def _manner(self, voice: Voice) -> Any:
-        """The tokens of how to speak: the description of a voice, or the instruction to one; None if there is none."""
-        manner = voice.describe if self.model.kind == "voice_design" else voice.instruct
-        return self._ids([self.package._build_instruct_text(_plain(manner))])[0] if manner else None
 
     def _ids(self, texts: list[str]) -> list[Any]:
         ids: list[Any] = self.package._tokenize_texts(texts)
@@ -95,6 +119,11 @@ def recent(cache: dict[Hashable, Made], key: Hashable, make: Callable[[], Made])
     while len(cache) > _CLONES_KEPT:
         del cache[next(iter(cache))]
     return made
+
+
+def language_of(chunk: Chunk) -> str:
+    """The chunk's language as the package calls it."""
+    return LANGUAGES.get(chunk.language, "auto").lower()
 
 
 def _plain(text: str) -> str:

@@ -12,19 +12,27 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+_TOO_MANY = 4  # frames past a row's limit: more than the last block of a row that advances can have
+
 
 @dataclass(slots=True)
 class Row(Generic[Item]):
-    """Something being made in a slot: `frames` so far, at most `limit`."""
+    """Something being made in a slot: `frames` so far, at most `limit`; `computed` for it so far, living or not."""
 
     item: Item
     slot: int
     limit: int
     frames: int = 0
+    computed: int = 0
 
     @property
     def overdue(self) -> bool:
         return self.frames >= self.limit
+
+    @property
+    def stuck(self) -> bool:
+        """More was computed than the row can need: its frames do not advance, whatever the device says."""
+        return self.computed > self.limit + _TOO_MANY
 
 
 @dataclass(slots=True)
@@ -47,16 +55,20 @@ class Scheduler(Generic[Item]):
     """`slots` places for rows. `limit` tells how many frames an item may take.
 
     The first admission is of one row, so that its sound begins at once; from then on all free slots are filled,
-    `at_once` at a time.
+    `at_once` at a time: an eighth of the slots if not given, and no fewer than 8, so that rows of any length worth
+    speaking are followed as fast as they end.
     """
 
     slots: int
     limit: Callable[[Item], int]
-    at_once: int = 8
+    at_once: int = 0
     rows: dict[int, Row[Item]] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
     arriving: bool = True
     _begun: bool = False
+
+    def __post_init__(self) -> None:
+        self.at_once = self.at_once or rows_at_once(self.slots)
 
     @property
     def width(self) -> int:
@@ -88,6 +100,7 @@ class Scheduler(Generic[Item]):
             self.work.made += made
             self.work.late += block - made
             row.frames = frames[slot]
+            row.computed += block
 
     def retire(self, row: Row[Item]) -> None:
         """The row has ended, or is given up: its slot is free."""
@@ -101,3 +114,8 @@ class Scheduler(Generic[Item]):
         except StopIteration:
             self.arriving = False
             return None
+
+
+def rows_at_once(slots: int) -> int:
+    """How many rows are begun together at most."""
+    return max(8, slots // 8)

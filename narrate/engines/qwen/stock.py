@@ -80,6 +80,9 @@ class StockRuntime:
         for row in rows or ():
             self.decode([row.frames], [self.prompts.context(voice)])
 
+    def close(self) -> None:
+        """Nothing is kept beside the model."""
+
     def _wanted(self, requests: list[Request]) -> list[Request]:
         return [request for request in requests if request.id not in self._cancelled]
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from narrate.engines.qwen.device import placed
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
@@ -58,7 +60,7 @@ class Vocoder:
     def begin(self, slots: list[int], context: Context | None = None) -> None:
         """New rows start in `slots`: from nothing, or as if after the `context`."""
         with torch.inference_mode():
-            where = torch.tensor(slots, device=self._frames.device)
+            where = placed(slots, self._frames.device)
             self._past[where] = 0.0 if context is None else context.past
             self._frames[where] = 0 if context is None else context.frames
 
