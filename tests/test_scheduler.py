@@ -118,6 +118,35 @@ def test_none_is_not_the_end() -> None:
     assert scheduler.done
 
 
+@pytest.mark.parametrize("frames", [0, 3])
+@given(limit=st.integers(1, 60))
+def test_a_row_whose_frames_do_not_advance_is_given_up_within_two_blocks_of_its_limit(frames: int, limit: int) -> None:
+    """A device that computes nothing says that nothing has ended."""
+    scheduler = table(1)
+    (row,) = scheduler.admit(iter([Length(ENDLESS, limit)]))
+    blocks = 0
+    while not (row.overdue or row.stuck):
+        scheduler.advance({0: frames}, BLOCK)
+        blocks += 1
+    assert frames >= limit or limit < blocks * BLOCK <= limit + 2 * BLOCK
+
+
+@given(st.integers(1, 60))
+def test_a_row_that_advances_is_never_taken_for_stuck(limit: int) -> None:
+    for _, (over,) in (step for step in play(table(1), iter([Length(ENDLESS, limit)])) if step[1]):
+        assert over.overdue
+        assert not over.stuck
+
+
+def test_an_eighth_of_many_slots_is_taken_at_once() -> None:
+    seated = {}
+    for slots in (4, 8, 64, 128, 256):
+        scheduler = Scheduler(slots, lambda item: item.limit)
+        endless = iter(lambda: Length(5), None)
+        seated[slots] = [len(scheduler.admit(endless)) for _ in range(3)]
+    assert seated == {4: [1, 3, 0], 8: [1, 7, 0], 64: [1, 8, 8], 128: [1, 16, 16], 256: [1, 32, 32]}
+
+
 def novel(path: Path) -> list[Chunk]:
     return list(cut(read_file(path)))[:1500]
 
@@ -145,6 +174,35 @@ def test_slots_live_through_a_novel(books: Path, book: str, slots: int) -> None:
     print(f"{book}, {slots} slots: {made / computed:.1%} alive; in fixed batches {fixed:.1%}")
     assert made / computed >= 0.95
     assert fixed < 0.75
+
+
+@pytest.fixture(scope="module")
+def novels(books: Path) -> list[list[Length]]:
+    return [
+        spoken(list(cut(read_file(books / name)))[:5000]) for name in ("alice.txt", "wagahai.sjis.txt", "sanguo.txt")
+    ]
+
+
+@pytest.mark.parametrize("mean", [None, 60], ids=["own lengths", "60 frames"])
+@pytest.mark.parametrize("slots", [64, 128, 256])
+def test_many_slots_live_through_a_novel(novels: list[list[Length]], slots: int, mean: int | None) -> None:
+    """Once all have been taken, and until the chunks run out."""
+    luck = random.Random(2)
+    for items in novels:
+        if mean is not None:
+            items = [Length(max(2, round(mean * luck.lognormvariate(0, 0.25)))) for _ in items]
+        scheduler: Scheduler[Length] = Scheduler(slots, lambda item: item.limit)
+        ramp = made = computed = 0
+        for _ in play(scheduler, iter(items)):
+            work = scheduler.work
+            if not ramp:
+                made_in_ramp, computed_in_ramp = work.made, work.computed
+                ramp = len(scheduler.rows) > 0.95 * slots
+            if scheduler.arriving:
+                made, computed = work.made, work.computed
+        steady = (made - made_in_ramp) / (computed - computed_in_ramp)
+        print(f"{len(items)} chunks, {slots} slots: {steady:.1%} alive, with the beginning {made / computed:.1%}")
+        assert steady >= 0.95
 
 
 @pytest.mark.parametrize("book", ["alice.txt", "wagahai.sjis.txt", "sanguo.txt"])
