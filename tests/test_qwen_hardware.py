@@ -10,6 +10,7 @@ import pytest
 
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.hardware import choose_device, choose_dtype, free_bytes
+from narrate.engines.qwen.processor import this_processor
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_what_is_wanted_is_taken() -> None:
     assert choose_device("cpu") == "cpu"
     assert choose_device(None) == choose_device("auto")
     assert choose_dtype("cuda", None) == "bfloat16"
-    assert choose_dtype("cpu", "auto") == "float32"
+    assert choose_dtype("cpu", "auto") == this_processor().dtype
     assert choose_dtype("cpu", "bf16") == "bfloat16"
 
 

@@ -1,7 +1,7 @@
 """Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time.
 
 models.py speakers.py options.py prompts.py    what to load, who speaks, how
-loading.py hardware.py fitting.py              the package's model, the device, what fits
+loading.py hardware.py processor.py fitting.py    the package's model, the device, the cores, what fits
 codec.py stock.py draws.py budget.py           what a frame is; the package's own loop, kept in hand
 fast.py scheduler.py hearing.py guard.py       the fast runtime: who sits where, what becomes of it
 embedding.py runner.py seats.py shapes.py device.py graphs.py    what is computed, where, and how it is started
@@ -45,11 +45,11 @@ class Qwen:
 
     `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
     the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
-    bfloat16 on CUDA, float32 elsewhere. `runtime`: "fast" is ours, with `slots` rows at once, each followed by the next
-    chunk as soon as it ends; "compiled" the same through `torch.compile`; "stock" the package's, in batches of
-    `batch_size` rows. "auto" for either is what was measured to be best here; where nothing was, and for None, it is as
-    many as the free memory holds. The sampling options are those of `Sampling`. Raises `InputError` for a value that
-    makes no sense.
+    bfloat16 on CUDA and on processors that have it, float32 elsewhere. `runtime`: "fast" is ours, with `slots` rows at
+    once, each followed by the next chunk as soon as it ends; "compiled" the same through `torch.compile`; "stock" the
+    package's, in batches of `batch_size` rows. "auto" for either is what was measured to be best here; where nothing
+    was, and for None, it is as many as the free memory holds. The sampling options are those of `Sampling`. Raises
+    `InputError` for a value that makes no sense.
 
     Building it takes no time; nothing heavier than a config is read before `prepare`. What was closed may be prepared
     again.

@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from narrate.engines.qwen.processor import this_processor
 from narrate.errors import EngineError, InputError
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,11 @@ def choose_device(wanted: str | None) -> str:
 
 
 def choose_dtype(device: str, wanted: str | None) -> str:
-    """The torch number type by name: bfloat16 on CUDA (float16 overflows in this model), float32 elsewhere."""
+    """The torch number type by name: bfloat16 on CUDA (float16 overflows in this model) and on a processor that has
+    it, float32 elsewhere."""
     if not wanted or wanted == "auto":
+        if device == "cpu":
+            return this_processor().dtype
         return "bfloat16" if device.startswith("cuda") else "float32"
     dtype = DTYPES.get(wanted, wanted)
     if dtype not in DTYPES.values():

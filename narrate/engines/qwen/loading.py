@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from narrate.engines.qwen.hardware import check_device, is_out_of_memory
+from narrate.engines.qwen.processor import use_cores
 from narrate.errors import EngineError
 
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
@@ -77,6 +78,8 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
     package = import_package()
     torch = importlib.import_module("torch")
     check_device(device)
+    if device == "cpu":
+        use_cores()
     progress = importlib.import_module("transformers.utils.logging")
     shown = progress.is_progress_bar_enabled()
     progress.disable_progress_bar()
