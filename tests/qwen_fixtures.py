@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Pat
     pytest.importorskip("transformers", reason="the qwen extra is not installed")
     import torch
 
-    torch.set_num_threads(1)  # so small a model only suffers from more
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # so small a model only suffers from more
+    torch.set_num_threads(1)
     home = tmp_path_factory.mktemp("qwen")
 
     def folder(kind: Kind) -> Path:
