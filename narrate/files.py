@@ -31,12 +31,13 @@ class HeldFile:
     """A new, empty file at `path`, known to be in use until it is closed or its process ends, however it ends.
 
     It is locked before it appears under its name, so nobody takes it for abandoned. On a file system without locks it
-    can be written all the same; there every file counts as held. Raises `OSError`.
+    can be written all the same; there every file counts as held. `private`: only its owner may read it. Raises
+    `OSError`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: bool = False) -> None:
         self.path = path
-        self._file = _created_and_locked(path)
+        self._file = _created_and_locked(path, private)
 
     def is_in_place(self) -> bool:
         """True if the file that now stands under the name is the one that was created."""
@@ -70,14 +71,15 @@ class HeldFile:
         self._file.close()
 
 
-def _created_and_locked(path: Path) -> BinaryIO:
+def _created_and_locked(path: Path, private: bool) -> BinaryIO:
+    opener = open_private if private else None
     if fcntl is None:
-        return open(path, "xb")
+        return open(path, "xb", opener=opener)
     temporary = path.with_name(path.name + NEW)
     while True:
         file: BinaryIO | None = None
         try:
-            file = open(temporary, "xb")  # noqa: SIM115 - it stays open as long as it is held
+            file = open(temporary, "xb", opener=opener)  # noqa: SIM115 - it stays open as long as it is held
             with suppress(OSError):  # this file system knows no locks
                 fcntl.flock(file, fcntl.LOCK_EX)
             os.rename(temporary, path)
@@ -127,7 +129,7 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = False, private:
     """
     temporary = path.with_name(f"{path.name}.{unique()}.part")
     try:
-        with open(temporary, "xb", opener=_open_private if private else None) as file:
+        with open(temporary, "xb", opener=open_private if private else None) as file:
             file.write(data)
             if lasting:
                 file.flush()
@@ -155,7 +157,18 @@ def to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _open_private(path: str, flags: int) -> int:
+def private_folder(folder: Path) -> None:
+    """Make the folder and those above it, as far as they are not there. Only their owner may look into them.
+
+    What somebody reads is private. Folders that are there stay as they are. Raises `OSError`.
+    """
+    if not folder.parent.is_dir():
+        private_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def open_private(path: str, flags: int) -> int:
+    """An `opener` for `open`: a file that it creates may be read by its owner alone."""
     return os.open(path, flags, 0o600)
 
 

@@ -21,6 +21,7 @@ from narrate.engines import Engine
 from narrate.engines.choose import open_engine
 from narrate.engines.table import engine_lengths
 from narrate.errors import NarrateError
+from narrate.files import HeldFile
 from narrate.pipeline import Background
 from narrate.playback.bookmark import Bookmarks, Mark, place_of
 from narrate.playback.player import Aborted, Player
@@ -39,6 +40,8 @@ from narrate.voice import Voice
 LAST_SENTENCE_SHARE = 0.999  # while its last sentence sounds, a book counts as read so far, and not as finished
 SAMPLE_SHARE = 0.005  # of the book must be played before its end can be foreseen
 ABORT_SECONDS = 10.0  # how long a reading that is broken off may take to end
+SILENCE_SECONDS = 3.0  # how long the sinks may take to be silent; a device that hangs would take for ever
+TWO_READERS = "Another narrate is reading this book aloud now. The place of the one that stops last will be kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class Session:
     _last_began: float = field(default=0.0, init=False)  # wall seconds until the last chunk began
     _failures: int = field(default=0, init=False)  # that were told
     _kept: tuple[Chunk | None, bool] = field(default=(None, False), init=False)  # the place kept last, and if paused
+    _listed: bool = field(default=False, init=False)  # the book is among those that were read
+    _ear: HeldFile | None = field(default=None, init=False)  # tells other programs that somebody listens
 
     def __post_init__(self) -> None:
         self.voice = replace(self.voice, language=self.book.language)
@@ -141,8 +146,6 @@ class Session:
         self.player.on_chunk = self._on_chunk
         if self.book.document is None:
             self.bookmarks = None
-        if self.bookmarks is not None:
-            self.bookmarks.meet(self.book.identity)
         self._go_to_start()
 
     @property
@@ -155,6 +158,10 @@ class Session:
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
+        if self.listening and self.bookmarks is not None:
+            if self.bookmarks.is_listened_to(self.book.identity):
+                self._events.append(Notice(TWO_READERS))
+            self._ear = self.bookmarks.listen(self.book.identity)
         try:
             self._playing = Background(self._play, "narrate-playing")
         except BaseException:
@@ -180,6 +187,8 @@ class Session:
         finally:
             self.wall_seconds = time.monotonic() - self._started
             self._keep_place(at_end=True, finished=finished)
+            if self._ear is not None:
+                self._ear.discard()
 
     def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; True once the reading has ended. Keeps the listener's place meanwhile."""
@@ -203,14 +212,27 @@ class Session:
         """Keep the chunk's place as a mark; None if this text has no places to keep."""
         if self.bookmarks is None or self.book.document is None:
             return None
-        return self.bookmarks.mark(self.book.identity, place_of(self.book.document, chunk))
+        return self.bookmarks.mark(self.book.identity, place_of(self.book.document.source, self.book.whole, chunk))
+
+    def share_of_book(self, chunk: Chunk) -> float:
+        """Which share of the whole book, not only of the chosen chapters, lies before the chunk's end.
+
+        It is 0 for a text that is still being written.
+        """
+        return place_of("", self.book.whole, chunk).fraction if self.book.document else 0.0
 
     def _play(self) -> None:
         with suppress(Aborted):
             self.player.play()
 
     def _break_off(self) -> None:
-        self.player.abort()
+        """Be silent and end. The place is kept first, and nobody waits for a device that hangs."""
+        self._keep_place(at_end=True)
+        silenced = Background(self.player.abort, "narrate-abort")
+        if not silenced.wait(SILENCE_SECONDS):
+            self.player.narrator.interrupt()
+            return
+        silenced.result()
         if self._playing is not None:
             self._playing.wait(ABORT_SECONDS)
 
@@ -275,11 +297,14 @@ class Session:
         aim = player.transport.aim
         chunk = player.chunk if aim is None else player.script.get(aim)
         now = (chunk, player.transport.paused)
+        if chunk is not None and self.bookmarks is not None and not self._listed:
+            self._listed = True
+            self.bookmarks.meet(self.book.identity)
         if chunk is None or not (at_end or now != before) or not self.listening:
             return
         self._kept = now
         if self.bookmarks is not None and self.book.document is not None:
-            place = place_of(self.book.document, chunk)
+            place = place_of(self.book.document.source, self.book.whole, chunk)
             if not finished:
                 place = replace(place, fraction=min(place.fraction, LAST_SENTENCE_SHARE))
             lasting = at_end or player.transport.paused or (before[0] or chunk).chapter != chunk.chapter

@@ -41,7 +41,7 @@ def at_sentence(told: list[str], number: int) -> tuple[Document, Place]:
     """The book of the sentences, and the place of one of them."""
     book = document(" ".join(told))
     start = len(" ".join(told[:number])) + (number > 0)
-    return book, place_of(book, chunk(book.source, start, start + len(told[number])))
+    return book, place_of(book.source, (0, len(book.source)), chunk(book.source, start, start + len(told[number])))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_word_changed_in_a_real_book(books: Path, folder: Path, name: str, enc
     source = (books / name).read_text(encoding)
     book = document(source)
     start = len(source) // 2
-    place = place_of(book, chunk(source, start, start + 40))
+    place = place_of(source, (0, len(source)), chunk(source, start, start + 40))
     Bookmarks(folder).save(book_id(book, Path(name)), place)
     for edited, moved in [
         (source[:999] + " Katze " + source[1009:], -3),

@@ -14,6 +14,9 @@ import pytest
 import soundfile
 
 from narrate.clip import Samples
+from narrate.engines.table import engine_lengths
+from narrate.playback.bookmark import Bookmarks, place_of
+from narrate.text.book import TextOptions, open_book
 from tests.recorded import Recorder, alsa_recorder, pulse_recorder
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -71,6 +74,20 @@ def test_play_and_write_at_once(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     written, _ = soundfile.read(target, dtype="float32")
     assert_all_heard(recorder.read(), np.asarray(written, np.float32))
+
+
+def test_a_file_that_is_also_heard_holds_the_whole_book_wherever_the_ear_stopped(tmp_path: Path, home: Path) -> None:
+    book = open_book(str(STORY), TextOptions())
+    assert book.document is not None
+    middle = book.script(engine_lengths("tone")).get(9)
+    assert middle is not None
+    Bookmarks(home / "places").save(book.identity, place_of(book.document.source, book.whole, middle))
+    recorder = alsa_recorder(tmp_path, paced=False)
+    target = tmp_path / "both.flac"
+    done = run(STORY, "-e", "tone", "-o", target, "--play", env=recorder.env)
+    assert done.returncode == 0, done.stderr
+    written, _ = soundfile.read(target, dtype="float32")
+    assert np.array_equal(written, exported(tmp_path, STORY, "-e", "tone"))
 
 
 def test_no_underflow_while_the_engine_is_faster_than_the_ear(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ import narrate
 from narrate.clip import Clip, join
 from narrate.engines.table import load_engine
 from narrate.errors import InputError, NarrateError, SinkError
-from narrate.playback.bookmark import Bookmarks
+from narrate.playback.bookmark import Bookmarks, Place
 from narrate.playback.player import Aborted
 from narrate.session import Began, Done, Event, Failed, Notice, Progress, Session
 from narrate.sinks import Sink
@@ -143,6 +144,117 @@ def test_the_place_is_kept_and_found_again(book: Path, home: Path) -> None:
     anew = a_session(book, Ear(), listening=True, bookmarks=places, start="")
     assert anew.player.index == 0
     anew.engine.close()
+
+
+CHAPTERS = "\n\n".join(f"Chapter {number}\n\n{TEXT}" for number in (1, 2, 3, 4))
+
+
+@pytest.fixture
+def novel(tmp_path: Path) -> Path:
+    path = tmp_path / "novel.txt"
+    path.write_text(CHAPTERS)
+    return path
+
+
+def chosen(novel: Path, chapters: str | None, ear: Sink, places: Bookmarks) -> Session:
+    session = a_session(novel, ear, listening=True, bookmarks=places)
+    session.engine.close()
+    book = open_book(str(novel), TextOptions(language="en", chapters=chapters))
+    return Session(
+        book, load_engine("tone:rate=8000"), Voice(), MemoryTakes(), [lambda _: ear], listening=True, bookmarks=places
+    )
+
+
+def test_who_hears_one_chapter_has_read_as_much_of_the_book(novel: Path, home: Path) -> None:
+    places = Bookmarks(home / "places")
+    read_through(chosen(novel, "2", Ear(), places))
+    [reading] = places.books()
+    assert reading.place is not None
+    assert reading.place.chapter == 2
+    assert reading.place.fraction == pytest.approx(0.5, abs=0.03)
+    whole = chosen(novel, None, Ear(), places)
+    whole.engine.close()
+    chunk = whole.player.script.get(whole.player.index)
+    assert chunk is not None
+    assert (chunk.chapter, chunk.text) == (2, "This is paragraph 11 of the story.")
+
+
+def test_the_progress_is_of_the_chosen_chapters_and_the_place_of_the_book(novel: Path, home: Path) -> None:
+    places = Bookmarks(home / "places")
+    session = chosen(novel, "3", Ear(lambda index: index == 11 and session.transport.stop()), places)
+    events = read_through(session)
+    shares = [event.share for event in events if isinstance(event, Progress) and event.share is not None]
+    assert shares[-1] == pytest.approx(0.9, abs=0.06)
+    assert session.player.chunk is not None
+    assert session.share_of_book(session.player.chunk) == pytest.approx(0.75, abs=0.03)
+    mark = session.mark(session.player.chunk)
+    assert mark is not None
+    assert mark.place.fraction == pytest.approx(0.75, abs=0.03)
+    again = chosen(novel, None, Ear(), places)
+    again.engine.close()
+    [notice] = [event.text for event in again.events() if isinstance(event, Notice)]
+    assert re.search(r"in “Chapter 3”, 7\d% into the book", notice)
+
+
+def test_a_second_reader_of_a_book_is_told(book: Path, home: Path) -> None:
+    places = Bookmarks(home / "places")
+    with a_session(book, Ear(), "tone:rate=8000,rtf=0.5", listening=True, bookmarks=places) as first:
+        told = [event for event in first.events() if isinstance(event, Notice)]
+        with a_session(book, Ear(), listening=True, bookmarks=places) as second:
+            notices = [event.text for event in second.events() if isinstance(event, Notice)]
+            second.transport.stop()
+        first.transport.stop()
+    assert told == []
+    assert [text for text in notices if "Another narrate is reading this book" in text] == notices != []
+    third = a_session(book, Ear(), listening=True, bookmarks=places, start="")
+    assert not any(isinstance(event, Notice) for event in read_through(third))
+    assert not list((home / "places").glob("*.ear"))
+
+
+def test_a_reading_of_which_nothing_sounded_is_no_reading(book: Path, home: Path) -> None:
+    def no_device(sample_rate: int) -> Sink:
+        raise SinkError("no device")
+
+    places = Bookmarks(home / "places")
+    session = a_session(book, Ear(), listening=True, bookmarks=places)
+    session.player.openers = [no_device]
+    with pytest.raises(SinkError):
+        read_through(session)
+    assert places.books() == []
+    read_through(a_session(book, Ear(), bookmarks=places))
+    assert [reading.place for reading in places.books()] == [None], "written to a file it is listed"
+
+
+def test_a_device_that_hangs_does_not_keep_the_place_nor_the_end(
+    book: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, let_go = threading.Event(), threading.Event()
+
+    class Hanging(Ear):
+        def write(self, clip: Clip) -> None:
+            super().write(clip)
+            if clip.index == 3:
+                hung.set()
+                let_go.wait()
+
+        def abort(self) -> None:
+            places.append(Bookmarks(home / "places").books()[0].place)
+            let_go.wait()
+
+    places: list[Place | None] = []
+    monkeypatch.setattr("narrate.session.SILENCE_SECONDS", 0.1)
+    session = a_session(book, Hanging(), listening=True, bookmarks=Bookmarks(home / "places"))
+    try:
+        with pytest.raises(KeyboardInterrupt), session:
+            assert hung.wait(SECONDS)
+            raise KeyboardInterrupt
+        [place] = places
+        assert place is not None
+        assert "paragraph 3" in place.sentence
+        [file] = (home / "places").glob("*.json")
+        assert not file.name.endswith(".now.json"), "it is on the disk for good"
+    finally:
+        let_go.set()
 
 
 def test_the_sink_learns_the_sample_rate_from_the_engine(book: Path) -> None:

@@ -14,17 +14,26 @@ import json
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from narrate.files import sweep_unfinished, write_atomically
+from narrate.files import (
+    HeldFile,
+    is_held,
+    private_folder,
+    remove_abandoned,
+    sweep_unfinished,
+    unique,
+    write_atomically,
+)
 from narrate.text.book import BookId
-from narrate.text.document import Chapter, Chunk, Document, Span
+from narrate.text.document import Chunk
 
 _TAG = "b2:"
+_EAR = ".ear"  # ends the name of a file that is held while somebody listens
 AROUND = 200  # characters kept before and after the sentence, to find it again
 EVIDENCE = 24  # letters that must agree before a place in a changed text is believed
 ANCHORS = (96, 48, EVIDENCE)  # letters looked for beside a sentence that was itself changed
@@ -66,11 +75,10 @@ class Reading:
     marks: tuple[Mark, ...] = ()
 
 
-def place_of(document: Document, chunk: Chunk) -> Place:
-    """The chunk's place in its book. `fraction` counts what is read, not a licence before or after it."""
-    source, start, end = document.source, chunk.start, chunk.end
-    first = next(_pieces(document.chapters)).start
-    last = max(end, next(_pieces(document.chapters[::-1], -1)).end)
+def place_of(source: str, extent: tuple[int, int], chunk: Chunk) -> Place:
+    """The chunk's place in its book. `fraction` counts the `extent` of the book: not a licence before or after it."""
+    start, end = chunk.start, chunk.end
+    first, last = extent[0], max(end, extent[1])
     return Place(
         start=start,
         end=end,
@@ -81,12 +89,6 @@ def place_of(document: Document, chunk: Chunk) -> Place:
         before=source[max(0, start - AROUND) : start],
         after=source[end : end + AROUND],
     )
-
-
-def _pieces(chapters: Iterable[Chapter], step: int = 1) -> Iterator[Span]:
-    for chapter in chapters:
-        for paragraph in chapter.paragraphs[::step]:
-            yield from paragraph.spans[::step]
 
 
 class Bookmarks:
@@ -146,6 +148,21 @@ class Bookmarks:
                 newest[reading.book.content] = reading
         return sorted(newest.values(), key=lambda reading: -reading.when)
 
+    def is_listened_to(self, book: BookId) -> bool:
+        """True if another program is playing this book to somebody now."""
+        found = list(self._folder.glob(f"{book.content.removeprefix(_TAG)}.*{_EAR}"))
+        for path in found:
+            remove_abandoned(path)
+        return any(map(is_held, found))
+
+    def listen(self, book: BookId) -> HeldFile | None:
+        """Tell other programs that somebody listens to this book, for as long as the file is held. None if nobody can
+        be told."""
+        with suppress(OSError):
+            private_folder(self._folder)
+            return HeldFile(self._folder / f"{book.content.removeprefix(_TAG)}.{unique()}{_EAR}", private=True)
+        return None
+
     def forget(self, book: BookId) -> None:
         """As if it had never been read."""
         for path in self._paths(book.content):
@@ -191,7 +208,7 @@ class Bookmarks:
     def _write(self, reading: Reading, lasting: bool) -> None:
         passing, steady = self._paths(reading.book.content)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what somebody reads is private
+            private_folder(self._folder)
             write_atomically(steady if lasting else passing, _to_json(reading).encode(), lasting=lasting)
             if lasting:
                 passing.unlink(missing_ok=True)

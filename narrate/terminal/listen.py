@@ -121,11 +121,16 @@ def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitS
         _openers(options, book, engine.name, display),
         listening=options.listening,
         streaming="-" in options.files.outputs,
-        start=options.start,
+        start=_start(options),
         speed=options.speed,
         fresh_takes=options.fresh_takes,
         bookmarks=Bookmarks(home() / "places", say=display.say),
     )
+
+
+def _start(options: ReadingOptions) -> str | None:
+    """Where to begin. A file holds all that was asked for, wherever the ear stopped."""
+    return "" if options.start is None and options.files.outputs else options.start
 
 
 def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Display) -> Takes:
@@ -191,5 +196,5 @@ def _closing_line(options: ReadingOptions, session: Session) -> str:
     if stats.failed:
         parts.append(f"{len(stats.failed)} not spoken")
     if session.transport.stopped and player.chunk is not None:
-        parts.append(f"the place is kept, {session.book.share(player.chunk) or 0:.0%} into the book")
+        parts.append(f"the place is kept, {session.share_of_book(player.chunk):.0%} into the book")
     return " · ".join(parts)

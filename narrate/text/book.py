@@ -54,7 +54,8 @@ class BookId:
 class Book:
     """A text that is still being written has no `document`: its chunks come as soon as their sentences are complete.
 
-    `rules_used` counts how often each rule of the listener's dictionary was applied.
+    `rules_used` counts how often each rule of the listener's dictionary was applied. `whole` is the extent of the book
+    as it was before some of its chapters were chosen.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Book:
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
     rules_used: Counter[normalize.Rule] = field(default_factory=Counter)
+    whole: tuple[int, int] = (0, 0)
 
     @property
     def title(self) -> str:
@@ -80,17 +82,14 @@ class Book:
 
     @cached_property
     def extent(self) -> tuple[int, int]:
-        """Return where the spoken text begins and ends: two offsets in the source."""
-        spans = [
-            span
-            for chapter in (self.document.chapters if self.document else ())
-            for paragraph in (*chapter.paragraphs[:1], *chapter.paragraphs[-1:])
-            for span in paragraph.spans
-        ]
-        return (spans[0].start, spans[-1].end) if spans else (0, 0)
+        """Return where the text that is read, the chosen chapters, begins and ends: two offsets in the source."""
+        return extent_of(self.document) if self.document else (0, 0)
 
     def share(self, chunk: Chunk) -> float | None:
-        """Return which share of the book (0 to 1) lies before the chunk's end; None for text that is still written."""
+        """Return which share (0 to 1) of what is read lies before the chunk's end.
+
+        It is None for text that is still being written.
+        """
         first, last = self.extent
         return (chunk.end - first) / (last - first) if last > first else None
 
@@ -124,6 +123,17 @@ def book_id(document: Document, path: Path | None) -> BookId:
     return BookId(content, str(path.resolve()) if path else "", named)
 
 
+def extent_of(document: Document) -> tuple[int, int]:
+    """Return where the spoken text of a document begins and ends: two offsets in its source."""
+    spans = [
+        span
+        for chapter in document.chapters
+        for paragraph in (*chapter.paragraphs[:1], *chapter.paragraphs[-1:])
+        for span in paragraph.spans
+    ]
+    return (spans[0].start, spans[-1].end) if spans else (0, 0)
+
+
 def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
     """Open the file `where`, or "-" for standard input. Raises InputError for what cannot be read aloud."""
     if options.language is not None and options.language not in LANGUAGES:
@@ -134,13 +144,16 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
         path = Path(where)
         with clock.stage("load"):
             document = readers.read_file(path, _read_options(options))
+        whole = extent_of(document)
         with clock.stage("normalise"):
             document = _sayable(document, options, used)
-        return Book(path.name, document.language, options, document, path.resolve(), rules_used=used)
+        return Book(path.name, document.language, options, document, path.resolve(), rules_used=used, whole=whole)
     content, finished = arrivals.gather(sys.stdin.fileno())
     if finished:
-        document = _sayable(readers.read_bytes(content, "standard input", _read_options(options)), options, used)
-        return Book("standard input", document.language, options, document, rules_used=used)
+        document = readers.read_bytes(content, "standard input", _read_options(options))
+        whole = extent_of(document)
+        document = _sayable(document, options, used)
+        return Book("standard input", document.language, options, document, rules_used=used, whole=whole)
     if options.chapters is not None:
         raise InputError("Text that is still being written has no chapters to choose from yet; leave out --chapters.")
     language = options.language or detect_language(content.decode("utf-8", "replace"))
@@ -149,8 +162,10 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
 
 def book_of_text(text: str, options: TextOptions) -> Book:
     """A text in memory as a book. Raises InputError if there is nothing in it to say."""
-    document = _sayable(readers.read_bytes(text.encode(), "the text", _read_options(options)), options)
-    return Book("text", document.language, options, document)
+    document = readers.read_bytes(text.encode(), "the text", _read_options(options))
+    whole = extent_of(document)
+    document = _sayable(document, options)
+    return Book("text", document.language, options, document, whole=whole)
 
 
 def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
