@@ -24,9 +24,12 @@ class SinkError(NarrateError):
 
 
 class ClosedPipe(SinkError):
-    """The program reading our standard output went away (exit code 128 + SIGPIPE, as shells report it)."""
+    """The program reading our standard output went away (exit code 128 + SIGPIPE, as shells report it).
+
+    Without words nothing is said of it: `narrate chunks book | head` has all that it wants.
+    """
 
     exit_code = 141
 
 
-STOPPED_READING = "The program that reads standard output has ended."
+INTERRUPTED = 130  # exit code, as shells report Ctrl-C

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+_OURS = "narrate-"  # begins the name of every thread
 
 
 class Numbered(Protocol):
@@ -170,6 +171,11 @@ class Background(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]
+
+
+def any_thread_hangs() -> bool:
+    """True if a thread of narrate is still at work. Once all is done and said it hangs, in a sound device perhaps."""
+    return any(thread.name.startswith(_OURS) for thread in threading.enumerate())
 
 
 class LazyList(Generic[T]):

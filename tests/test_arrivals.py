@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from narrate.text.chunking.arrivals import Writing, arriving_chunks, gather
 from narrate.text.chunking.chunks import Lengths
 from narrate.text.document import Chunk
+from narrate.text.encoding import visible
 from narrate.text.spoken.normalize import normalize
 
 
@@ -187,7 +188,7 @@ def test_broken_bytes_in_the_middle_do_not_stop_it() -> None:
 )
 def test_however_it_arrives_every_letter_is_spoken_once(parts: list[str], size: int, data: st.DataObject) -> None:
     text = Writing(Lengths.of(size), "ja")
-    written = "".join(parts)
+    written = visible("".join(parts))
     chunks: list[Chunk] = []
     for part in parts:
         chunks += text.add(part)

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "narrate"
 FLOORS = [
     {"errors", "text.document", "text.brackets"},
     {"text.characters"},
-    {"clip", "clock", "files", "folders", "pace", "pipeline", "voice", "text.encoding", "text.language"},
+    {"clip", "clock", "files", "folders", "pace", "pipeline", "streams", "voice", "text.encoding", "text.language"},
     {"text.structure"},
     {"text.formats"},
     {"text.spoken"},

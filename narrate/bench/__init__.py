@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any, TextIO
 
-from narrate import __version__
+from narrate import __version__, streams
 from narrate.bench import compare, figures, machine, measure, report
 from narrate.bench.interrupt import Jumps, jump_about
 from narrate.bench.measure import Run, Workload, open_workload
@@ -25,14 +25,14 @@ from narrate.bench.quality import Collector, judge
 from narrate.bench.strategies import best_size, compare_sizes, compare_strategies, fit
 from narrate.clock import hms
 from narrate.engines.tuning import keep_batch_size
-from narrate.errors import InputError
+from narrate.errors import INTERRUPTED, InputError
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.text.book import TextOptions
+from narrate.text.characters import one_line
 
 SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
-INTERRUPTED = 130  # exit code, as shells report it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,6 @@ class BenchOptions:
 def bench(options: BenchOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> int:
     """Measure, print tables and then one line of JSON. Ctrl-C ends the measuring, not the printing. Returns the exit
     code."""
-    from rich.console import Console
-
     before = compare.load(options.against) if options.against else None
     if options.simulate and (options.play or options.jumps):
         raise InputError("Simulated time cannot be heard: leave out --simulate, or --play and --interrupt.")
@@ -79,8 +77,8 @@ def bench(options: BenchOptions, stdout: TextIO = sys.stdout, stderr: TextIO = s
     progress.clear()
     if before is not None:
         document["against"] = compare.against(before, document, str(options.against))
-    console = Console(file=stdout, width=None if stdout.isatty() else report.WIDTH, highlight=False)
-    report.show(document, console)
+    width = None if stdout.isatty() else report.WIDTH
+    report.show(document, streams.console(stdout, width=width, highlight=False))
     line = json.dumps(document, ensure_ascii=False)
     print(line, file=stdout, flush=True)
     if options.json is not None:
@@ -226,12 +224,13 @@ class _Progress:
     def __call__(self, what: str) -> None:
         self._next = time.monotonic() + self._every
         line = f"{hms(time.monotonic() - self._started)} {what}"
-        print(
-            f"\r\x1b[K{line[:79]}" if self._live else line,
-            end="" if self._live else "\n",
-            file=self._stream,
-            flush=True,
-        )
+        if self._live:
+            self._write_over(one_line(line)[:79])
+        else:
+            print(line, file=self._stream, flush=True)
+
+    def _write_over(self, line: str) -> None:
+        print(f"\r\x1b[K{line}", end="", file=streams.drawn_on(self._stream), flush=True)
 
     def run(self, workload: Workload, what: str) -> Any:
         """For a run that tells its seconds of sound."""
@@ -248,4 +247,4 @@ class _Progress:
 
     def clear(self) -> None:
         if self._live:
-            print("\r\x1b[K", end="", file=self._stream, flush=True)
+            self._write_over("")

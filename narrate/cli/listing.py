@@ -12,7 +12,7 @@ from textwrap import shorten
 
 from narrate.engines.choose import choose_engine
 from narrate.engines.table import ENGINES, engine_lengths, find_engine
-from narrate.errors import STOPPED_READING, ClosedPipe, InputError
+from narrate.errors import InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.store.store import LIMIT_BYTES, Store
@@ -177,11 +177,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _print(line: str) -> None:
-    """Raises `ClosedPipe` if nobody reads on."""
-    try:
-        print(line)
-    except BrokenPipeError as error:
-        raise ClosedPipe(STOPPED_READING) from error
+    print(line)
 
 
 def inspect_file(path: Path) -> bool:

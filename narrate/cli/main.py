@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NoReturn
 
 import typer
 
+from narrate import streams
 from narrate.cli.arguments import (
     Against,
     AsJson,
@@ -86,7 +87,8 @@ from narrate.cli.arguments import (
     Version,
     VoiceName,
 )
-from narrate.errors import STOPPED_READING, ClosedPipe, InputError, NarrateError
+from narrate.errors import INTERRUPTED, InputError, NarrateError
+from narrate.pipeline import any_thread_hangs
 
 
 def _typer() -> typer.Typer:
@@ -427,6 +429,10 @@ def _may_replace(outputs: Sequence[str]) -> bool:
 class Ended(SystemExit):
     """The terminal was closed, or somebody ended the program: everything is finished properly first."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
 
 def _end_properly() -> None:
     import signal
@@ -460,7 +466,7 @@ def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
-    with suppress(OSError):
+    if message:
         print(f"narrate: {message}", file=sys.stderr)
     return code
 
@@ -473,8 +479,6 @@ def run(arguments: list[str]) -> int:
         code = int(command(arguments or ["--help"], prog_name="narrate", standalone_mode=False, obj=wanted) or 0)
         sys.stdout.flush()
         return code
-    except BrokenPipeError as error:
-        return _fail(error, STOPPED_READING, ClosedPipe.exit_code, debug=wanted.traceback)
     except NarrateError as error:
         return _fail(error, str(error), error.exit_code, debug=wanted.traceback)
     except typer.Abort as error:
@@ -488,9 +492,16 @@ def run(arguments: list[str]) -> int:
 
 def main() -> NoReturn:
     """The `narrate` command."""
+    streams.open_standard()
     _end_properly()
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Ended as ended:
+        code = ended.number
     _ignore_signals()
-    if code == ClosedPipe.exit_code:
-        sys.stdout = None  # type: ignore[assignment]  # nothing more can be written: no complaint at exit
+    if any_thread_hangs():
+        streams.flush_standard()
+        os._exit(code)  # the interpreter's own end would wait for the device that hangs
     raise SystemExit(code)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from narrate.clock import hms
 from narrate.session import Progress
+from narrate.streams import Out, console
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -58,7 +59,7 @@ def _steady(stream: TextIO) -> Iterator[TextIO]:
     except (OSError, ValueError):  # no file, as in a test: then nobody points it elsewhere
         yield stream
         return
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as own:
+    with Out(descriptor, needed=False, owned=True) as own:
         yield own
 
 
@@ -110,10 +111,9 @@ class _Panel:
     engine = ""
 
     def __init__(self, stream: TextIO, title: str, hint: str) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self._console: Console = Console(file=stream, highlight=False)
+        self._console = console(stream, highlight=False)
         self._title, self._hint = title, hint
         self._live = Live(console=self._console, refresh_per_second=8, transient=True)
 

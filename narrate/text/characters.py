@@ -37,6 +37,24 @@ _SENTENCE_ENDS = frozenset(STOPS + ELLIPSES + DASHES) | QUOTE_ENDS
 _LINE_ENDS = _SENTENCE_ENDS | set(COLONS + "~～♪*")
 
 
+# Characters that steer a terminal instead of being shown in it: the controls of ASCII and of ISO 6429, and those that
+# turn the direction of writing around. Line ends and tabs are not among them.
+STEERING = "".join(
+    map(chr, (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+)
+_WITHOUT_STEERING = dict.fromkeys(map(ord, STEERING))
+
+
+def harmless(text: str) -> str:
+    """Return the text without the characters that steer a terminal."""
+    return text if text.isprintable() else text.translate(_WITHOUT_STEERING)
+
+
+def one_line(text: str) -> str:
+    """Return a title or a name as it can be shown: in one line, and without the characters that steer a terminal."""
+    return " ".join(harmless(" ".join(text.split())).split())
+
+
 def ends_sentence(text: str) -> bool:
     """Return True if a sentence stops at the end of the text. It may be whole, broken off or quoted."""
     return text[-1:] in _SENTENCE_ENDS

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from narrate.errors import InputError
-from narrate.text.characters import KANA_LETTERS
+from narrate.text.characters import KANA_LETTERS, STEERING
 
 # Wider codecs read all that the codec reads, and the characters that real files add to it (①, ㈱, 镕, “ ”).
 WIDER = {
@@ -61,6 +61,9 @@ CONTROL = "".join(map(chr, (*range(9), *range(0x0E, 0x1C), 0x1F, 0x7F)))
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 LINE_ENDS = ("\r\n", *"\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 SPACES = "\u00a0\u2007\u202f"
+# What steers a terminal is no text either. White space among it stays white space.
+UNWANTED_ASCII = "".join(sign for sign in STEERING if sign.isascii() and not sign.isspace())
+UNWANTED = INVISIBLE + "".join(sign for sign in STEERING if "\x80" <= sign <= "\x9f" and not sign.isspace())
 # Shift_JIS, EUC-JP and Unicode have different codes for the same printed sign. Japanese text gets the code of cp932.
 SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
 SAMPLE_BYTES, SAMPLES, MOST_LINES = 160, 60, 1000
@@ -116,8 +119,12 @@ def clean(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return the text without invisible characters, and with ordinary spaces."""
-    for character in INVISIBLE:
+    """Return the text without invisible characters and without controls, and with ordinary spaces."""
+    for character in UNWANTED_ASCII:
+        text = text.replace(character, "")
+    if text.isascii():
+        return text
+    for character in UNWANTED:
         text = text.replace(character, "")
     for character in SPACES:
         text = text.replace(character, " ")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text.document import Document, ExcludedKind
+from narrate.text.characters import one_line
+from narrate.text.document import Document, Edition, ExcludedKind
 from narrate.text.encoding import decode, visible
 from narrate.text.formats import aozora, epub, gutenberg, pages, pdf, plain
 from narrate.text.formats.archive import Archive
@@ -108,9 +109,16 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     known = document.language if document.language in LANGUAGES else "en"
     return replace(
         document,
-        title=document.title or Path(name).stem,
+        title=one_line(document.title) or _shown(Path(name).stem),
+        author=one_line(document.author),
+        edition=Edition(*map(one_line, document.edition)),
         language=options.language or detect_language(body, known),
     )
+
+
+def _shown(name: str) -> str:
+    """Return a file name as a title. Bytes of it that are no UTF-8 become marks of what is missing."""
+    return one_line(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def left_out(document: Document, read: int) -> tuple[str, ...]:

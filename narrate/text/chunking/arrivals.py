@@ -16,6 +16,7 @@ from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.chunking.chunks import OPENING, PARAGRAPH_PAUSE, PAUSES, Lengths, cut
 from narrate.text.chunking.sentences import Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
+from narrate.text.encoding import visible
 from narrate.text.language import is_wide
 
 PAUSE = 0.3  # seconds without new text, after which the last words are taken for a whole sentence
@@ -66,7 +67,7 @@ def arriving_chunks(
     """Yield the chunks of `first` and of all that still comes from `fd`, and None when nothing came for about 20 ms.
 
     `sayable` makes a document's text sayable, as `normalize` does. `start` and `end` of the chunks are offsets in the
-    decoded stream.
+    decoded stream, as it is without invisible characters.
     """
     text = Writing(lengths or Lengths(), language, mixed, sayable)
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
@@ -104,7 +105,7 @@ class Writing:
 
     def add(self, text: str) -> Iterator[Chunk]:
         """Add new text, and yield the chunks of all sentences that it completes."""
-        self._text += text
+        self._text += visible(text)
         begin = 0
         while (end := self._paragraph_end(begin, closed=False)) is not None:
             yield from self._spoken(begin, end, PARAGRAPH_PAUSE)

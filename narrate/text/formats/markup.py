@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from narrate.text.characters import one_line
 from narrate.text.document import ExcludedKind
 from narrate.text.encoding import decode
 
@@ -144,7 +145,7 @@ def types_of(element: Any) -> set[str]:
 
 def text_of(element: Any) -> str:
     """Return all text inside an element, on one line."""
-    return " ".join("".join(element.itertext()).split())
+    return one_line("".join(element.itertext()))
 
 
 def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | None:

@@ -121,8 +121,7 @@ class PageReader:
     def _say(self, text: str | None) -> None:
         if not text:
             return
-        if not text.isascii():
-            text = visible(text)  # entities may have added invisible characters
+        text = visible(text)  # entities may have added invisible characters
         if self._pre:
             self._builder.write_lines(text)
         elif "《" in text and NOTATION.search(text):
@@ -161,7 +160,7 @@ class PageReader:
 
     def _picture(self, element: Any) -> None:
         """Write what a picture shows if it is a rare character, the first letter of a chapter, or a whole heading."""
-        alt = (element.get("alt") or "").strip()
+        alt = visible(element.get("alt") or "").strip()
         character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
         initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
         heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
@@ -184,4 +183,4 @@ class PageReader:
                 waiting += text
             waiting += part.tail or ""
         said = "".join((reading + waiting).split())
-        self._builder.write_ruby(base + waiting, said)
+        self._builder.write_ruby(visible(base + waiting), visible(said))

@@ -10,7 +10,9 @@ from io import BytesIO
 from typing import Any
 
 from narrate.errors import InputError
+from narrate.text.characters import one_line
 from narrate.text.document import Document, Excluded
+from narrate.text.encoding import visible
 from narrate.text.formats import plain
 
 PAGE_NUMBER = re.compile(
@@ -54,7 +56,7 @@ def read(data: bytes) -> Document:
 
 def _lines(text: str) -> list[str]:
     text = text.replace("\x00", "").replace("\x01", "").replace("\u00ad\n", "-\n")
-    return [line.strip() for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in visible(text).split("\n") if line.strip()]
 
 
 def _bookmarks(reader: Any, outline: Sequence[Any]) -> Iterator[tuple[int, str]]:
@@ -63,7 +65,7 @@ def _bookmarks(reader: Any, outline: Sequence[Any]) -> Iterator[tuple[int, str]]
         if isinstance(entry, list):
             yield from _bookmarks(reader, entry)
         elif entry.title and (page := reader.get_destination_page_number(entry)) is not None:
-            yield page, str(entry.title)
+            yield page, one_line(str(entry.title))
 
 
 def _laid_out(
