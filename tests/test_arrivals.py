@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from narrate.pipeline import Background
+from narrate.text.chunking import arrivals
 from narrate.text.chunking.arrivals import Writing, arriving_chunks, gather
 from narrate.text.chunking.chunks import Lengths
 from narrate.text.document import Chunk
@@ -90,6 +92,24 @@ def test_what_cannot_be_begun_is_read_to_its_end(start: bytes) -> None:
     with subprocess.Popen([sys.executable, "-c", writer.format(start)], stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert gather(process.stdout.fileno(), pause=0.01, patience=0.01) == (start + b"end", True)
+
+
+def test_a_long_text_that_cannot_be_begun_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    can_be_begun = arrivals._can_be_begun
+
+    def looking(data: bytes) -> bool:
+        looked.append(len(data))
+        return can_be_begun(data)
+
+    monkeypatch.setattr(arrivals, "ENDLESS", 1 << 16)
+    monkeypatch.setattr(arrivals, "_can_be_begun", looking)
+    page = b"<html>" + b"<p>A line of a page.</p>\n" * 30_000
+    with pipe() as (reading, writing):
+        feeding = Background(lambda: (os.write(writing, page), os.close(writing)))
+        assert gather(reading) == (page, True)
+        feeding.result()
+    assert len(looked) == 1
 
 
 def test_a_steady_trickle_is_not_waited_for() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from narrate.errors import InputError
 from narrate.text.document import Document
 from narrate.text.formats import pages
+from narrate.text.formats.markup import hidden_by
 from narrate.text.readers import ReadOptions, read_bytes
 
 PROSE = "It was a bright cold day, and the clocks were striking thirteen. " * 3
@@ -291,3 +292,56 @@ def test_line_numbers_of_verse_are_left_out() -> None:
         said('<html><body><p>Into the Hofgarten,<span class="lnum">10</span></p></body></html>', "x.html")
         == "Into the Hofgarten,"
     )
+
+
+@pytest.mark.parametrize(
+    ("styles", "hidden"),
+    [
+        (".a { display: none }", {".a"}),
+        ("p.a, #b\n{ color: red; visibility:hidden }", {".a", "#b"}),
+        ("@import url(x.css);\n.a{display:none}", {".a"}),
+        ("@charset 'utf-8'; .a{display:none}", {".a"}),
+        ("@media print { .a { display: none } .b { display: none } } .c { display: none }", {".c"}),
+        ("@font-face { font-family: x } .a{display:none}", {".a"}),
+        ("/* .a { display: none } */ .b /* { */ { display: none }", {".b"}),
+        (".a{display:none} /* never closed .b{display:none}", {".a"}),
+        ("} .a { display: none } { } .b { display: none", {".a"}),
+        (".a .b { display: none }", set()),
+        (".a { color: red }", set()),
+    ],
+)
+def test_what_a_style_sheet_hides(styles: str, hidden: set[str]) -> None:
+    assert hidden_by(styles) == hidden
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE html>",
+        '<!doctype html PUBLIC "-//W3C//DTD XHTML 1.1//EN" "x.dtd">',
+        '<!DOCTYPE html [ <!ENTITY a "b"> ]>',
+        "<!DOCTYPE html [ <!ENTITY never> ",
+        "<!DOCTYPE html [ ]>" * 3,
+    ],
+)
+def test_a_document_type_is_no_text(doctype: str) -> None:
+    assert texts(read_bytes(f"{doctype}<html><body><p>Words.</p></body></html>".encode(), "x.html")) == ["Words."]
+
+
+def test_a_tag_with_more_attributes_than_any_page_has_is_read_without_them() -> None:
+    many = " ".join(f"a{n}=1" for n in range(3000))
+    data = "data:image/png;base64," + "A" * 9000
+    page = f"<html><body><p {many} hidden>One.</p><img alt='x' src='{data}'><p class='{'a ' * 4000}' hidden>Two.</p>"
+    assert texts(read_bytes(page.encode(), "x.html")) == ["One."]
+
+
+@pytest.mark.parametrize("value", ["The Book", '"The Book"', "'The Book'  ", "   The Book\t"])
+def test_fields_of_front_matter(value: str) -> None:
+    text = f"---\ntitle: {value}\nauthor : A. “Q” O'Author\nempty:\n---\n\nWords."
+    document = read_bytes(text.encode(), "x.md")
+    assert (document.title, document.author) == ("The Book", "A. “Q” O'Author")
+
+
+def test_notes_in_markdown_have_short_names_without_brackets() -> None:
+    document = read_bytes(b"One[^a] and [^[^b] and [^c]: two.\n\n[^a]: The note.\n", "x.md")
+    assert texts(document) == ["One and [^ and [^c]: two."]

@@ -45,9 +45,12 @@ def gather(fd: int, pause: float = PAUSE, patience: float = PATIENCE) -> tuple[b
     """
     data = bytearray()
     began = 0.0
+    whole = False  # once a text must be read as a whole, no more of it changes that
     while True:
-        if data and (not _arrived(fd, pause) or _trickles(data, began, patience)) and _can_be_begun(bytes(data)):
-            return bytes(data), False
+        if data and not whole and (not _arrived(fd, pause) or _trickles(data, began, patience)):
+            if _can_be_begun(bytes(data)):
+                return bytes(data), False
+            whole = True
         part = os.read(fd, BLOCK)
         if not part:
             return bytes(data), True

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from narrate.text.formats.archive import resolve
-from narrate.text.formats.markup import BLOCKS, is_reference, tag_of, text_of
+from narrate.text.formats.markup import BLOCKS, begin_of, is_reference, is_short, tag_of, text_of
 from narrate.text.structure.outline import CONTENTS
 
 # So many links make a table of contents; fewer are enough where "Contents" stands above them.
 ENOUGH, ANNOUNCED = 4, 2
 LONGEST_ENTRY = 150
+DEEPEST = 50  # pages whose boxes stand deeper in one another were made by no tool
 LISTS = frozenset(("table", "tbody", "ul", "ol", "dl", "p", "div", "section", "blockquote", "center"))
+
+
+@dataclass(slots=True)
+class _Links:
+    """The links of a page that lead further into the book, and which lines were found to be entries of contents."""
+
+    ahead: set[Any]
+    entries: dict[Any, bool] = field(default_factory=dict)
 
 
 def contents_of(pages: Mapping[str, Any]) -> set[Any]:
@@ -34,51 +44,59 @@ def contents_of(pages: Mapping[str, Any]) -> set[Any]:
                 if (order.get(target[0], -1), positions.get(target, 0)) > (order[path], at):
                     ahead.add(link)
         if len(ahead) >= ANNOUNCED:
-            found.update(_lists(tree, ahead))
+            found.update(_lists(tree, _Links(ahead)))
     return found
 
 
-def _lists(element: Any, ahead: set[Any]) -> Iterator[Any]:
+def _lists(element: Any, links: _Links, depth: int = 0) -> Iterator[Any]:
     """Yield elements that are lists of links, and rows of neighbours that are one together."""
+    if depth > DEEPEST:
+        return
     row: list[Any] = []
     title = None
     for child in element:
-        if not text_of(child):
+        if not begin_of(child, 0):
             continue
-        if _is_entry(child, ahead) or _is_list(child, ahead):
+        if _is_entry(child, links) or _is_list(child, links):
             row.append(child)
             continue
-        yield from _listed(title, row, ahead)
+        yield from _listed(title, row, links)
         row, title = [], child
-        yield from _lists(child, ahead)
-    yield from _listed(title, row, ahead)
+        yield from _lists(child, links, depth + 1)
+    yield from _listed(title, row, links)
 
 
-def _listed(title: Any, row: list[Any], ahead: set[Any]) -> list[Any]:
+def _listed(title: Any, row: list[Any], links: _Links) -> list[Any]:
     """Return the row if it has enough links, with the title above it if that says "Contents"."""
-    links = sum(link in ahead for one in row for link in one.iter())
+    count = sum(link in links.ahead for one in row for link in one.iter())
     announced = title is not None and bool(CONTENTS.fullmatch(text_of(title).strip(" .:")))
-    if announced and links >= ANNOUNCED:
+    if announced and count >= ANNOUNCED:
         return [title, *row]
-    return row if links >= ENOUGH else []
+    return row if count >= ENOUGH else []
 
 
-def _is_list(element: Any, ahead: set[Any]) -> bool:
+def _is_list(element: Any, links: _Links) -> bool:
     """Return True for an element that consists of links, or of lines most of which are entries."""
     if tag_of(element) not in LISTS:
         return False
-    links = [text_of(link) for link in element.iter() if link in ahead]
-    if len(links) >= ANNOUNCED and sum(map(len, links)) > 0.6 * len(text_of(element)):
+    texts = [text_of(link) for link in element.iter() if link in links.ahead]
+    if len(texts) >= ANNOUNCED and sum(map(len, texts)) > 0.6 * len(text_of(element)):
         return True
-    lines = [line for line in element.iter() if tag_of(line) in ("tr", "li", "p", "dt", "dd") and text_of(line)]
-    entries = sum(_is_entry(line, ahead) for line in lines)
+    lines = [line for line in element.iter() if tag_of(line) in ("tr", "li", "p", "dt", "dd") and begin_of(line, 0)]
+    entries = sum(_is_entry(line, links) for line in lines)
     return entries >= ANNOUNCED and 3 * entries >= 2 * len(lines)
 
 
-def _is_entry(line: Any, ahead: set[Any]) -> bool:
+def _is_entry(line: Any, links: _Links) -> bool:
     """Return True for a short line that is a link further into the book, or that ends with one (a page number)."""
-    text = text_of(line)
-    if tag_of(line) not in BLOCKS or tag_of(line) in ("table", "body") or not 0 < len(text) <= LONGEST_ENTRY:
+    if line not in links.entries:
+        links.entries[line] = _judge_entry(line, links.ahead)
+    return links.entries[line]
+
+
+def _judge_entry(line: Any, ahead: set[Any]) -> bool:
+    if tag_of(line) not in BLOCKS or tag_of(line) in ("table", "body") or not is_short(line, LONGEST_ENTRY):
         return False
-    links = [text_of(link) for link in line.iter() if link in ahead]
-    return bool(links) and (sum(map(len, links)) > 0.6 * len(text) or text.endswith(links[-1]))
+    text = text_of(line)
+    texts = [text_of(link) for link in line.iter() if link in ahead]
+    return bool(text and texts) and (sum(map(len, texts)) > 0.6 * len(text) or text.endswith(texts[-1]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from narrate.text.formats.archive import resolve
-from narrate.text.formats.markup import BLOCKS, is_reference, tag_of, text_of
+from narrate.text.formats.markup import BLOCKS, is_reference, is_short, tag_of, text_of
 
 LONGEST_NOTE = 20_000
 TITLE = re.compile(
@@ -27,6 +27,7 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
     }
     order = {path: number for number, path in enumerate(pages)}
     notes: set[Any] = set()
+    boxes: set[Any] = set()  # that were looked at
     for path, tree in pages.items():
         for at, link in enumerate(tree.iter()):
             if tag_of(link) != "a" or not is_reference(link):
@@ -35,7 +36,10 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
             if target not in positions or (order[target[0]], positions[target][0]) < (order[path], at):
                 continue
             if not any(up in notes for up in link.iterancestors()):
-                notes.update(_note(positions[target][1]))
+                box = _box(positions[target][1])
+                if box not in boxes:
+                    boxes.add(box)
+                    notes.update(_note(box))
     return notes.union(*map(_title, notes))
 
 
@@ -45,10 +49,15 @@ def _title(note: Any) -> list[Any]:
     return [title] if title is not None and TITLE.fullmatch(text_of(title)) else []
 
 
-def _note(element: Any) -> Iterator[Any]:
-    """Yield the paragraph, list item or box that holds the point which a link names."""
+def _box(element: Any) -> Any:
+    """Return the paragraph, list item or box that holds the point which a link names."""
     while tag_of(element) not in BLOCKS and element.getparent() is not None:
         element = element.getparent()
+    return element
+
+
+def _note(element: Any) -> Iterator[Any]:
+    """Yield what belongs to the note in a box, nothing if there is no note."""
     tag = tag_of(element)
     if tag == "dt":
         yield element
@@ -56,6 +65,6 @@ def _note(element: Any) -> Iterator[Any]:
     if (
         element is not None
         and tag not in ("body", "html", "section", "article", "main")
-        and len(text_of(element)) < LONGEST_NOTE
+        and is_short(element, LONGEST_NOTE)
     ):
         yield element

@@ -72,6 +72,7 @@ KINDS: dict[str, ExcludedKind] = {
 }
 KINDS |= {"frontispiece": "illustration", "cover": "illustration", "footnote": "footnote"}
 LONGEST_NOTE = 20_000
+BRACKET = re.compile(r"[\[\]]")
 SIMPLE: dict[ExcludedKind, re.Pattern[str]] = {
     "page": re.compile(r"\[(?:Pg|Page|p\.)\s*[\dxvilc]+\]|\{(?:Page |p\. ?)?[\dxvilc]+\}", re.IGNORECASE),
     "reference": re.compile(r"\[(?:(?<=[^\s\[]\[)|(?<=[^\s\[] \[))(?:\d{1,4}|[A-Z]|\*{1,3}|[†‡])\](?!\()"),
@@ -126,7 +127,10 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
         yield from (
             Excluded("producer", match.start(), match.end()) for match in PRODUCER.finditer(source, first, last)
         )
-    yield from (Excluded("producer", *span) for span in _bracketed_remarks(source, start, end))
+    closings = _closings(source, start, end)
+    for match in BRACKETED_REMARK.finditer(source, start, end):  # which may have several paragraphs
+        if close := closings.get(match.start()):
+            yield Excluded("producer", source.rfind("\n", 0, match.start()) + 1, close)
     remarks = list(TRANSCRIBER.finditer(source, start, end))
     last_chapter = _last_chapter(source, max(start, end - LONGEST_ERRATA), end) if remarks else end
     for match in remarks:
@@ -136,17 +140,10 @@ def _notes(source: str, start: int, end: int) -> Iterator[Excluded]:
             yield Excluded("producer", match.start(), end)
             break
     for match in NOTE.finditer(source, start, end):
-        if close := _closing(source, match.start(), end):
+        if close := closings.get(match.start()):
             yield Excluded(KINDS.get(match[1].lower(), "note"), match.start(), close)
     for kind, pattern in SIMPLE.items():
         yield from (Excluded(kind, match.start(), match.end()) for match in pattern.finditer(source, start, end))
-
-
-def _bracketed_remarks(source: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield remarks of a transcriber in brackets, which may have several paragraphs."""
-    for match in BRACKETED_REMARK.finditer(source, start, end):
-        if close := _closing(source, match.start(), end):
-            yield source.rfind("\n", 0, match.start()) + 1, close
 
 
 def _last_chapter(source: str, start: int, end: int) -> int:
@@ -162,14 +159,16 @@ def _last_chapter(source: str, start: int, end: int) -> int:
     )
 
 
-def _closing(source: str, start: int, end: int) -> int:
-    """Return the offset after the bracket that closes the one at `start`, 0 if none does."""
-    depth = 0
-    for match in re.finditer(r"[\[\]]", source[start : min(end, start + LONGEST_NOTE)]):
-        depth += 1 if match[0] == "[" else -1
-        if not depth:
-            return start + match.end()
-    return 0
+def _closings(source: str, start: int, end: int) -> dict[int, int]:
+    """Return for each opening bracket the offset after the one that closes it, unless that is far away."""
+    opened: list[int] = []
+    closings: dict[int, int] = {}
+    for match in BRACKET.finditer(source, start, end):
+        if match[0] == "[":
+            opened.append(match.start())
+        elif opened and match.end() - (at := opened.pop()) <= LONGEST_NOTE:
+            closings[at] = match.end()
+    return closings
 
 
 def _described(document: Document, head: str) -> Document:

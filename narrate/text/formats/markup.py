@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.entities
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +24,11 @@ RAW = re.compile(r"(?<![\"'])<(?P<close>/)?(?P<name>script|style)\b[^<>]*>", re.
 RAW_END = re.compile(
     r"\n[ \t]*\n|<(?:/?(?:body|head|p|h[1-6]|div|section|article|table|ul|ol|blockquote))\b", re.IGNORECASE
 )
-DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>|<!DOCTYPE[^>\[]*(?:\[[\s\S]*?\])?[^>]*>", re.IGNORECASE)
+XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
+LONG_TAG = re.compile(r"<([A-Za-z][^\s<>/]{0,100})[^<>]{5000,}>?")
+QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
+MOST_ATTRIBUTES = 500  # the parser compares each attribute of a tag with each other
+DOCTYPE = re.compile(r"<!DOCTYPE[^>\[]{0,1000}", re.IGNORECASE)
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
@@ -47,6 +52,7 @@ TYPES: dict[str, ExcludedKind] = {
     **dict.fromkeys(("colophon", "copyright-page", "imprint", "imprimatur", "other-credits"), "colophon"),
     **dict.fromkeys(("cover", "titlepage", "halftitlepage"), "cover"),
 }
+LONGEST_PAGE_NUMBER = 19
 PAGE_CLASS = re.compile(
     r"\b(?:page-?num(?:ber)?|pageno|pgnum|pagebreak|page_number|pb|l(?:ine)?-?num(?:ber)?|lineno)\b", re.IGNORECASE
 )
@@ -56,9 +62,8 @@ GAIJI_CLASS = re.compile(r"gaiji|glyph", re.IGNORECASE)
 NOTE_CLASS = re.compile(r"note|\bfn", re.IGNORECASE)
 HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 NOTE_NUMBER = re.compile(r"[\[(（［〔]?(?:\d{1,4}|[a-z]|[*†‡§]{1,3}|注\d*|※\d*)[\])）］〕]?")
-RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+PUNCTUATION = re.compile(r"[{};]")
 SELECTOR = re.compile(r"\w*(?:\.([\w-]+)|#([\w-]+))")
-MEDIA = re.compile(r"@[\w-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}|/\*.*?\*/", re.DOTALL)
 
 
 def parse(data: bytes, xml: bool = False) -> Any:
@@ -76,7 +81,7 @@ def parse_text(text: str, xml: bool = False) -> Any:
     from lxml import etree
 
     strict = xml or "http://www.w3.org/1999/xhtml" in text[:3000] or text.lstrip().startswith("<?xml")
-    text = DECLARATION.sub("", text)
+    text = LONG_TAG.sub(_bearable, _without_declarations(text))
     if strict:
         named = ENTITY.sub(_number, text)
         options = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
@@ -90,6 +95,27 @@ def parse_text(text: str, xml: bool = False) -> Any:
         return etree.fromstring(text.encode(), soup)
     except (etree.XMLSyntaxError, etree.ParserError, ValueError):
         return None
+
+
+def _without_declarations(text: str) -> str:
+    """Return a page without <?xml …?> and <!DOCTYPE …>, with what stands in the square brackets of the latter."""
+    text = XML_DECLARATION.sub("", text)
+    parts: list[str] = []
+    at = 0
+    last = text.rfind(">")
+    last_bracket = text.rfind("]", 0, max(0, last))  # looked for but once: a page may have many that are never closed
+    while (doctype := DOCTYPE.search(text, at)) and doctype.end() <= last:
+        bracketed = text[doctype.end()] == "[" and doctype.end() < last_bracket
+        end = text.find(">", text.find("]", doctype.end()) if bracketed else doctype.end())
+        parts.append(text[at : doctype.start()])
+        at = end + 1
+    return "".join(parts) + text[at:]
+
+
+def _bearable(tag: re.Match[str]) -> str:
+    """Return a long tag as it stands, or without its attributes if there are more of them than any page has."""
+    many = len(QUOTED.sub("", tag[0]).split()) > MOST_ATTRIBUTES
+    return f"<{tag[1]}>" if many else tag[0]
 
 
 def _with_raw_closed(text: str) -> str:
@@ -119,12 +145,40 @@ def _number(entity: re.Match[str]) -> str:
 def hidden_by(styles: str) -> set[str]:
     """Return the classes (".note") and ids ("#cover") that a style sheet hides."""
     found: set[str] = set()
-    for selectors, rules in RULE.findall(MEDIA.sub("", styles)):
-        if HIDING.search(rules):
+    for selectors, declarations in _rules(_without_comments(styles)):
+        if HIDING.search(declarations):
             for selector in selectors.split(","):
                 if match := SELECTOR.fullmatch(selector.strip()):
                     found.add(f".{match[1]}" if match[1] else f"#{match[2]}")
     return found
+
+
+def _rules(styles: str) -> Iterator[tuple[str, str]]:
+    """Yield the selectors and the declarations of each rule, without those inside @media and the like."""
+    begin = depth = opened = 0
+    for sign in PUNCTUATION.finditer(styles):
+        if sign[0] == "{":
+            opened = opened if depth else sign.start()
+            depth += 1
+        elif sign[0] == "}":
+            depth = max(0, depth - 1)
+            selectors = styles[begin:opened].strip()
+            if depth == 0 and opened > begin and not selectors.startswith("@"):
+                yield selectors, styles[opened + 1 : sign.start()]
+        if depth == 0:
+            begin = sign.end()
+
+
+def _without_comments(styles: str) -> str:
+    parts: list[str] = []
+    at = 0
+    while (start := styles.find("/*", at)) >= 0:
+        parts.append(styles[at:start])
+        end = styles.find("*/", start + 2)
+        if end < 0:
+            return "".join(parts)
+        at = end + 2
+    return "".join(parts) + styles[at:]
 
 
 def tag_of(element: Any) -> str:
@@ -148,6 +202,26 @@ def text_of(element: Any) -> str:
     return one_line("".join(element.itertext()))
 
 
+def is_short(element: Any, longest: int) -> bool:
+    """Return True if there are no more than so many characters in an element. Reads no more of a long one."""
+    return len(begin_of(element, longest + 1)) <= longest
+
+
+def begin_of(element: Any, length: int) -> str:
+    """Return the first characters, or somewhat more, of all text inside an element, on one line."""
+    parts: list[str] = []
+    read, enough = 0, length
+    for part in element.itertext():
+        parts.append(part)
+        read += len(part)
+        if read > enough:
+            text = one_line("".join(parts))
+            if len(text) > length:
+                return text
+            enough = 2 * read  # so that much white space is not joined again and again
+    return one_line("".join(parts))
+
+
 def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | None:
     """Return the kind of an element that is not read aloud, None for one that is. `hidden` comes from `hidden_by`."""
     if tag in SKIPPED:
@@ -163,7 +237,7 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
         return TYPES[word]
     if names and LICENCE_CLASS.search(f"{names} {element.get('id') or ''}"):
         return "licence"
-    if names and PAGE_CLASS.search(names) and len(text_of(element)) < 20:
+    if names and PAGE_CLASS.search(names) and is_short(element, LONGEST_PAGE_NUMBER):
         return "page"
     return "reference" if tag == "a" and is_reference(element) else None
 

@@ -75,10 +75,11 @@ def read_package(archive: Archive) -> Package:
             kinds.setdefault(target, set()).update(
                 (reference.get("type") or "").lower().replace("title-page", "titlepage").split()
             )
+    refined = _refined(found)
     return Package(
         _words(found, "title"),
         ", ".join(
-            dict.fromkeys(text_of(creator) for creator in found.get("creator", ()) if _is_author(creator, found))
+            dict.fromkeys(text_of(creator) for creator in found.get("creator", ()) if _is_author(creator, refined))
         ),
         _language(_words(found, "language")),
         spine,
@@ -86,7 +87,7 @@ def read_package(archive: Archive) -> Package:
         nav,
         tuple(paths[key] for key, item in items.items() if item.get("media-type") == "text/css"),
         kinds,
-        _edition(found),
+        _edition(found, refined),
         _cover(found, items, paths),
     )
 
@@ -126,14 +127,13 @@ def _words(found: dict[str, list[Any]], name: str) -> str:
     return next((text for element in found.get(name, ()) if (text := text_of(element))), "")
 
 
-def _edition(found: dict[str, list[Any]]) -> Edition:
+def _edition(found: dict[str, list[Any]], refined: dict[str, dict[str, str]]) -> Edition:
     """Description, publisher, date and series: the series as EPUB 3 writes it, else as Calibre does."""
     named = {meta.get("name"): meta.get("content") or "" for meta in found.get("meta", ())}
     series, part = named.get("calibre:series", ""), named.get("calibre:series_index", "")
     for meta in found.get("meta", ()):
         if meta.get("property") == "belongs-to-collection":
-            refined = f"#{meta.get('id')}"
-            refining = {m.get("property"): text_of(m) for m in found["meta"] if m.get("refines") == refined}
+            refining = refined.get(f"#{meta.get('id')}", {})
             if refining.get("collection-type", "series") == "series":
                 series, part = text_of(meta), refining.get("group-position", "")
     return Edition(
@@ -167,14 +167,19 @@ def _language(code: str) -> str:
     return LONG_CODES.get(first, first[:2])
 
 
-def _is_author(creator: Any, found: dict[str, list[Any]]) -> bool:
+def _is_author(creator: Any, refined: dict[str, dict[str, str]]) -> bool:
     """Return True for a creator who is an author or has no role, in either version of EPUB."""
     role = next((value for key, value in creator.attrib.items() if key.endswith("role")), None)
-    refined = f"#{creator.get('id')}"
+    return refined.get(f"#{creator.get('id')}", {}).get("role", role) in (None, "", "aut")
+
+
+def _refined(found: dict[str, list[Any]]) -> dict[str, dict[str, str]]:
+    """Return what EPUB 3 says more of an element: by its id ("#id") the properties and their texts."""
+    refined: dict[str, dict[str, str]] = {}
     for meta in found.get("meta", ()):
-        if meta.get("refines") == refined and meta.get("property") == "role":
-            role = text_of(meta)
-    return role in (None, "", "aut")
+        if meta.get("refines") and meta.get("property"):
+            refined.setdefault(meta.get("refines"), {})[meta.get("property")] = text_of(meta)
+    return refined
 
 
 def _spine(found: dict[str, list[Any]], items: dict[str, Any], paths: dict[str, str]) -> tuple[SpineItem, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from narrate.text.characters import HAN, KANA
 from narrate.text.document import ExcludedKind, Span
 from narrate.text.encoding import visible
-from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, hidden_by, silence, tag_of, text_of, types_of
+from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, begin_of, hidden_by, silence, tag_of, types_of
 from narrate.text.formats.notation import Notation, Note
 from narrate.text.formats.ruby import is_reading
 from narrate.text.formats.text_builder import TextBuilder
@@ -46,6 +46,7 @@ class PageReader:
         self._level = 0
         self._poem = self._pre = 0
         self._page = ""
+        self._judged: tuple[Any, bool] = (None, False)  # a heading with pictures in it, and whether it has no words
 
     def read(self, tree: Any, page: str = "") -> None:
         """Write the text of a page. Its named points are marked as "page#id", its beginning as "page"."""
@@ -164,8 +165,13 @@ class PageReader:
         character = 0 < len(alt) <= 2 and alt.isalnum() and GAIJI_CLASS.search(element.get("class") or "")
         initial = INITIAL.fullmatch(alt) and (element.tail or "")[:1].isalpha()
         heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
-        if character or initial or (heading is not None and not text_of(heading)):
+        if character or initial or (heading is not None and self._is_wordless(heading)):
             self._builder.write(alt)
+
+    def _is_wordless(self, heading: Any) -> bool:
+        if self._judged[0] is not heading:
+            self._judged = (heading, not begin_of(heading, 0))
+        return self._judged[1]
 
     def _ruby(self, ruby: Any) -> None:
         """Write a word with its reading. Parts of it without a reading are said as they are written."""

@@ -22,9 +22,9 @@ from narrate.text.structure.outline import with_headings
 
 Ruby = Literal["reading", "base"]
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n([\s\S]*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
-FIELD = re.compile(r"^(title|author|lang|language)\s*:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE | re.IGNORECASE)
-NOTE_REFERENCE = re.compile(r"\[\^([^\]\s]+)\](?!:)")
-NOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
+FIELD = re.compile(r"^(title|author|lang|language)[ \t]*:(.+)", re.MULTILINE | re.IGNORECASE)
+NOTE_REFERENCE = re.compile(r"\[\^([^\[\]\s]{1,100})\](?!:)")
+NOTE = re.compile(r"^\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
 # The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
 HEAD = 20
 SAME_LEVEL = 9
@@ -57,7 +57,7 @@ def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) ->
     Tags that HTML does not have, such as <verb>, are text.
     """
     front = FRONT_MATTER.match(text)
-    fields = {match[1].lower(): match[2] for match in FIELD.finditer(front[1])} if front else {}
+    fields = {match[1].lower(): _unquoted(match[2]) for match in FIELD.finditer(front[1])} if front else {}
     body = text[front.end() :] if front else text
     body = NOTE.sub(r'<aside role="doc-footnote">\2</aside>\n', body)
     body = NOTE_REFERENCE.sub(r'<a role="doc-noteref">\1</a>', body)
@@ -65,6 +65,11 @@ def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) ->
     language = fields.get("lang", fields.get("language", ""))[:2].lower()
     title = fields.get("title") or document.title
     return replace(document, title=title, author=fields.get("author", ""), language=language)
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> Document:

@@ -46,7 +46,7 @@ SYMBOLS = (
 )
 LINK = re.compile(
     r"(?P<url>(?:https?://|www\.)[\w./%?&=#~:+@,;!*$'-]*[\w/])"
-    r"|(?P<mail>[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)",
+    r"|(?P<mail>(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)",
     re.ASCII,
 )
 TROUBLE = re.compile(
