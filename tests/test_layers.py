@@ -22,7 +22,7 @@ FLOORS = [
     {"text.chunking"},
     {"text.readers"},
     {"text.book"},
-    {"engines", "sinks", "store"},
+    {"engines", "settings", "sinks", "store"},
     {"synthesis"},
     {"playback"},
     {"session"},
@@ -31,8 +31,8 @@ FLOORS = [
     {"cli"},
 ]
 # Rooms whose modules build on one another.
-ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engines", "sinks", "store", "synthesis",
-         "playback", "terminal", "bench", "cli"}  # fmt: skip
+ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engines", "settings", "sinks", "store",
+         "synthesis", "playback", "terminal", "bench", "cli"}  # fmt: skip
 HEAVY = {
     "av", "budoux", "chardet", "librosa", "lxml", "mammoth", "markdown_it", "pyopenjtalk", "pypdf", "qwen_tts",
     "sentencex", "sounddevice", "soundfile", "speechmos", "torch", "torchaudio", "transformers", "wetext",

@@ -1,7 +1,9 @@
 """The `narrate` command.
 
-main.py        commands, errors and exit codes
-arguments.py   what each argument is called
-listing.py     what is printed: chunks, chapters, voices, devices, books, the store
-doctor.py      what this machine can do
+main.py                     words in, one call, messages and exit code out
+commands.py command.py      all commands; what a command is, and how words become its values
+choices.py                  values as the options of the rooms below
+read.py chunks.py voices.py devices.py books.py store.py inspect.py bench.py doctor.py help.py
+                            one command each; read.py needs no name
+listing.py                  what is printed: chunks, chapters, voices, devices, books, the store
 """

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
+from narrate.cli.command import Command
 from narrate.clock import OFF
 from narrate.engines import Engine, Request
 from narrate.engines.choose import choose_engine
 from narrate.engines.table import ENGINES, EngineEntry, load_engine
 from narrate.errors import NarrateError
+from narrate.settings.values import Values
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
@@ -187,3 +189,11 @@ def _speak(engine: Engine, language: str, more: Callable[[], bool]) -> float:
             number += 1
 
     return sum(clip.seconds for clips in engine.synthesize(requests()) for clip in clips)
+
+
+def doctor(values: Values) -> None:
+    for finding in report():
+        print(finding, flush=True)
+
+
+COMMAND = Command(run=doctor)

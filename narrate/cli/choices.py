@@ -1,0 +1,71 @@
+"""Values of the table as the options of the rooms below: text, voice, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from narrate.settings.values import Values
+
+if TYPE_CHECKING:
+    from narrate.text.book import TextOptions
+    from narrate.voice import Voice
+
+TEXT_OPTIONS = (
+    "lang",
+    "encoding",
+    "ruby",
+    "ruby-memory",
+    "footnotes",
+    "chapters",
+    "dict",
+    "normalize",
+    "mixed",
+    "max-chars",
+)
+"""What `text_options` needs."""
+
+
+def text_options(values: Values) -> TextOptions:
+    """How the text is read, made sayable and cut."""
+    from narrate.text.book import TextOptions
+
+    return TextOptions(
+        language=values["lang"],
+        encoding=values["encoding"],
+        ruby=values["ruby"],
+        ruby_memory=values["ruby-memory"],
+        footnotes=values["footnotes"],
+        chapters=values["chapters"],
+        dictionary=values["dict"],
+        spell_out=values["normalize"],
+        mixed=values["mixed"],
+        max_chars=values["max-chars"],
+    )
+
+
+def voice(values: Values) -> Voice:
+    """How it should sound."""
+    from narrate.voice import Voice
+
+    return Voice(
+        name=values["voice"],
+        language=values["lang"],
+        seed=values["seed"],
+        instruct=values["instruct"],
+        describe=values["describe"],
+        reference=values["ref-audio"],
+        reference_text=values["ref-text"],
+    )
+
+
+def engine_options(values: Values) -> dict[str, Any]:
+    """What only some engines understand, by the names that they have for it."""
+    names = ("model", "device", "dtype", "runtime", "temperature", "top-k", "top-p", "repetition-penalty")
+    return {name.replace("-", "_"): values[name] for name in names if values[name] is not None}
+
+
+def store_folder(values: Values) -> Path:
+    from narrate.folders import home
+
+    return values["store"] or home() / "store"

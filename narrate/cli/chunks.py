@@ -1,0 +1,38 @@
+"""`narrate chunks`: what will be spoken, without speaking."""
+
+from __future__ import annotations
+
+from narrate.cli.choices import TEXT_OPTIONS, text_options
+from narrate.cli.command import Argument, Command
+from narrate.settings.kinds import Switch
+from narrate.settings.option import ONCE, Option
+from narrate.settings.table import named
+from narrate.settings.values import Values
+
+
+def chunks(values: Values) -> None:
+    from narrate.cli.listing import list_chunks, list_excluded
+
+    book, text, as_json = values["book"], text_options(values), values["json"]
+    if values["excluded"]:
+        list_excluded(book, text, as_json=as_json)
+    else:
+        list_chunks(book, text, values["engine"], as_json=as_json, stats=values["stats"])
+
+
+COMMAND = Command(
+    run=chunks,
+    arguments=(Argument("book", "BOOK", "The book; - is standard input."),),
+    options=(
+        Option("json", Switch(), "Print one JSON object in each line.", places=ONCE, default=False),
+        Option("stats", Switch(), "Print counts and lengths instead.", places=ONCE, default=False),
+        Option(
+            "excluded",
+            Switch(),
+            "Print what is left out of the book, by kind, instead.",
+            places=ONCE,
+            default=False,
+        ),
+        *named("engine", *TEXT_OPTIONS),
+    ),
+)

@@ -1,0 +1,28 @@
+"""All commands, and how one is found. To add one: a line here, and a module of its name with `COMMAND` in it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from narrate.cli.command import Command
+
+READ = "read"  # the command that needs no name
+COMMANDS = {
+    "chunks": "Show what will be spoken, sentence by sentence.",
+    "voices": "List the voices.",
+    "devices": "List the sound devices, for --sound-device.",
+    "books": "List the books that you have read, how far, and your marks.",
+    "store": "Show how much finished sound is kept, check it or remove it.",
+    "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
+    "bench": "Measure speed, gaps, memory and quality.",
+    "doctor": "Say what this machine can do, and what would make it do more.",
+    "help": "Show the help of narrate or of a command.",
+}
+
+
+def find_command(name: str) -> Command:
+    """The command of that name; its module is imported only now."""
+    command: Command = import_module(f"narrate.cli.{name}").COMMAND
+    return command

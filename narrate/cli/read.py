@@ -1,0 +1,88 @@
+"""`narrate BOOK`: read a book aloud, or write it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from narrate.cli.choices import engine_options, store_folder, text_options, voice
+from narrate.cli.command import Argument, Command
+from narrate.settings.table import OPTIONS
+from narrate.settings.values import Values
+
+if TYPE_CHECKING:
+    from narrate.terminal.files import FileOptions
+
+
+def read(values: Values) -> int:
+    if values["list-chapters"]:
+        from narrate.cli.listing import list_chapters
+
+        list_chapters(values["book"], text_options(values))
+        return 0
+    from narrate.terminal.listen import ReadingOptions, read_aloud
+
+    options = ReadingOptions(
+        source=values["book"],
+        text=text_options(values),
+        voice=voice(values),
+        speed=values["speed"],
+        engine=values["engine"],
+        engine_options=engine_options(values),
+        files=file_options(values),
+        play=values["play"],
+        start="" if values["from-start"] else values["from"],
+        rows=values["batch-size"],
+        device=values["sound-device"],
+        store=None if values["no-store"] else store_folder(values),
+        fresh_takes=values["fresh-takes"],
+        quiet=values["quiet"],
+    )
+    return read_aloud(options)
+
+
+def file_options(values: Values) -> FileOptions:
+    """Which files are written, and what they say of the book."""
+    from narrate.sinks.about import About
+    from narrate.terminal.files import FileOptions, series_and_part
+
+    outputs = tuple(map(str, values["output"]))
+    series, part = series_and_part(values["series"] or "")
+    cover = values["cover"]
+    return FileOptions(
+        outputs=outputs,
+        force=values["force"] or _may_replace(outputs),
+        about=About(
+            title=values["title"] or "",
+            author=values["author"] or "",
+            narrator=values["narrator"] or "",
+            description=values["description"] or "",
+            series=series,
+            part=part,
+        ),
+        cover=str(cover) if cover is not None else None,
+        bit_rate=values["bitrate"] * 1000 if values["bitrate"] else None,
+        split=values["split"] is not None,
+        lufs=values["loudness"],
+        subtitles=tuple(dict.fromkeys(values["subtitles"])),
+    )
+
+
+def _may_replace(outputs: Sequence[str]) -> bool:
+    """Ask, if there is somebody to ask, whether existing files may be replaced."""
+    there = [output for output in outputs if output != "-" and Path(output).is_file()]
+    if not there or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    question = f"{there[0]} exists already. Replace it?"
+    return typer.confirm(question if len(there) == 1 else f"{', '.join(there)} exist already. Replace them?", err=True)
+
+
+COMMAND = Command(
+    run=read,
+    arguments=(Argument("book", "BOOK", "A text, EPUB, HTML, Markdown, DOCX or PDF file; - is standard input."),),
+    options=OPTIONS,
+)

@@ -1,0 +1,6 @@
+"""The settings of a reading, in one table: flags, settings files, the environment and a server read the same lines.
+
+option.py kinds.py    what a setting is: its name, what values it has, where it may be set, its line of help
+table.py              all settings of a reading, in groups
+values.py             values, each with the place that it came from
+"""

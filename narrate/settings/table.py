@@ -1,0 +1,251 @@
+"""All settings of a reading: flags, settings files, the environment, help and a server are made from these lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from narrate.settings.kinds import Choice, File, Many, Number, Switch, Text, WholeOr
+from narrate.settings.option import OF_BOOK, OF_MACHINE, ONCE, Option
+
+GROUPS = ("Listening", "Writing", "Text", "Voice", "Qwen", "Advanced")
+
+LISTENING = (
+    Option(
+        "from",
+        Text("PLACE"),
+        "Start at a chapter (its number or title), a mark that you set with b, or a time such as 12:30. 0 is the text "
+        "before chapter 1.",
+        places=ONCE,
+        first=True,
+    ),
+    Option(
+        "from-start", Switch(), "Start from the beginning instead of resuming.", places=ONCE, first=True, default=False
+    ),
+    Option(
+        "speed",
+        Number(0.5, 2.0),
+        "Speak this many times as fast, from 0.5 to 2; the pitch stays the same.",
+        short="s",
+        default=1.0,
+        first=True,
+        late=True,
+    ),
+    Option(
+        "sound-device",
+        Text("NAME", "the number or name of a sound device"),
+        "Play on this device, by number or name; `narrate devices` lists them.",
+        places=OF_MACHINE,
+    ),
+    Option(
+        "list-chapters", Switch(), "List the chapters of the book and stop.", places=ONCE, default=False, first=True
+    ),
+)
+
+WRITING = (
+    Option(
+        "output",
+        Many(File()),
+        "Write an audiobook instead of playing: .m4b .m4a .mp3 .opus .ogg .mka .flac or .wav. May be given several "
+        "times; - writes WAV to standard output.",
+        short="o",
+        places=ONCE,
+        default=(),
+        first=True,
+    ),
+    Option("play", Switch(), "Listen while the file is written.", places=ONCE, default=False),
+    Option("force", Switch(), "Replace files that exist already.", places=ONCE, default=False),
+    Option(
+        "split",
+        Choice(("chapter",)),
+        "Write a file for each chapter: -o book.mp3 makes a folder book with MP3 files and a playlist.",
+    ),
+    Option(
+        "subtitles",
+        Many(Choice(("srt", "vtt", "lrc", "json"))),
+        "Write the text with its times beside the sound.",
+        default=(),
+    ),
+    Option("title", Text(), "Title of the book in the file, if the book's own is wrong.", places=OF_BOOK),
+    Option("author", Text("NAME"), "Author of the book in the file.", places=OF_BOOK),
+    Option("narrator", Text("NAME"), "Narrator in the file; the voice, if you name nobody."),
+    Option("series", Text("'NAME #3'"), "Series that the book belongs to, and its number in it.", places=OF_BOOK),
+    Option("description", Text(), "Description of the book in the file.", places=OF_BOOK),
+    Option(
+        "cover",
+        File("FILE", words_allowed=("none",)),
+        "Cover picture (JPEG or PNG), or none. Otherwise the book's own, or cover.jpg beside it.",
+        places=OF_BOOK,
+    ),
+    Option(
+        "bitrate",
+        Number(16, 320, metavar="KBIT", whole=True),
+        "Kilobits per second of a compressed file, from 16 to 320. M4B has 64, MP3 80 and Opus 40 otherwise.",
+    ),
+    Option(
+        "loudness",
+        Number(-40, -5, metavar="LUFS"),
+        "Bring the whole book to this loudness, from -40 to -5 LUFS. Audiobooks often have -19.",
+    ),
+)
+
+TEXT = (
+    Option(
+        "lang",
+        Text("CODE", "the code of a language, such as en"),
+        "Language of the book: ja en zh ko de fr ru pt es it. Without this option, narrate finds it out.",
+        short="l",
+        first=True,
+        places=OF_BOOK,
+    ),
+    Option(
+        "chapters",
+        Text("3-5,9", "numbers of chapters, such as 3-5,9"),
+        "Read these chapters only; `--list-chapters` lists them.",
+        places=OF_BOOK,
+        first=True,
+    ),
+    Option(
+        "dict",
+        File(),
+        "A file of words and how to say them, one in a line: word = reading. See the end of this help.",
+    ),
+    Option(
+        "footnotes", Choice(("skip", "end")), "Leave footnotes out (skip), or read them at the end.", default="skip"
+    ),
+    Option(
+        "ruby",
+        Choice(("reading", "base")),
+        "Japanese: say the reading that is printed beside a word, or the word itself (base).",
+        default="reading",
+    ),
+    Option(
+        "ruby-memory",
+        Switch(),
+        "Japanese: a name keeps the reading that was printed beside it once. On unless switched off.",
+        default=True,
+    ),
+    Option("mixed", Switch(), "Read quotations in another language with a voice of that language.", default=False),
+    Option("normalize", Switch(), "Spell out numbers, dates and units (needs the package wetext).", default=False),
+    Option(
+        "encoding",
+        Text("NAME", "the name of an encoding, such as shift_jis"),
+        "Encoding of a text file, such as shift_jis, if narrate guesses it wrong.",
+        places=OF_BOOK,
+    ),
+)
+
+VOICE = (
+    Option(
+        "engine",
+        Text("NAME", "the name of an engine, such as espeak"),
+        "Voice engine: qwen (neural), openjtalk (Japanese) or espeak; auto takes the best one for the language.",
+        short="e",
+        default="auto",
+        first=True,
+        late=True,
+    ),
+    Option(
+        "voice",
+        Text("NAME", "the name of a voice"),
+        "Voice of the engine; `narrate voices` lists them.",
+        short="v",
+        first=True,
+        late=True,
+    ),
+    Option(
+        "seed",
+        Number(metavar="N", whole=True),
+        "Another number makes another rendition of the same voice (qwen only).",
+        default=0,
+        late=True,
+    ),
+)
+
+QWEN = (
+    Option("instruct", Text(), 'How to speak, in your own words, such as "calm and slow".', late=True),
+    Option("describe", Text(), 'Make up a voice from a description, such as "an old man, hoarse".', late=True),
+    Option("ref-audio", File(), "Clone the voice of this recording.", late=True),
+    Option("ref-text", Text(), "The words that are spoken in that recording.", late=True),
+    Option(
+        "model",
+        Text("NAME", "a model's name or folder"),
+        "Model to use, by name or folder; otherwise the largest that fits into the memory.",
+        places=OF_MACHINE,
+        late=True,
+    ),
+    Option(
+        "device",
+        Text("NAME", "cuda, mps or cpu"),
+        "Where to compute: cuda, mps (Apple) or cpu.",
+        places=OF_MACHINE,
+        late=True,
+    ),
+    Option(
+        "dtype",
+        Text("TYPE", "a number type of PyTorch, such as bfloat16"),
+        "Number type to compute with, such as bfloat16 or float32.",
+        places=OF_MACHINE,
+        late=True,
+    ),
+    Option(
+        "runtime",
+        Text("NAME", "fast, compiled or stock"),
+        "Program that runs the model: fast (narrate's own), compiled, or stock (the qwen-tts package's).",
+        places=OF_MACHINE,
+        late=True,
+    ),
+    Option("temperature", Number(0), "Sampling: higher is livelier, lower is steadier.", late=True),
+    Option(
+        "top-k",
+        Number(0, metavar="N", whole=True),
+        "Sampling: choose among this many of the likeliest sounds.",
+        late=True,
+    ),
+    Option(
+        "top-p", Number(0, 1), "Sampling: choose among the likeliest sounds that share this probability.", late=True
+    ),
+    Option("repetition-penalty", Number(0), "Sampling: above 1 makes repeated sounds less likely.", late=True),
+)
+
+ADVANCED = (
+    Option(
+        "batch-size",
+        WholeOr("auto", Number(1, 1024, whole=True)),
+        "Sentences that the engine takes at once; auto is what `narrate bench --batch-sizes` found best.",
+        places=OF_MACHINE,
+        late=True,
+    ),
+    Option(
+        "max-chars",
+        Number(10, 2000, metavar="N", whole=True),
+        "Most characters that are spoken in one go, from 10 to 2000.",
+    ),
+    Option(
+        "store",
+        File("FOLDER"),
+        "Folder that keeps the finished sound of every sentence, so that it is made only once.",
+        places=OF_MACHINE,
+    ),
+    Option("no-store", Switch(), "Keep no finished sound on the disk.", places=OF_MACHINE, default=False),
+    Option(
+        "fresh-takes",
+        Switch(),
+        "Record a sentence that occurs several times anew each time, instead of repeating one recording.",
+        default=False,
+    ),
+    Option("quiet", Switch(), "Print errors only.", short="q", places=OF_MACHINE, default=False),
+)
+
+
+OPTIONS = tuple(
+    replace(option, group=group)
+    for group, options in zip(GROUPS, (LISTENING, WRITING, TEXT, VOICE, QWEN, ADVANCED), strict=True)
+    for option in options
+)
+"""All of them, in the order of the help."""
+
+
+def named(*names: str) -> tuple[Option, ...]:
+    """The options of these names, in that order."""
+    by_name = {option.name: option for option in OPTIONS}
+    return tuple(by_name[name] for name in names)
