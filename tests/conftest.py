@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -23,9 +24,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the takes and places of the person who runs it."""
+    """No test reads or writes the takes, places and settings of the person who runs it."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("NARRATE_HOME", str(folder))
+    monkeypatch.setenv("NARRATE_CONFIG", os.devnull)
     return folder
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from narrate.cli.commands import COMMANDS
 from narrate.cli.main import run
+from narrate.settings.layers import read_settings
+from narrate.settings.option import Place
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -63,3 +65,12 @@ def test_the_options_it_names_exist(text: str, capsys: pytest.CaptureFixture[str
     for arguments in every:
         run(list(arguments))
     assert text in capsys.readouterr().out
+
+
+def test_the_settings_file_it_shows_is_one(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    found = read_settings(path, Place.USER)
+    assert found.settings["dict"].value == tmp_path / "names.txt"
+    assert set(found.tables) == {("voice", "ja"), ("engine", "qwen"), ("voice", "ono_anna")}

@@ -13,7 +13,9 @@ from narrate.settings.values import Values
 def chunks(values: Values) -> None:
     from narrate.cli.listing import list_chunks, list_excluded
 
-    book, text, as_json = values["book"], text_options(values), values["json"]
+    book, as_json = values["book"], values["json"]
+    values = values.beside(book)
+    text = text_options(values)
     if values["excluded"]:
         list_excluded(book, text, as_json=as_json)
     else:

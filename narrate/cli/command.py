@@ -13,8 +13,9 @@ from typer.core import TyperCommand
 
 from narrate import __version__
 from narrate.settings.kinds import Many, Switch
-from narrate.settings.option import Option, Place
-from narrate.settings.values import Setting, Values
+from narrate.settings.layers import Layer, Setting, of_environment, of_user
+from narrate.settings.option import OF_MACHINE, Option, Place
+from narrate.settings.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def _function(command: Command) -> Callable[..., int]:
 
     def run(**given: Any) -> int:
         arguments = {argument.name: given[_parameter(argument.name)] for argument in command.arguments}
-        settings = _settings(command.options, given)
-        return command.run(Values(command.options, settings, arguments)) or 0
+        layers = [Layer(_settings(command.options, given))]
+        if any(option.places & OF_MACHINE != Place.COMMAND for option in command.options):
+            layers += [of_environment(), of_user()]
+        return command.run(Values(command.options, layers, arguments)) or 0
 
     parameters = [*map(_argument, command.arguments), *map(_option, command.options), *_EVERYWHERE]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -130,5 +133,4 @@ def _show_version(wanted: bool) -> None:
 _EVERYWHERE = (
     _keyword("debug", bool, typer.Option("--debug", callback=_show_traceback, is_eager=True)),
     _keyword("version", bool, typer.Option("--version", callback=_show_version, is_eager=True)),
-    _keyword("all_options", bool, typer.Option("--all", hidden=True)),
 )

@@ -16,6 +16,7 @@ COMMANDS = {
     "books": "List the books that you have read, how far, and your marks.",
     "store": "Show how much finished sound is kept, check it or remove it.",
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
+    "config": "Show which settings hold and where they were set, or edit them.",
     "bench": "Measure speed, gaps, memory and quality.",
     "doctor": "Say what this machine can do, and what would make it do more.",
     "help": "Show the help of narrate or of a command.",

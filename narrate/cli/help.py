@@ -41,7 +41,8 @@ words of one language, [*] those of all languages, and # a comment."""
 COMMON = (
     Option("debug", Switch(), "Show where in the program an error happened.", places=ONCE),
     Option("version", Switch(), "Print the version.", places=ONCE),
-    Option("help", Switch(), "Show this help.", short="h", places=ONCE),
+    Option("help", Switch(), "Show the help.", short="h", places=ONCE),
+    Option("all", Switch(), "Show the help with every option.", places=ONCE),
 )
 
 
@@ -110,7 +111,7 @@ def _command(name: str, command: Command, columns: int) -> Iterator[str]:
     if command.arguments:
         yield from _arguments(command.arguments, columns)
         yield ""
-    yield from _options([*command.options, *(option for option in COMMON if option.name != "version")], columns)
+    yield from _options([*command.options, *(option for option in COMMON if option.name in ("debug", "help"))], columns)
 
 
 def _arguments(arguments: Sequence[Argument], columns: int) -> Iterator[str]:

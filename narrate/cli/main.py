@@ -48,16 +48,18 @@ def _choose(arguments: list[str]) -> tuple[str, list[str]]:
     """A command's name and its words. What is no command is the name of a book, or an option of reading it."""
     if arguments and arguments[0] in COMMANDS:
         return arguments[0], arguments[1:]
-    return READ, arguments or ["--help"]
+    return READ, ["--help", "--all"] if "--all" in arguments else arguments or ["--help"]
 
 
 def _execute(arguments: list[str], detail: ErrorDetail) -> int:
     def show_help() -> str:
         from narrate.cli.help import help_text
 
-        return help_text(name, every="--all" in words)
+        return help_text(name, every=every)
 
     name, words = _choose(arguments)
+    if every := name == READ and "--all" in words:
+        words = ["--help"]
     return call(find_command(name), words, detail, show_help)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,24 +17,37 @@ from narrate.settings.values import Values
 
 if TYPE_CHECKING:
     from narrate.terminal.files import FileOptions
+    from narrate.terminal.listen import ReadingOptions
 
 
 def read(values: Values) -> int:
+    values = values.beside(values["book"])
     if values["list-chapters"]:
         from narrate.cli.listing import list_chapters
 
         list_chapters(values["book"], text_options(values))
         return 0
-    from narrate.terminal.listen import ReadingOptions, read_aloud
+    from narrate.engines.choose import choose_engine
+    from narrate.terminal.listen import read_aloud
 
-    options = ReadingOptions(
+    def spoken_in(language: str) -> ReadingOptions:
+        return _reading(values.speaking(language, lambda language: choose_engine(language)[0]), files)
+
+    files = file_options(values)
+    return read_aloud(replace(_reading(values, files), spoken_in=spoken_in))
+
+
+def _reading(values: Values, files: FileOptions) -> ReadingOptions:
+    from narrate.terminal.listen import ReadingOptions
+
+    return ReadingOptions(
         source=values["book"],
         text=text_options(values),
         voice=voice(values),
         speed=values["speed"],
         engine=values["engine"],
         engine_options=engine_options(values),
-        files=file_options(values),
+        files=files,
         play=values["play"],
         start="" if values["from-start"] else values["from"],
         rows=values["batch-size"],
@@ -42,7 +56,6 @@ def read(values: Values) -> int:
         fresh_takes=values["fresh-takes"],
         quiet=values["quiet"],
     )
-    return read_aloud(options)
 
 
 def file_options(values: Values) -> FileOptions:

@@ -41,6 +41,8 @@ class Text:
         return self.what
 
     def read(self, text: str) -> str:
+        if not text.strip():
+            raise ValueError
         return text
 
     def accept(self, value: object, folder: Path) -> str:
@@ -168,13 +170,18 @@ class File:
     def read(self, text: str) -> Path | str:
         if not text:
             raise ValueError
-        return text if text in self.words_allowed else Path(text)
+        return text if text in self.words_allowed else _path(text)
 
     def accept(self, value: object, folder: Path) -> Path | str:
         if not isinstance(value, str):
             raise ValueError
         named = self.read(value)
-        return named if isinstance(named, str) else folder / named.expanduser()
+        return named if isinstance(named, str) else folder / named
+
+
+def _path(text: str) -> Path:
+    """~/ is the user's own folder also where no shell has said so: in a settings file, in the environment."""
+    return Path(text).expanduser() if text.startswith("~/") else Path(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,28 @@ from narrate.settings.kinds import Kind, Many, Switch
 
 
 class Place(Flag):
-    """Where a value may be set. `BOOK` is the settings file beside a book, `USER` the user's own settings file."""
+    """Where a value may be set.
+
+    `BOOK` is the settings file beside a book, `USER` the user's own settings file, `REQUEST` what somebody asks of a
+    server.
+    """
 
     COMMAND = 1
     ENVIRONMENT = 2
     BOOK = 4
     USER = 8
+    REQUEST = 16
 
 
 ONCE = Place.COMMAND
 """It makes sense for one command only, or must not happen by habit."""
-OF_BOOK = Place.COMMAND | Place.ENVIRONMENT | Place.BOOK
+OF_BOOK = Place.COMMAND | Place.ENVIRONMENT | Place.BOOK | Place.REQUEST
 """It is about one book."""
 OF_MACHINE = Place.COMMAND | Place.ENVIRONMENT | Place.USER
-"""It is about this machine. A file that came with a book decides nothing about it."""
-ANYWHERE = Place.COMMAND | Place.ENVIRONMENT | Place.BOOK | Place.USER
+"""It is about this machine. A file that came with a book, and a stranger's request, decide nothing about it."""
+ANYWHERE = Place.COMMAND | Place.ENVIRONMENT | Place.BOOK | Place.USER | Place.REQUEST
+FILES = ~Place.REQUEST
+"""For what names a file: a request names none of the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Option:
         try:
             return self.kind.accept(value, folder)
         except ValueError:
-            raise self._wrong(_written(value), where) from None
+            raise self._wrong(written(value), where) from None
 
     def _each(self, text: str, where: str) -> tuple[object, ...]:
         assert isinstance(self.kind, Many)
@@ -92,8 +99,10 @@ class Option:
         return InputError(f"{where} must be {self.kind.words}, not {text or 'empty'}.")
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """A value as a settings file has it: text in quotes, so that "3" and 3 are told apart."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value)

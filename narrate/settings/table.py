@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from narrate.settings.kinds import Choice, File, Many, Number, Switch, Text, WholeOr
-from narrate.settings.option import OF_BOOK, OF_MACHINE, ONCE, Option
+from narrate.settings.option import ANYWHERE, FILES, OF_BOOK, OF_MACHINE, ONCE, Option
 
 GROUPS = ("Listening", "Writing", "Text", "Voice", "Qwen", "Advanced")
 
@@ -74,7 +74,7 @@ WRITING = (
         "cover",
         File("FILE", words_allowed=("none",)),
         "Cover picture (JPEG or PNG), or none. Otherwise the book's own, or cover.jpg beside it.",
-        places=OF_BOOK,
+        places=OF_BOOK & FILES,
     ),
     Option(
         "bitrate",
@@ -108,6 +108,7 @@ TEXT = (
         "dict",
         File(),
         "A file of words and how to say them, one in a line: word = reading. See the end of this help.",
+        places=ANYWHERE & FILES,
     ),
     Option(
         "footnotes", Choice(("skip", "end")), "Leave footnotes out (skip), or read them at the end.", default="skip"
@@ -164,7 +165,7 @@ VOICE = (
 QWEN = (
     Option("instruct", Text(), 'How to speak, in your own words, such as "calm and slow".', late=True),
     Option("describe", Text(), 'Make up a voice from a description, such as "an old man, hoarse".', late=True),
-    Option("ref-audio", File(), "Clone the voice of this recording.", late=True),
+    Option("ref-audio", File(), "Clone the voice of this recording.", places=ANYWHERE & FILES, late=True),
     Option("ref-text", Text(), "The words that are spoken in that recording.", late=True),
     Option(
         "model",

@@ -1,32 +1,33 @@
-"""Values of options, each with the place that it came from."""
+"""The values that hold: those of the command line before the environment, the book's file, the user's, the defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from narrate.settings.layers import Layer, Setting, of_book
 from narrate.settings.option import Option, Place
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value and where it was set; `place` is None for a default. `where` is for people: "--speed", a file."""
-
-    value: object
-    place: Place | None = None
-    where: str = ""
-
-
 class Values(Mapping[str, Any]):
-    """The values of a command by the names of its options and arguments. What nobody has set has its default."""
+    """The values of options and arguments by their names.
+
+    `layers` are the places where they were set, the one that comes first in the precedence first; what none has set has
+    its default. `tables` are those that hold, such as ("voice", "ja"), the most particular first: within a layer they
+    come before what is set for everything.
+    """
 
     def __init__(
-        self, options: tuple[Option, ...], settings: Mapping[str, Setting], arguments: Mapping[str, Any]
+        self,
+        options: Sequence[Option],
+        layers: Sequence[Layer],
+        arguments: Mapping[str, Any] | None = None,
+        tables: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._options = {option.name: option for option in options}
-        self._settings = settings
-        self._arguments = arguments
+        self._layers = tuple(layers)
+        self._arguments = arguments or {}
+        self._tables = tuple(tables)
 
     def __getitem__(self, name: str) -> Any:
         return self._arguments[name] if name in self._arguments else self.setting(name).value
@@ -39,8 +40,34 @@ class Values(Mapping[str, Any]):
 
     def setting(self, name: str) -> Setting:
         """The value of an option together with its place."""
-        return self._settings.get(name) or Setting(self._options[name].default)
+        option = self._options[name]
+        for layer in self._layers:
+            for settings in (*(layer.tables.get(table, {}) for table in self._tables), layer.settings):
+                found = settings.get(name)
+                if found is not None and found.place is not None and found.place in option.places:
+                    return found
+        return Setting(option.default)
 
     def commanded(self, name: str) -> bool:
         """True if the value was given on the command line."""
         return self.setting(name).place is Place.COMMAND
+
+    def beside(self, book: str) -> Values:
+        """The values for this book: the settings file beside it comes before the last layer, the user's own."""
+        layers = [*self._layers[:-1], of_book(book), *self._layers[-1:]]
+        return Values([*self._options.values()], layers, self._arguments, self._tables)
+
+    def speaking(self, language: str, choose: Callable[[str], str]) -> Values:
+        """The values for a text in this language, with the tables of its language, its voice and its engine.
+
+        `choose` names the engine that "auto" means for a language.
+        """
+        spoken = self._with([("voice", language)])
+        engine = str(spoken["engine"]).partition(":")[0]
+        engine = choose(language) if engine == "auto" else engine
+        tables = [("voice", language), ("engine", engine)]
+        voice = self._with(tables)["voice"]
+        return self._with([("voice", str(voice)), *tables] if voice and voice != language else tables)
+
+    def _with(self, tables: Sequence[tuple[str, str]]) -> Values:
+        return Values([*self._options.values()], self._layers, self._arguments, tables)

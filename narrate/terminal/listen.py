@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,6 +43,7 @@ class ReadingOptions:
 
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
     `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
+    `spoken_in` gives the options for a book in a language, once that is known; None if they are the same for all.
     """
 
     source: str
@@ -59,6 +60,7 @@ class ReadingOptions:
     store: Path | None = None
     fresh_takes: bool = False
     quiet: bool = False
+    spoken_in: Callable[[str], ReadingOptions] | None = None
 
     @property
     def listening(self) -> bool:
@@ -71,6 +73,8 @@ def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
     if options.files.split and options.listening:
         raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
     book = open_book(options.source, options.text)
+    if options.spoken_in is not None:
+        options = options.spoken_in(book.language)
     title = f"{book.title} · {book.author}" if book.author else book.title
     hint = "" if options.files.outputs else "? for keys"
     with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
