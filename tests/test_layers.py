@@ -27,6 +27,7 @@ FLOORS = [
     {"synthesis"},
     {"playback"},
     {"session"},
+    {"plan"},
     {"terminal"},
     {"bench"},
     {"cli"},

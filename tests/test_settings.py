@@ -14,10 +14,10 @@ import pytest
 from narrate.cli.config import _pattern
 from narrate.errors import InputError
 from narrate.settings.kinds import Switch
-from narrate.settings.layers import Layer, Setting, of_book, of_environment, of_request, of_user, read_settings
+from narrate.settings.layers import of_book, of_environment, of_request, of_user, read_settings
 from narrate.settings.option import ANYWHERE, OF_BOOK, ONCE, Place
 from narrate.settings.table import GROUPS, OPTIONS, named
-from narrate.settings.values import Values
+from narrate.settings.values import Layer, Setting, Values
 
 STORY = Path(__file__).resolve().parents[1] / "samples" / "lighthouse.en.txt"
 # What each setting that may be set anywhere is set to: in TOML, as a word, and as the value that comes of both.

@@ -65,6 +65,14 @@ def engine_options(values: Values) -> dict[str, Any]:
     return {name.replace("-", "_"): values[name] for name in names if values[name] is not None}
 
 
+def kept_in(values: Values) -> Path | None:
+    """The folder for takes, None for none. Where --store and --no-store come from two places, the nearer one wins."""
+    kept, none = values.setting("store").place, values.setting("no-store").place
+    if not values["no-store"] or (kept is not None and none is not None and kept.value < none.value):
+        return store_folder(values)
+    return None
+
+
 def store_folder(values: Values) -> Path:
     from narrate.folders import home
 

@@ -13,9 +13,8 @@ from typer.core import TyperCommand
 
 from narrate import __version__
 from narrate.settings.kinds import Many, Switch
-from narrate.settings.layers import Layer, Setting, of_environment, of_user
 from narrate.settings.option import OF_MACHINE, Option, Place
-from narrate.settings.values import Values
+from narrate.settings.values import Layer, Setting, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,8 @@ def _function(command: Command) -> Callable[..., int]:
         arguments = {argument.name: given[_parameter(argument.name)] for argument in command.arguments}
         layers = [Layer(_settings(command.options, given))]
         if any(option.places & OF_MACHINE != Place.COMMAND for option in command.options):
+            from narrate.settings.layers import of_environment, of_user
+
             layers += [of_environment(), of_user()]
         return command.run(Values(command.options, layers, arguments)) or 0
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from narrate.cli.command import Argument, Command
 from narrate.errors import InputError, NarrateError
 from narrate.settings.kinds import Switch
-from narrate.settings.layers import BESIDE, Layer, of_book, of_environment, of_user, read_settings, user_file
+from narrate.settings.layers import BESIDE, of_book, of_environment, of_user, read_settings, user_file
 from narrate.settings.option import ONCE, Option, Place, written
 from narrate.settings.table import GROUPS, OPTIONS
-from narrate.settings.values import Values
+from narrate.settings.values import Layer, Values
 
 EDITORS = ("sensible-editor", "nano", "vi", "notepad")
 PATTERN = """\

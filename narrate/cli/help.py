@@ -13,11 +13,27 @@ from narrate.settings.kinds import Switch
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import GROUPS
 from narrate.settings.values import Values
+from narrate.terminal.keys import HELP
 
 WIDEST = 100  # columns; longer lines are hard to read
+LEFT = 28  # columns of what is explained on their right
+PURPOSE = "Reads a book aloud and resumes where you stopped; -o writes an audiobook."
+FIRST_SCREEN = {
+    "output": "Write an audiobook: .m4b .mp3 .opus .flac .wav …",
+    "voice": "Who speaks; narrate voices lists them",
+    "engine": "qwen, openjtalk, espeak, or auto: the best one here",
+    "speed": "How fast, from 0.5 to 2; the pitch stays the same",
+    "lang": "Language of the book, if narrate guesses it wrong",
+    "chapters": "Read these chapters only",
+    "from": "Start at a chapter, a mark, or a time such as 12:30",
+    "from-start": "Start from the beginning instead of resuming",
+    "plan": "Say how long it is and how long it takes to make",
+    "text": "Read this text instead of a book",
+}
+"""The options one needs, each in a line."""
 EXAMPLES = (
-    ("narrate novel.epub", "listen; the next time it resumes"),
-    ("narrate novel.epub -o novel.m4b", "an audiobook with chapters"),
+    ("narrate novel.epub", "listen; next time it resumes"),
+    ("narrate novel.epub -o novel.m4b", "write an audiobook with chapters"),
 )
 MORE_EXAMPLES = (
     ("narrate novel.txt -o novel.mp3 --split chapter", "a folder with a file for each chapter"),
@@ -25,19 +41,26 @@ MORE_EXAMPLES = (
     ("some-program | narrate -", "speak while it is still being written"),
     ("narrate chunks novel.txt --json", "what will be spoken, without speaking"),
 )
-KEYS = (
-    ("space", "pause or go on"),
-    ("← →", "a sentence back or forward"),
-    ("↑ ↓", "a paragraph back or forward"),
-    ("[ ]", "a chapter back or forward"),
-    ("+ -", "faster or slower"),
-    ("b", "mark this place"),
-    ("q", "stop and keep the place"),
-    ("?", "list the keys"),
+NOTES = (
+    (
+        "The file for --dict",
+        "Each line is a word and how to say it: word = reading. A pattern stands between slashes: /colou?r/ = hue. "
+        "[ja] begins the words of one language, [*] those of all languages, and # a comment.",
+    ),
+    (
+        "Settings",
+        "Every option above that does not concern a single command can be set for good, in your settings file (narrate "
+        "config --edit), in a file narrate.toml beside a book, or in the environment (NARRATE_SPEED=1.2). The command "
+        "line comes first, then the environment, then the book's file, then yours. See narrate help config.",
+    ),
 )
-DICTIONARY = """\
-A line of the file for --dict is: word = reading. A pattern stands between slashes: /colou?r/ = hue. [ja] begins the \
-words of one language, [*] those of all languages, and # a comment."""
+EXIT_CODES = (
+    ("0", "read to the end, or stopped with q"),
+    ("1", "could not go on; the last line says why and what to do"),
+    ("2", "wrong options or a book that cannot be read; nothing was started"),
+    ("3", "read to the end, but some sentences could not be spoken"),
+    ("130", "stopped with Ctrl-C; the same command goes on"),
+)
 COMMON = (
     Option("debug", Switch(), "Show where in the program an error happened.", places=ONCE),
     Option("version", Switch(), "Print the version.", places=ONCE),
@@ -63,22 +86,23 @@ def _first_screen(command: Command, columns: int) -> Iterator[str]:
     yield "Usage: narrate [OPTIONS] BOOK"
     yield "       narrate COMMAND [OPTIONS]"
     yield ""
-    yield from _wrapped("Reads a book aloud, or writes it as an audiobook with -o.", columns)
+    yield from _wrapped(PURPOSE, columns)
     yield ""
-    yield from _options([option for option in command.options if option.first], columns)
+    by_name = {option.name: option for option in command.options}
+    yield from _pairs([(spelled(by_name[name]), what) for name, what in FIRST_SCREEN.items()], columns)
     yield ""
     yield from _wrapped(f"Commands: {' '.join(COMMANDS)}", columns, "          ")
     yield "Examples:"
-    yield from _pairs(EXAMPLES, columns)
-    yield from _wrapped("Keys while listening: space, arrows, [ ], + -, b, q; ? lists them.", columns)
-    yield from _wrapped("All options: narrate --help --all. A command: narrate help COMMAND.", columns)
+    yield from _pairs(EXAMPLES, columns, max(len(example) for example, _ in EXAMPLES) + 4)
+    yield from _wrapped("Keys: space pause, ← → sentence, ↑ ↓ paragraph, [ ] chapter, q stop, ? more", columns)
+    yield from _wrapped("More: narrate --help --all (every option), narrate help COMMAND", columns)
 
 
 def _everything(command: Command, columns: int) -> Iterator[str]:
     yield "Usage: narrate [OPTIONS] BOOK"
     yield "       narrate COMMAND [OPTIONS]"
     yield ""
-    yield from _wrapped("Reads a book aloud, or writes it as an audiobook with -o.", columns)
+    yield from _wrapped(PURPOSE, columns)
     yield ""
     yield from _arguments(command.arguments, columns)
     for group in GROUPS:
@@ -86,18 +110,22 @@ def _everything(command: Command, columns: int) -> Iterator[str]:
         yield f"{group}:"
         own = [option for option in command.options if option.group == group]
         yield from _options([*own, *COMMON] if group == GROUPS[-1] else own, columns)
+    for title, pairs in (("Commands", COMMANDS.items()), ("Keys while listening", HELP.items())):
+        yield ""
+        yield f"{title}:"
+        yield from _pairs(pairs, columns, LEFT)
+    for title, text in NOTES:
+        yield ""
+        yield f"{title}:"
+        yield from _wrapped(f"  {text}", columns, "  ")
     yield ""
-    yield "Commands:"
-    yield from _pairs(COMMANDS.items(), columns)
-    yield ""
-    yield "Words and how to say them:"
-    yield from _wrapped(f"  {DICTIONARY}", columns, "  ")
-    yield ""
-    yield "Keys while listening:"
-    yield from _pairs(KEYS, columns)
+    yield "Exit codes:"
+    yield from _pairs(EXIT_CODES, columns, LEFT)
     yield ""
     yield "Examples:"
-    yield from _pairs((*EXAMPLES, *MORE_EXAMPLES), columns)
+    for example, what in (*EXAMPLES, *MORE_EXAMPLES):
+        yield f"  {example}"
+        yield f"      {what}"
 
 
 def _command(name: str, command: Command, columns: int) -> Iterator[str]:
@@ -115,11 +143,11 @@ def _command(name: str, command: Command, columns: int) -> Iterator[str]:
 
 
 def _arguments(arguments: Sequence[Argument], columns: int) -> Iterator[str]:
-    return _pairs([(argument.metavar, argument.help) for argument in arguments], columns)
+    return _pairs([(f"    {argument.metavar}", argument.help) for argument in arguments], columns, LEFT)
 
 
 def _options(options: Iterable[Option], columns: int) -> Iterator[str]:
-    return _pairs([(spelled(option), option.help) for option in options], columns)
+    return _pairs([(spelled(option), option.help) for option in options], columns, LEFT)
 
 
 def spelled(option: Option) -> str:
@@ -129,10 +157,10 @@ def spelled(option: Option) -> str:
     return f"{short}{option.flag}{negative} {option.kind.metavar}".rstrip()
 
 
-def _pairs(pairs: Iterable[tuple[str, str]], columns: int) -> Iterator[str]:
+def _pairs(pairs: Iterable[tuple[str, str]], columns: int, left: int = 0) -> Iterator[str]:
     """Two columns. What is too long for the left one has a line of its own."""
     pairs = list(pairs)
-    left = min(max(len(name) for name, _ in pairs), 26) + 4
+    left = left or min(max(len(name) for name, _ in pairs), 26) + 4
     for name, what in pairs:
         first, *more = textwrap.wrap(what, max(columns - left, 20)) or [""]
         if len(name) + 3 > left:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from narrate.cli.choices import engine_options, store_folder, text_options, voice
+from narrate.cli.choices import engine_options, kept_in, text_options, voice
 from narrate.cli.command import Argument, Command
+from narrate.errors import InputError
 from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 
@@ -21,27 +22,55 @@ if TYPE_CHECKING:
 
 
 def read(values: Values) -> int:
-    values = values.beside(values["book"])
-    if values["list-chapters"]:
+    _check(values)
+    if values["book"] is not None:
+        values = values.beside(values["book"])
+    if values["list-chapters"] and values["book"] is not None:
         from narrate.cli.listing import list_chapters
 
         list_chapters(values["book"], text_options(values))
         return 0
-    from narrate.engines.choose import choose_engine
+    options = _options(values)
+    if values["plan"]:
+        from narrate.terminal.plan import show_plan
+
+        show_plan(options)
+        return 0
     from narrate.terminal.listen import read_aloud
+
+    return read_aloud(options)
+
+
+def _check(values: Values) -> None:
+    """Raise InputError for options that contradict one another."""
+    if values["text"] is not None and values["book"] is not None:
+        raise InputError(f"Either {values['book']} or the text of --text can be read, not both.")
+    if values["text"] is None and values["book"] is None:
+        raise InputError("There is nothing to read. Name a book, or give a text with -t. See narrate --help.")
+    for one, other in (("from", "from-start"), ("store", "no-store")):
+        if values.commanded(one) and values.commanded(other):
+            raise InputError(f"--{one} and --{other} contradict each other. Leave one of them out.")
+    if values.commanded("sound-device") and values["output"] and not values["play"]:
+        raise InputError("--sound-device is for listening, and -o writes a file. Add --play to do both.")
+
+
+def _options(values: Values) -> ReadingOptions:
+    """The options of a reading, which may be others once the language of the book is known."""
+    from narrate.engines.choose import choose_engine
 
     def spoken_in(language: str) -> ReadingOptions:
         return _reading(values.speaking(language, lambda language: choose_engine(language)[0]), files)
 
     files = file_options(values)
-    return read_aloud(replace(_reading(values, files), spoken_in=spoken_in))
+    return replace(_reading(values, files), spoken_in=spoken_in)
 
 
 def _reading(values: Values, files: FileOptions) -> ReadingOptions:
     from narrate.terminal.listen import ReadingOptions
 
     return ReadingOptions(
-        source=values["book"],
+        source=values["book"] or "-",
+        literal=values["text"],
         text=text_options(values),
         voice=voice(values),
         speed=values["speed"],
@@ -52,7 +81,7 @@ def _reading(values: Values, files: FileOptions) -> ReadingOptions:
         start="" if values["from-start"] else values["from"],
         rows=values["batch-size"],
         device=values["sound-device"],
-        store=None if values["no-store"] else store_folder(values),
+        store=kept_in(values),
         fresh_takes=values["fresh-takes"],
         quiet=values["quiet"],
     )
@@ -68,7 +97,7 @@ def file_options(values: Values) -> FileOptions:
     cover = values["cover"]
     return FileOptions(
         outputs=outputs,
-        force=values["force"] or _may_replace(outputs),
+        force=values["force"] or values["plan"] or _may_replace(outputs),
         about=About(
             title=values["title"] or "",
             author=values["author"] or "",
@@ -94,8 +123,9 @@ def _may_replace(outputs: Sequence[str]) -> bool:
     return typer.confirm(question if len(there) == 1 else f"{', '.join(there)} exist already. Replace them?", err=True)
 
 
+BOOK = "A text, EPUB, HTML, Markdown, DOCX or PDF file; - is standard input."
 COMMAND = Command(
     run=read,
-    arguments=(Argument("book", "BOOK", "A text, EPUB, HTML, Markdown, DOCX or PDF file; - is standard input."),),
+    arguments=(Argument("book", "BOOK", BOOK, required=False),),
     options=OPTIONS,
 )

@@ -11,13 +11,13 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 from narrate.errors import InputError
 from narrate.settings.option import Option, Place
 from narrate.settings.table import OPTIONS
+from narrate.settings.values import Layer, Setting
 from narrate.text.language import LANGUAGES
 
 DEFAULT = "default"  # in [engine] and [voice]: the one for all that has no table
@@ -26,23 +26,6 @@ VARIABLE = "NARRATE_"
 NO_SETTINGS = ("NARRATE_HOME", "NARRATE_CONFIG")  # folders and files, no settings
 MOST_BYTES = 1 << 20
 _OPTIONS = {option.name: option for option in OPTIONS}
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value and where it was set; `place` is None for a default. `where` is for people: "--speed", a file."""
-
-    value: object
-    place: Place | None = None
-    where: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """All that one place has set: for everything, and by tables such as ("engine", "qwen") for what they name."""
-
-    settings: Mapping[str, Setting] = field(default_factory=dict)
-    tables: Mapping[tuple[str, str], Mapping[str, Setting]] = field(default_factory=dict)
 
 
 def user_file() -> Path:

@@ -40,9 +40,9 @@ class Option:
     """An option of a command.
 
     `name` is the long flag without its hyphens, and the key in a settings file; the environment has NARRATE_NAME.
-    `short` is a letter. `default` holds where nothing is set; None is the choice of whoever uses it. `first`: it is on
-    the first screen of the help. `late`: it may stand in a table for an engine, a voice or a language, because nothing
-    needs it before the language of the book is known.
+    `short` is a letter. `default` holds where nothing is set; None is the choice of whoever uses it. `late`: it may
+    stand in a table for an engine, a voice or a language, because nothing needs it before the language of the book is
+    known.
     """
 
     name: str
@@ -52,7 +52,6 @@ class Option:
     short: str = ""
     default: object = None
     places: Place = ANYWHERE
-    first: bool = False
     late: bool = False
 
     @property

@@ -16,10 +16,13 @@ LISTENING = (
         "Start at a chapter (its number or title), a mark that you set with b, or a time such as 12:30. 0 is the text "
         "before chapter 1.",
         places=ONCE,
-        first=True,
     ),
     Option(
-        "from-start", Switch(), "Start from the beginning instead of resuming.", places=ONCE, first=True, default=False
+        "from-start",
+        Switch(),
+        "Start from the beginning instead of resuming.",
+        places=ONCE,
+        default=False,
     ),
     Option(
         "speed",
@@ -27,7 +30,6 @@ LISTENING = (
         "Speak this many times as fast, from 0.5 to 2; the pitch stays the same.",
         short="s",
         default=1.0,
-        first=True,
         late=True,
     ),
     Option(
@@ -37,8 +39,14 @@ LISTENING = (
         places=OF_MACHINE,
     ),
     Option(
-        "list-chapters", Switch(), "List the chapters of the book and stop.", places=ONCE, default=False, first=True
+        "plan",
+        Switch(),
+        "Say how long the book and its chapters are, how large the file will be and how long it takes to make, and "
+        "stop.",
+        places=ONCE,
+        default=False,
     ),
+    Option("list-chapters", Switch(), "List the chapters of the book and stop.", places=ONCE, default=False),
 )
 
 WRITING = (
@@ -50,7 +58,6 @@ WRITING = (
         short="o",
         places=ONCE,
         default=(),
-        first=True,
     ),
     Option("play", Switch(), "Listen while the file is written.", places=ONCE, default=False),
     Option("force", Switch(), "Replace files that exist already.", places=ONCE, default=False),
@@ -90,11 +97,17 @@ WRITING = (
 
 TEXT = (
     Option(
+        "text",
+        Text(what="a text to read"),
+        "Read this text instead of a book.",
+        short="t",
+        places=ONCE,
+    ),
+    Option(
         "lang",
         Text("CODE", "the code of a language, such as en"),
         "Language of the book: ja en zh ko de fr ru pt es it. Without this option, narrate finds it out.",
         short="l",
-        first=True,
         places=OF_BOOK,
     ),
     Option(
@@ -102,7 +115,6 @@ TEXT = (
         Text("3-5,9", "numbers of chapters, such as 3-5,9"),
         "Read these chapters only; `--list-chapters` lists them.",
         places=OF_BOOK,
-        first=True,
     ),
     Option(
         "dict",
@@ -142,7 +154,6 @@ VOICE = (
         "Voice engine: qwen (neural), openjtalk (Japanese) or espeak; auto takes the best one for the language.",
         short="e",
         default="auto",
-        first=True,
         late=True,
     ),
     Option(
@@ -150,7 +161,6 @@ VOICE = (
         Text("NAME", "the name of a voice"),
         "Voice of the engine; `narrate voices` lists them.",
         short="v",
-        first=True,
         late=True,
     ),
     Option(

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from narrate.settings.layers import Layer, Setting, of_book
 from narrate.settings.option import Option, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it was set; `place` is None for a default. `where` is for people: "--speed", a file."""
+
+    value: object
+    place: Place | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """All that one place has set: for everything, and by tables such as ("engine", "qwen") for what they name."""
+
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    tables: Mapping[tuple[str, str], Mapping[str, Setting]] = field(default_factory=dict)
 
 
 class Values(Mapping[str, Any]):
@@ -54,6 +71,8 @@ class Values(Mapping[str, Any]):
 
     def beside(self, book: str) -> Values:
         """The values for this book: the settings file beside it comes before the last layer, the user's own."""
+        from narrate.settings.layers import of_book
+
         layers = [*self._layers[:-1], of_book(book), *self._layers[-1:]]
         return Values([*self._options.values()], layers, self._arguments, self._tables)
 

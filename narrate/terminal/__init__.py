@@ -1,6 +1,7 @@
 """A listener at a terminal.
 
 listen.py      a reading at a terminal, for an ear or into a file
+plan.py        what a reading will come to, before it is made
 files.py       the files it writes, and what they say of the book
 display.py     what is shown: a panel, or lines
 keys.py        the keys pressed

@@ -27,7 +27,7 @@ from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
 from narrate.terminal.files import FileOptions, check_files, file_openers
 from narrate.terminal.keys import Keys
-from narrate.text.book import Book, TextOptions, open_book
+from narrate.text.book import Book, TextOptions, book_of_text, open_book
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
@@ -41,12 +41,14 @@ NOT_ALL_SPOKEN = 3  # exit code
 class ReadingOptions:
     """What the listener asked for: plain data from the command line.
 
+    `source` is a file, or "-" for standard input; `literal` is text to be read instead of one.
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
     `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
     `spoken_in` gives the options for a book in a language, once that is known; None if they are the same for all.
     """
 
-    source: str
+    source: str = "-"
+    literal: str | None = None
     text: TextOptions = field(default_factory=TextOptions)
     voice: Voice = field(default_factory=Voice)
     speed: float = 1.0
@@ -72,17 +74,24 @@ def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
     check_files(options.files)
     if options.files.split and options.listening:
         raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
-    book = open_book(options.source, options.text)
-    if options.spoken_in is not None:
-        options = options.spoken_in(book.language)
+    options, book = open_what_is_read(options)
     title = f"{book.title} · {book.author}" if book.author else book.title
     hint = "" if options.files.outputs else "? for keys"
     with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
         with ExitStack() as stack:
-            session = _session(options, book, display, stack)
+            session = open_session(options, book, display, stack)
             attend(session, display, None if options.files.outputs else stack.enter_context(Keys()))
         display.note(_closing_line(options, session))
     return NOT_ALL_SPOKEN if session.stats.failed else 0
+
+
+def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
+    """The book, and the options as they are for its language. Raises InputError for what cannot be read."""
+    if options.literal is not None:
+        book = book_of_text(options.literal, options.text)
+    else:
+        book = open_book(options.source, options.text)
+    return options if options.spoken_in is None else options.spoken_in(book.language), book
 
 
 @contextmanager
@@ -102,7 +111,8 @@ def _log_on(display: Display) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitStack) -> Session:
+def open_session(options: ReadingOptions, book: Book, display: Display, stack: ExitStack) -> Session:
+    """A reading that has not begun. What it holds is closed by the `stack`."""
     for warning in book.document.warnings if book.document else ():
         display.say(warning)
     engine, why = open_engine(
@@ -128,7 +138,7 @@ def _session(options: ReadingOptions, book: Book, display: Display, stack: ExitS
         start=_start(options),
         speed=options.speed,
         fresh_takes=options.fresh_takes,
-        bookmarks=Bookmarks(home() / "places", say=display.say),
+        bookmarks=None if options.literal is not None else Bookmarks(home() / "places", say=display.say),
     )
 
 

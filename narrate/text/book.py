@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 from narrate.clock import OFF, Clock
@@ -20,6 +21,8 @@ from narrate.text.document import Chunk, Document
 from narrate.text.language import LANGUAGES, detect_language
 from narrate.text.spoken import normalize
 from narrate.text.structure import chapters
+
+TITLE_LETTERS = 40  # of a text without a name, that stand for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +165,11 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
 
 def book_of_text(text: str, options: TextOptions) -> Book:
     """A text in memory as a book. Raises InputError if there is nothing in it to say."""
-    document = readers.read_bytes(text.encode(), "the text", _read_options(options))
+    used: Counter[normalize.Rule] = Counter()
+    document = readers.read_bytes(text.encode("utf-8", "replace"), "the text", _read_options(options))
     whole = extent_of(document)
-    document = _sayable(document, options)
-    return Book("text", document.language, options, document, whole=whole)
+    document = _sayable(replace(document, title=shorten(text, TITLE_LETTERS, placeholder=" …")), options, used)
+    return Book("text", document.language, options, document, whole=whole, rules_used=used)
 
 
 def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:

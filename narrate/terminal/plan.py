@@ -1,0 +1,79 @@
+"""`--plan`: how long a book is, how large its file becomes and how long it takes to make, in a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from narrate.clock import hms
+from narrate.errors import InputError
+from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
+from narrate.sinks import SUBTITLES, open_sink
+from narrate.terminal.display import open_display
+from narrate.terminal.files import about_book
+from narrate.terminal.listen import ReadingOptions, open_session, open_what_is_read
+from narrate.text.book import Book
+
+
+def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> None:
+    """Print the plan. The sound that is made to measure is kept as always. Raises InputError for a book that is still
+    being written."""
+    options, book = open_what_is_read(options)
+    if book.document is None:
+        raise InputError("Text that is still being written cannot be planned before its end.")
+    with open_display(stderr, "", quiet=True) as display, ExitStack() as stack:
+        session = open_session(options, book, display, stack)
+        title = f"{book.title} · {book.author}" if book.author else book.title
+        print(f"{title} ({session.engine.name} · {book.language})", file=stdout)
+        planned = chapters(session)
+        for line in _table(planned):
+            print(line, file=stdout)
+        stdout.flush()
+        for line in _costs(options, book, planned, sample(session)):
+            print(line, file=stdout)
+
+
+def _table(planned: Sequence[ChapterPlan]) -> Iterator[str]:
+    yield f"{'CHAPTER':>7}  {'LENGTH':>8}  TITLE"
+    for chapter in planned:
+        yield f"{chapter.number:7}  {hms(chapter.seconds):>8}  {chapter.title or '(no title)'}"
+    yield f"{'all':>7}  {hms(sum(chapter.seconds for chapter in planned)):>8}"
+
+
+def _costs(options: ReadingOptions, book: Book, planned: Sequence[ChapterPlan], made: Sample) -> Iterator[str]:
+    seconds = sum(chapter.seconds for chapter in planned)
+    speech = sum(chapter.speech_seconds for chapter in planned)
+    ready = sum(chapter.made_seconds for chapter in planned)
+    voice_seconds = (made.rtf or 0.0) * (speech - ready) * options.speed
+    writing_seconds = 0.0
+    if made.clips:
+        about = about_book(options.files, book, options.voice.name or "")
+        for target in options.files.targets:
+            suffix = ".wav" if target == "-" else Path(target).suffix.lower()
+            open_file = partial(open_sink, about=about, bit_rate=options.files.bit_rate)
+            cost = file_cost(made.clips, open_file, suffix)
+            size = cost.bytes + cost.bytes_per_second * seconds
+            writing_seconds += cost.wall_per_second * seconds * (suffix not in SUBTITLES)
+            yield f"File: about {_megabytes(size)} for {target}"
+    kept = f" ({ready / speech:.0%} of the speech was made before)" if ready else ""
+    if options.files.outputs:
+        yield f"Time to make it here: about {hms(max(1.0, voice_seconds, writing_seconds))}{kept}"
+    else:
+        yield _listening(made.rtf, options.speed, voice_seconds, kept)
+
+
+def _listening(rtf: float | None, speed: float, voice_seconds: float, kept: str) -> str:
+    if rtf is None:
+        return "All of it was made before: it plays at once."
+    if rtf * speed < 1:
+        return f"The voice is {1 / (rtf * speed):.3g} times as fast here as you listen: no gaps{kept}"
+    wall = hms(voice_seconds)
+    return f"The voice is slower here than you listen: write a file first, which takes about {wall}{kept}"
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
