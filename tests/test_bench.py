@@ -19,13 +19,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.bench import BenchOptions, bench
-from narrate.bench.compare import verdict
+from narrate.bench.compare import MARKS, is_worse, verdict
 from narrate.bench.figures import FIGURES, of_run
 from narrate.bench.interrupt import Jumps, jump_about
 from narrate.bench.listener import DEVICE_SECONDS, Listener, Paced
 from narrate.bench.measure import Batch, Run, open_workload, run
 from narrate.bench.quality import SpokenChunk, judge
-from narrate.bench.report import PLOT_HEIGHT, plot
+from narrate.bench.report import PLOT_HEIGHT, _fit, plot
 from narrate.bench.strategies import InOrder, best_size, fit
 from narrate.clip import Clip, Samples
 from narrate.clock import Simulated
@@ -308,13 +308,62 @@ def test_against_an_earlier_result(tmp_path: Path) -> None:
     assert rows["rtf"]["ratio"] == pytest.approx(1.0)
     assert rows["rtf"]["verdict"] == "same"
     assert "Against" in tables
+    assert "\nsame: no difference in the digits shown." in tables
+
+
+@pytest.mark.parametrize(
+    ("before", "runs", "code", "mark"),
+    [(0.4, 2, 3, "worse"), (0.6, 2, 0, "better"), (0.5, 2, 0, "same"), (0.4, 1, 0, "not known"), (0.4, 2, 0, None)],
+)
+def test_what_is_worse_has_an_exit_code_and_every_mark_its_meaning(
+    before: float, runs: int, code: int, mark: str | None, tmp_path: Path
+) -> None:
+    """An earlier result of nothing but a speed, at which `mark` None is another engine's."""
+    old = tmp_path / "old.json"
+    _, found = benched(source=STORY, engine="tone:rtf=0.5", repeat=runs, simulate=True)
+    found["texts"][0]["figures"] = {"rtf": [before] * runs}
+    if mark is None:
+        found["texts"][0]["engine"] = "espeak"
+    old.write_text(json.dumps(found))
+    stdout = io.StringIO()
+    options = BenchOptions(source=STORY, engine="tone:rtf=0.5", repeat=runs, simulate=True, against=old)
+    assert bench(options, stdout, io.StringIO()) == code
+    said = " ".join(stdout.getvalue().split())
+    assert (f" {mark}: {MARKS[mark]}." if mark else "Nothing to compare: no text was read by the same engine") in said
+
+
+def test_a_result_that_is_broken_off_is_not_said_to_be_worse() -> None:
+    assert not is_worse({"rows": [{"verdict": mark} for mark in MARKS if mark != "worse"]})
+    assert is_worse({"rows": [{"verdict": "same"}, {"verdict": "worse"}]})
+
+
+def test_json_on_standard_output_stands_alone() -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    options = BenchOptions(source=STORY, engine="tone:rtf=0.4", simulate=True, json=Path("-"))
+    assert bench(options, stdout, stderr) == 0
+    check(json.loads(stdout.getvalue()), SCHEMA)
+    assert "What a listener gets" in stderr.getvalue()
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.1, "To simulate an engine of about this cost: -e tone:a=1"),
+                                             (0.11, "too far off to go by")])  # fmt: skip
+def test_a_poor_fit_is_not_offered(error: float, said: str) -> None:
+    from rich.console import Console
+
+    text = io.StringIO()
+    _fit({"a": 1, "b": 2, "c": 3, "error": error, "batches": 9, "spec": "tone:a=1"}, Console(file=text, width=80))
+    assert said in " ".join(text.getvalue().split())
+    assert ("tone:a=1" in text.getvalue()) == (error <= 0.1)
 
 
 @pytest.mark.parametrize(
     ("before", "now", "better", "said"),
     [
         ([1.0], [1.0], -1, "same"),
-        ([1.0], [2.0], -1, "?"),
+        ([1.0], [2.0], -1, "not known"),
+        ([1.0], [1.0004], -1, "same"),
+        ([1.0], [1.0006], -1, "not known"),
         ([1.0, 1.1], [1.05, 1.2], -1, "within the spread"),
         ([1.0, 1.1], [2.0, 2.1], -1, "worse"),
         ([1.0, 1.1], [2.0, 2.1], +1, "better"),
@@ -409,9 +458,11 @@ def test_every_figure_has_a_name_of_its_own() -> None:
         ({"source": "nowhere.txt"}, "nowhere.txt"),
         ({"source": STORY, "engine": "espeak", "simulate": True}, "Only the tone engine"),
         ({"source": STORY, "simulate": True, "engine": "tone", "jumps": 3}, "cannot be heard"),
+        ({"source": STORY, "simulate": True, "engine": "tone"}, "takes no time at all: give it a cost"),
+        ({"source": STORY, "simulate": True, "engine": "tone:rtf=0.0,fail=2"}, "give it a cost"),
         ({"source": STORY, "against": Path(STORY)}, "no result"),
         ({"source": STORY, "json": Path("nowhere/result.json")}, "cannot be written"),
-        ({"source": STORY, "engine": "tone-stream", "simulate": True, "strategies": True}, "refills its slots"),
+        ({"source": STORY, "engine": "tone-stream:rtf=1", "simulate": True, "strategies": True}, "refills its slots"),
     ],
     ids=lambda case: str(case)[:30],
 )
@@ -425,5 +476,5 @@ def test_no_list_of_sizes(sizes: str) -> None:
     command = [sys.executable, "-m", "narrate", "bench", STORY, "--batch-sizes", sizes]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "no list of sizes" in done.stderr
+    assert "must be a list of sizes such as 1,2,5,10,20, not" in done.stderr
     assert not done.stdout

@@ -33,13 +33,15 @@ from narrate.text.book import TextOptions
 from narrate.text.characters import one_line
 
 SAMPLES = ("lighthouse.en.txt", "umbrella.ja.txt", "well.zh.txt")
+WORSE = 3  # exit code: measured to the end, and a figure is worse than in the earlier result
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
     """What is to be measured: plain data from the command line. `source` None is the samples in three languages.
 
-    `jumps` is how often to jump about, 0 for not at all.
+    `jumps` is how often to jump about, 0 for not at all. `json` is a file for the line of JSON; "-" is standard output,
+    which then has that line alone, and the tables go to standard error.
     """
 
     source: str | None = None
@@ -59,12 +61,21 @@ class BenchOptions:
 
 
 def bench(options: BenchOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> int:
-    """Measure, print tables and then one line of JSON. Ctrl-C ends the measuring, not the printing. Returns the exit
-    code."""
+    """Measure, print tables and then one line of JSON. Ctrl-C ends the measuring, not the printing.
+
+    Returns the exit code: 0, 3 if a figure is worse than in the result of `against`, 130 if it was broken off.
+    """
     before = compare.load(options.against) if options.against else None
     if options.simulate and (options.play or options.jumps):
         raise InputError("Simulated time cannot be heard: leave out --simulate, or --play and --interrupt.")
-    if options.json is not None and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
+    if options.simulate and options.engine.startswith("tone") and not _costs_something(options.engine):
+        raise InputError(f"Simulated, {options.engine} takes no time at all: give it a cost, such as -e tone:rtf=0.4.")
+    alone = options.json == Path("-")
+    if (
+        options.json is not None
+        and not alone
+        and (options.json.is_dir() or not options.json.absolute().parent.is_dir())
+    ):
         raise InputError(f"{options.json} cannot be written: name a file in a folder that exists.")
     document = _blank()
     progress = _Progress(stderr)
@@ -77,13 +88,22 @@ def bench(options: BenchOptions, stdout: TextIO = sys.stdout, stderr: TextIO = s
     progress.clear()
     if before is not None:
         document["against"] = compare.against(before, document, str(options.against))
-    width = None if stdout.isatty() else report.WIDTH
-    report.show(document, streams.console(stdout, width=width, highlight=False))
+    tables = stderr if alone else stdout
+    width = None if tables.isatty() else report.WIDTH
+    report.show(document, streams.console(tables, width=width, highlight=False))
     line = json.dumps(document, ensure_ascii=False)
     print(line, file=stdout, flush=True)
-    if options.json is not None:
+    if options.json is not None and not alone:
         options.json.write_text(line + "\n", encoding="utf-8")
-    return 0 if document["complete"] else INTERRUPTED
+    if not document["complete"]:
+        return INTERRUPTED
+    return WORSE if document["against"] is not None and compare.is_worse(document["against"]) else 0
+
+
+def _costs_something(spec: str) -> bool:
+    """True if the test engine that `spec` names takes any time for its sound."""
+    options = dict(part.partition("=")[::2] for part in spec.partition(":")[2].split(","))
+    return any(options.get(name, "0").strip("0.") for name in ("a", "b", "c", "rtf"))
 
 
 def _blank() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isclose
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -12,6 +13,17 @@ from narrate.bench.figures import FIGURES
 from narrate.errors import InputError
 
 SCHEMA = 1
+SAME = 5e-4  # closer than this, relative to one another, two figures are shown as the same number
+UNKNOWN = "not known"
+MARKS = {
+    "same": "no difference in the digits shown",
+    "within the spread": "a difference no larger than between repeats of the same version",
+    "better": "every repeat is better than every earlier one, by more than repeats differ",
+    "worse": "every repeat is worse than every earlier one, by more than repeats differ",
+    "differs": "as clear a difference, of a figure that is neither good nor bad",
+    UNKNOWN: "one run each cannot tell; measure both versions with --repeat 3",
+}
+"""What each verdict means."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -53,13 +65,18 @@ def against(before: Mapping[str, Any], now: Mapping[str, Any], file: str) -> dic
     return {"file": file, "commit": before["commit"], "when": before["when"], "rows": rows}
 
 
+def is_worse(compared: Mapping[str, Any]) -> bool:
+    """True if a figure of this comparison is worse than it was."""
+    return any(row["verdict"] == "worse" for row in compared["rows"])
+
+
 def verdict(before: Sequence[float], now: Sequence[float], better: int) -> str:
-    """ "same"; "better", "worse" or "differs" if all repeats of one lie beyond all of the other, and further away than
-    those of either lie apart; "?" if one run each cannot tell."""
-    if fmean(before) == fmean(now):
+    """A word of `MARKS`: "better", "worse" or "differs" if all repeats of one lie beyond all of the other, and further
+    away than those of either lie apart."""
+    if isclose(fmean(before), fmean(now), rel_tol=SAME):
         return "same"
     if min(len(before), len(now)) < 2:
-        return "?"
+        return UNKNOWN
     apart = max(max(before) - min(before), max(now) - min(now))
     distance = max(min(now) - max(before), min(before) - max(now))
     if distance <= 0 or abs(fmean(now) - fmean(before)) <= apart:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from narrate.bench.compare import MARKS
 from narrate.bench.figures import FIGURES
 from narrate.clock import hms
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 BAR = 10
+POOR_FIT = 0.1  # error on average, beyond which a formula explains nothing
 PLOT_WIDTH, PLOT_HEIGHT = 66, 6
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
@@ -168,9 +170,13 @@ def _fit(part: Mapping[str, Any], console: Console) -> None:
     console.print("What a batch costs", style="bold")
     console.print(
         f"{part['a']:.3g} s + {part['b']:.3g} × its longest row + {part['c']:.3g} s × its rows"
-        f" (off by {part['error']:.1%} on average over {part['batches']} batches)\nThe same: -e {part['spec']}",
+        f" (off by {part['error']:.1%} on average over {part['batches']} batches)",
         markup=False,
     )
+    if part["error"] > POOR_FIT:
+        console.print("That is too far off to go by: the times follow another rule here, or something disturbed them.")
+    else:
+        console.print(f"To simulate an engine of about this cost: -e {part['spec']}", markup=False)
 
 
 def _quality(parts: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -205,6 +211,10 @@ def _against(part: Mapping[str, Any], console: Console) -> None:
     ]
     title = f"Against {part['file']} ({part['commit'] or part['when']})"
     _table(console, title, ["", "", "before", "now", "ratio", ""], rows)
+    for mark in (mark for mark in MARKS if any(row["verdict"] == mark for row in part["rows"])):
+        console.print(f"{mark}: {MARKS[mark]}.", markup=False, highlight=False)
+    if not part["rows"]:
+        console.print("Nothing to compare: no text was read by the same engine in both.", highlight=False)
 
 
 def _ratio(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named
 from narrate.settings.values import Values
 
+SIZES = "a list of sizes such as 1,2,5,10,20"
+
 
 def bench(values: Values) -> int:
     from narrate.bench import BenchOptions
@@ -38,7 +40,7 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     """Raises InputError for what is no list of sizes."""
     parts = [part.strip() for part in text.split(",")] if text is not None else []
     if not all(part.isdigit() and int(part) >= 1 for part in parts):
-        raise InputError(f"--batch-sizes {text} is no list of sizes. Use numbers from 1 on, as in 1,2,5,10,20.")
+        raise InputError(f"--batch-sizes must be {SIZES}, not {text}.")
     return tuple(dict.fromkeys(map(int, parts)))
 
 
@@ -63,7 +65,7 @@ COMMAND = Command(
         ),
         Option(
             "batch-sizes",
-            Text("1,2,5,10,20"),
+            Text("1,2,5,10,20", SIZES),
             "Compare these numbers of sentences at once; the best is kept for --batch-size auto.",
             places=ONCE,
         ),
@@ -81,7 +83,17 @@ COMMAND = Command(
         _switch("play", "Take as long as a loudspeaker would, but stay silent."),
         _switch("simulate", "With -e tone: add up the seconds it would take instead of waiting for them."),
         Option("store", File("FOLDER"), "Keep the finished sound in this folder; otherwise none is kept.", places=ONCE),
-        Option("json", File(), "Write the line of JSON to this file, too.", places=ONCE),
-        Option("against", File("OLD.json"), "Compare with an earlier result.", places=ONCE),
+        Option(
+            "json",
+            File(),
+            "Write the line of JSON to this file, too; - prints nothing else on standard output.",
+            places=ONCE,
+        ),
+        Option(
+            "against",
+            File("OLD.json"),
+            "Compare with an earlier result; exit code 3 if something is clearly worse.",
+            places=ONCE,
+        ),
     ),
 )
