@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from narrate.clip import Clip
 from narrate.clock import OFF
+from narrate.engines.feed import Feed
 from narrate.engines.qwen import Qwen
 from narrate.engines.qwen.scheduler import Work
 from narrate.text.document import Chunk
@@ -126,6 +128,7 @@ def fast(shared_fast: Qwen) -> Iterator[Qwen]:
     """An engine of the fast runtime with four slots, as new, and as new for those who come after."""
     runtime: Any = shared_fast._runtime
     runtime.slots, runtime.work, runtime._runner, runtime._silent = 4, Work(), None, None
+    runtime.feed = Feed(4, inf)  # however busy the machine is, rows are quicker than speech
     yield shared_fast
     runtime.slots, runtime._runner, runtime._silent = 4, None, None
 

@@ -178,9 +178,9 @@ def test_a_stream_takes_the_next_chunk_as_soon_as_a_slot_is_free() -> None:
     pulled: list[int] = []
 
     def source() -> Iterator[Request]:
-        for request in requests(chunks(5)):
-            pulled.append(request.chunk.index)
-            yield request
+        for chunk in chunks(5):
+            pulled.append(chunk.index)
+            yield a_request(chunk, due=lambda: 9.0)
 
     engine = ToneStream(slots=2, pieces=3, fail=frozenset({3}))
     events = [(clip.index, clip.final, len(pulled)) for clips in engine.synthesize(source()) for clip in clips]
@@ -191,7 +191,7 @@ def test_a_stream_takes_the_next_chunk_as_soon_as_a_slot_is_free() -> None:
         (2, True),
         (4, True),
     ]
-    assert [count for _, _, count in events] == [2] * 6 + [5] * 7
+    assert [count for _, _, count in events] == [2, 2] + [3] * 4 + [5] * 7
     assert sum(index == 2 for index, _, _ in events) == 3
 
 

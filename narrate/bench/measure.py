@@ -291,7 +291,7 @@ def warm_up(workload: Workload) -> float:
     if chunk is None:
         raise InputError(f"{workload.source} has nothing to say.")
     start = recorder.now()
-    narrator = Narrator(workload.engine, workload.voice, MemoryTakes(PHRASES_BYTES), workload.key())
+    narrator = Narrator(workload.engine, workload.voice, MemoryTakes(PHRASES_BYTES), workload.key(), clock=recorder)
     for _ in narrator.clips([replace(chunk, index=0)]):
         pass
     return recorder.now() - start

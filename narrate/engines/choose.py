@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
-from narrate.engines.table import ENGINES, EngineEntry, find_engine, load_engine
+from narrate.engines.table import ENGINES, EngineEntry, find_engine, load_engine, without_gpu
 from narrate.errors import InputError
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
@@ -72,22 +67,8 @@ def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES) -> tupl
     for entry in table:
         if not entry.auto or language not in entry.languages:
             continue
-        absent = entry.missing() or (_no_gpu(entry.name) if entry.wants_gpu else None)
+        absent = entry.missing() or (without_gpu(entry.name) if entry.wants_gpu else None)
         if absent is None:
             return entry.name, f"{entry.name} ({entry.description}) reads {spoken}{better}"
         better = better or f"; {absent}"
     raise InputError(f"No engine that reads {spoken} can run here{better}.")
-
-
-def _no_gpu(name: str) -> str | None:
-    """None if PyTorch could use a CUDA or Apple GPU here; found out without importing it, which takes seconds."""
-    if sys.platform == "darwin":
-        return None if platform.machine() == "arm64" else f"{name} needs an Apple M processor to be quick enough"
-    drivers = ("/proc/driver/nvidia/version", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll")
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") or not any(map(os.path.exists, drivers)):
-        return f"{name} needs an NVIDIA GPU to be quick enough"
-    torch = find_spec("torch")
-    folders = torch.submodule_search_locations if torch is not None else None
-    if not any(Path(folder, "lib").glob("*torch_cuda*") for folder in folders or ()):
-        return f"{name} needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
-    return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from math import inf
 from threading import Lock
 
 from narrate.engines import Request
+from narrate.pace import chunk_seconds
 
 
 class InHand:
@@ -61,25 +63,73 @@ class InHand:
 
 
 class Arrivals:
-    """Where an engine that begins a request as soon as it has it pulls its requests from."""
+    """Where an engine that begins a request as soon as it has a place for it pulls its requests from.
+
+    It may look at requests before it begins them. Where nobody listens, the last ones of all begin in the order of
+    their length, the longest first, so that they end together.
+    """
 
     def __init__(self, requests: Iterable[Request | None], in_hand: InHand) -> None:
         self._source = iter(requests)
         self._in_hand = in_hand
-        self.ended = False
+        self._waiting: list[Request] = []
+        self._begun: list[Request] = []
+        self._exhausted = self._none_now = False
 
-    def next(self) -> Request | None:
-        """The next request that begins, taken in hand. None if there is none now, or no more (then `ended`)."""
-        while not self.ended:
+    @property
+    def waiting(self) -> list[Request]:
+        """Those that were looked at, are still wanted and have not begun."""
+        return [request for request in self._waiting if not self._in_hand.is_cancelled(request.id)]
+
+    @property
+    def ended(self) -> bool:
+        """True if there are no more."""
+        return self._exhausted and not self._waiting and not self._begun
+
+    def look(self, count: int) -> list[Request]:
+        """The next requests, at most `count` and as many as there are now; none of them has begun."""
+        wanted = self.waiting
+        self._in_hand.release(request.id for request in self._waiting if request not in wanted)
+        self._waiting, self._none_now = wanted, False
+        self._pull(count)
+        return self._waiting[:count]
+
+    def _pull(self, count: int) -> None:
+        while len(self._waiting) < count and not (self._exhausted or self._none_now):
             try:
                 request = next(self._source)
             except StopIteration:
-                self.ended = True
+                self._exhausted = True
                 break
             if request is None:
-                return None
+                self._none_now = True
+                break
             self._in_hand.take(request)
-            if request.begin():
+            self._waiting.append(request)
+
+    def next(self) -> Request | None:
+        """The next request that begins, taken in hand. None if there is none now, or no more (then `ended`)."""
+        while self._begun:
+            request = self._begun.pop(0)
+            if not self._in_hand.is_cancelled(request.id):
                 return request
             self._in_hand.release([request.id])
-        return None
+        while True:
+            self._pull(1)
+            if not self._waiting:
+                self._none_now = False
+                return None
+            request = self._following()
+            self._waiting.remove(request)
+            if not self._in_hand.is_cancelled(request.id) and request.begin():
+                return request
+            self._in_hand.release([request.id])
+
+    def put_back(self, requests: Iterable[Request]) -> None:
+        """Requests that have begun already and lost their place come first."""
+        self._begun[:0] = requests
+
+    def _following(self) -> Request:
+        if self._exhausted and all(request.due() == inf for request in self._waiting):
+            return max(self._waiting, key=lambda request: chunk_seconds(request.chunk))
+        return self._waiting[0]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
+import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any
 
 from narrate.engines import Engine, VoiceEntry
@@ -23,8 +27,8 @@ class EngineEntry:
 
     `home` is "module:Class"; the module has `VOICES`, and the class has `OPTIONS` (option name → how to read its text).
     `batches`: the class is a `BatchEngine`, otherwise it is an `Engine`, and the options `rows_options` say how many
-    requests it takes at once. `wide` and `narrow` are the chunk lengths that suit it, in characters: for Chinese,
-    Japanese and Korean, and for all others. `auto`: it may be chosen without being named.
+    requests it takes at once. `lengths` are the lengths of chunks that suit it; if it `wants_gpu`, `slow_lengths` where
+    there is none. `auto`: it may be chosen without being named.
     """
 
     name: str
@@ -35,8 +39,8 @@ class EngineEntry:
     remedy: str = ""
     batches: bool = False
     rows_options: tuple[str, ...] = ()
-    wide: int = 70
-    narrow: int = 240
+    lengths: Lengths = Lengths()
+    slow_lengths: Lengths = Lengths()
     wants_gpu: bool = False
     auto: bool = True
 
@@ -60,6 +64,9 @@ class EngineEntry:
         return getattr(import_module(self.module), self.home.partition(":")[2])
 
 
+# An engine that is slower than speech with a row alone has a chunk ready the later the longer it is.
+_SLOW = Lengths(wide=40, narrow=120, stretch=1.5, opening=0.5)
+
 ENGINES = (
     EngineEntry(
         name="qwen",
@@ -69,6 +76,7 @@ ENGINES = (
         packages=("torch", "qwen_tts"),
         remedy="pip install 'narrate-aloud[qwen]'",
         rows_options=("slots", "batch_size"),
+        slow_lengths=_SLOW,
         wants_gpu=True,
     ),
     EngineEntry(
@@ -103,6 +111,7 @@ ENGINES = (
         rows_options=("slots",),
         languages=tuple(LANGUAGES),
         description="the test signal in pieces, while more text is taken in",
+        lengths=_SLOW,
         auto=False,
     ),
 )
@@ -126,7 +135,7 @@ def voices(name: str) -> tuple[VoiceEntry, ...]:
 def engine_lengths(name: str) -> Lengths:
     """The lengths of chunks that suit the engine called `name`."""
     entry = find_engine(name)
-    return Lengths(entry.wide, entry.narrow)
+    return entry.slow_lengths if entry.wants_gpu and without_gpu(name) else entry.lengths
 
 
 def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
@@ -165,6 +174,21 @@ def _read_options(name: str, text: str, readers: Mapping[str, Callable[[str], An
 def _no_option(name: str, key: str, readers: Mapping[str, object]) -> InputError:
     known = f"It has: {', '.join(readers)}." if readers else "It has none."
     return InputError(f"Engine {name} has no option '{key}'. {known}")
+
+
+def without_gpu(name: str) -> str | None:
+    """None if PyTorch could use a CUDA or Apple GPU here, else what the engine called `name` lacks; found out without
+    importing it, which takes seconds."""
+    if sys.platform == "darwin":
+        return None if platform.machine() == "arm64" else f"{name} needs an Apple M processor to be quick enough"
+    drivers = ("/proc/driver/nvidia/version", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll")
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") or not any(map(os.path.exists, drivers)):
+        return f"{name} needs an NVIDIA GPU to be quick enough"
+    torch = find_spec("torch")
+    folders = torch.submodule_search_locations if torch is not None else None
+    if not any(Path(folder, "lib").glob("*torch_cuda*") for folder in folders or ()):
+        return f"{name} needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
+    return None
 
 
 def _installed(package: str) -> bool:

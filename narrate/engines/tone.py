@@ -10,15 +10,18 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
 
-from narrate.clip import Clip, Samples
+from narrate.clip import Clip, Samples, join
 from narrate.clock import OFF, Clock
 from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.engines.batched import Rows
-from narrate.engines.in_hand import Arrivals, InHand
+from narrate.engines.feed import Feed
+from narrate.engines.feeder import Feeder, Working, goes_in_pieces
+from narrate.engines.in_hand import InHand
 from narrate.engines.tuning import best_batch_size
 from narrate.errors import EngineError, InputError
 from narrate.pace import expected_seconds
@@ -36,6 +39,7 @@ _NOTE = 0.25  # seconds
 _FADE = 0.01  # seconds at either end, against clicks
 _NAP_SECONDS = 0.05  # how long a cancelled engine may sleep on
 _SLOTS = 4
+_LONG = inf  # seconds of a round's sound, where it depends on the chunks: rounds are quick then, and nothing is planned
 _TOLD = "told to fail"
 _NONE: frozenset[int] = frozenset()
 
@@ -217,17 +221,26 @@ class Tone(_Tones):
 
 @dataclass(kw_only=True, eq=False)
 class ToneStream(_Tones):
-    """The test signal from `slots` places, each of which makes a chunk in `pieces`, one a round, and takes the next.
+    """The test signal from `slots` places, each of which makes a chunk piece by piece, one a round, and takes the next.
 
-    Costs count by the round.
+    A chunk has as many `pieces`, each of which goes out when it is made. If `piece` is given, rounds make so many
+    seconds of each chunk, and only what an ear waits for goes out before it is whole. Costs count by the round.
     """
 
     slots: Rows = None
     pieces: int = 4
+    piece: float = 0.0
     _clock: Clock = field(default=OFF, init=False)
     _in_hand: InHand = field(default_factory=InHand, init=False)
+    _feed: Feed | None = field(default=None, init=False)
+    _spoken: bool = field(default=False, init=False)  # has anything begun in this round
 
-    OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {**_Tones.OPTIONS, "slots": _rows, "pieces": _count}
+    OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {
+        **_Tones.OPTIONS,
+        "slots": _rows,
+        "pieces": _count,
+        "piece": _amount,
+    }
     name: ClassVar[str] = "tone-stream"
     abilities: ClassVar[Abilities] = Abilities(frozenset(LANGUAGES), streams=True)
 
@@ -238,37 +251,59 @@ class ToneStream(_Tones):
     def synthesize(self, requests: Iterable[Request | None]) -> Iterator[list[Clip]]:
         """The next piece of every slot together; a chunk's last one is final."""
         self._load()
-        arrivals = Arrivals(requests, self._in_hand)
-        slots = (best_batch_size(self.fingerprint) if self.slots == "auto" else self.slots) or _SLOTS
+        feed = self._feed = self._feed or Feed(self._slots(), self.piece or _LONG)
+        feeder = Feeder(requests, self._in_hand, feed, self._clock)
         rows: list[_Row] = []
+        self._spoken = False
         try:
             while True:
-                if failed := self._fill(rows, slots, arrivals):
-                    yield failed
+                clips = self._fill(rows, feeder.rows(_working(rows, self.rate)), feeder)
                 if not rows:
+                    if ready := feeder.release([], clips):
+                        yield ready
                     return
+                if clips:
+                    yield clips
+                start = self._clock.now()
                 with self._clock.stage("speak"):
                     self._work([len(row.pieces[0]) for row in rows], lambda: not self._in_hand.all_cancelled)
-                rows = self._still_wanted(rows)
-                yield [self._piece(row) for row in rows]
+                seated, rows = len(rows), self._still_wanted(rows)
+                if len(rows) == seated:  # else it was perhaps broken off
+                    feed.cost.learn(seated, self._clock.now() - start)
+                clips = [clip for row in rows if (clip := self._piece(row)) is not None]
                 rows = [row for row in rows if row.pieces]
+                ready = feeder.release(_working(rows, self.rate), clips)
+                self._in_hand.release(clip.request_id for clip in ready if clip.final)
+                yield ready
         finally:
             self._in_hand.clear()
 
     def cancel(self, ids: Collection[str]) -> None:
         self._in_hand.cancel(ids)
 
-    def _fill(self, rows: list[_Row], slots: int, arrivals: Arrivals) -> list[Clip]:
-        """Seat requests in all free slots. Returns the clips of those that fail at once."""
+    def _slots(self) -> int:
+        return (best_batch_size(self.fingerprint) if self.slots == "auto" else self.slots) or _SLOTS
+
+    def _fill(self, rows: list[_Row], most: int, requests: Iterator[Request | None]) -> list[Clip]:
+        """Seat requests in free slots until there are `most` rows. Returns the clips of those that fail at once."""
         failed: list[Clip] = []
-        while len(rows) < slots and (request := arrivals.next()) is not None:
+        while len(rows) < most and (request := next(requests, None)) is not None:
             if (clip := self._refused(request)) is not None:
                 failed.append(clip)
-            elif request.chunk.index not in self.lose:
-                rows.append(_Row(request, np.array_split(self._take(request), self.pieces)))
-                continue
-            self._in_hand.release([request.id])
+                self._in_hand.release([request.id])
+            elif request.chunk.index in self.lose:
+                self._in_hand.release([request.id])
+            else:
+                first, self._spoken = not self._spoken, True
+                whole = bool(self.piece) and not goes_in_pieces(request, self._clock.now(), first=first)
+                rows.append(_Row(request, self._cut(self._take(request)), whole))
         return failed
+
+    def _cut(self, samples: Samples) -> list[Samples]:
+        if self.piece:
+            step = max(1, round(self.piece * self.rate))
+            return [samples[start : start + step] for start in range(0, len(samples), step)]
+        return np.array_split(samples, self.pieces)
 
     def _refused(self, request: Request) -> Clip | None:
         """The clip of a request that fails at once."""
@@ -278,11 +313,14 @@ class ToneStream(_Tones):
             return request.failed(str(error), self.rate, raised=True)
         return request.failed(_TOLD, self.rate) if request.chunk.index in self.fail else None
 
-    def _piece(self, row: _Row) -> Clip:
-        piece = row.pieces.pop(0)
-        if not row.pieces:
-            self._in_hand.release([row.request.id])
-        return row.request.clip(piece, self.rate, final=not row.pieces)
+    def _piece(self, row: _Row) -> Clip | None:
+        """What goes out of the row now."""
+        row.made.append(row.pieces.pop(0))
+        if row.pieces and row.whole:
+            return None
+        out = join(row.made[row.out :])
+        row.out = len(row.made)
+        return row.request.clip(out, self.rate, final=not row.pieces)
 
     def _still_wanted(self, rows: Sequence[_Row]) -> list[_Row]:
         dropped = [row.request.id for row in rows if self._in_hand.is_cancelled(row.request.id)]
@@ -292,7 +330,17 @@ class ToneStream(_Tones):
 
 @dataclass(slots=True)
 class _Row:
-    """A request in a slot, and the pieces still to come."""
+    """A request in a slot, and the pieces still to come. `whole`: nothing goes out before the last of them.
+
+    Of the pieces that are `made`, so many are `out`.
+    """
 
     request: Request
     pieces: list[Samples]
+    whole: bool
+    made: list[Samples] = field(default_factory=list)
+    out: int = 0
+
+
+def _working(rows: Iterable[_Row], rate: int) -> list[Working]:
+    return [Working(row.request, sum(map(len, row.made)) / rate, pieces=not row.whole) for row in rows]

@@ -49,6 +49,7 @@ class Player:
     written_seconds: float = field(default=0.0, init=False)
     _sinks: list[Sink] = field(default_factory=list, init=False)
     _prefetch: Prefetch[Clip] | None = field(default=None, init=False)
+    _unwritten: float = field(default=0.0, init=False)  # seconds of the clip that is being written
     _pieces: int = field(default=0, init=False)  # of the chunk at `index` that were written since we came there
     _stretch: Stretch | None = field(default=None, init=False)
 
@@ -119,7 +120,7 @@ class Player:
     def _buffered(self) -> float:
         if self.buffered is not None:
             return self.buffered()
-        return self.ready_seconds if self.listening else inf
+        return self.ready_seconds + self._unwritten if self.listening else inf
 
     def _rest(self) -> None:
         for sink in self._sinks:
@@ -168,12 +169,15 @@ class Player:
         step = round(BLOCK_SECONDS * clip.sample_rate) if self.listening else max(1, count)
         over = clip.pause or (clip.final and clip.chunk.pause <= 0)  # nothing follows of this chunk
         for start in range(0, max(1, count), step):
+            self._unwritten = (count - start) / clip.sample_rate
             self._wait_while_paused()
             if self.transport.aim is not None or self.transport.stopped:
+                self._unwritten = 0.0
                 return False
             last = start + step >= count
             samples = self._stretched(clip.samples[start : start + step], clip.sample_rate, last=last and over)
             self._write(replace(clip, samples=samples, final=clip.final and last and not clip.pause))
+        self._unwritten = 0.0
         return True
 
     def _stretched(self, samples: Samples, sample_rate: int, *, last: bool) -> Samples:

@@ -12,7 +12,10 @@ from typing import Any
 from narrate.clip import Clip
 from narrate.clock import OFF, Clock
 from narrate.engines import Request
-from narrate.engines.in_hand import Arrivals, InHand
+from narrate.engines.feed import Feed
+from narrate.engines.feeder import Feeder
+from narrate.engines.in_hand import InHand
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND
 from narrate.engines.qwen.device import under
 from narrate.engines.qwen.draws import Cancelled, row_seed, row_uniforms
 from narrate.engines.qwen.embedding import Embedding
@@ -45,6 +48,7 @@ class FastRuntime:
         self.slots = slots
         self.work = Work()
         self.clock: Clock = OFF
+        self.feed = Feed(slots, BLOCK / FRAMES_PER_SECOND)
         self.prompts, self._compiled = prompts, compiled
         self._options: Mapping[str, Any] = prompts.package._merge_generate_kwargs(**sampling.for_package())
         self._embed = Embedding(prompts)
@@ -52,6 +56,7 @@ class FastRuntime:
         self._silent: list[int] | None = None
         self._contexts: dict[Hashable, Context] = {}
         self._in_hand = InHand()
+        self._begun = (0, 0.0)  # rows of the block that was begun last, and the seconds that its beginning took
 
     def prepare(self, voice: Voice, clock: Clock) -> None:
         """Read the voice's recording, if it has one."""
@@ -65,28 +70,28 @@ class FastRuntime:
         A row that would not end, or whose numbers broke, is silence with `failure` set. Raises `EngineError` when not
         even one row fits into memory.
         """
-        source = _Source(requests, self._in_hand)
+        feeder = Feeder(requests, self._in_hand, self.feed, self.clock)
         table = Table(self.slots, self.work, Pieces())
         try:
             while True:
                 self._drop_cancelled(table)
-                seated = table.scheduler.admit(source)
+                seated = table.scheduler.admit(feeder, feeder.rows(table.working()))
                 if not table.scheduler.rows:
                     table.collect()
-                    if table.done:
-                        yield self._handed_over(table)
+                    if ready := self._ready_clips(table, feeder):
+                        yield ready
                     return
                 blocks: list[BlockResult] = []
                 with self.clock.stage("speak"):
                     fitted = self._tried(lambda: self._begin_block(table, seated, blocks))  # noqa: B023
                     table.collect()
-                if table.done:
-                    yield self._handed_over(table)
+                if table.done and (ready := self._ready_clips(table, feeder)):
+                    yield ready
                 with self.clock.stage("speak"):
                     fitted = fitted and self._tried(lambda: self._hear(table, blocks))  # noqa: B023
-                yield self._handed_over(table)
+                yield self._ready_clips(table, feeder)
                 if not fitted:
-                    source.back[:0] = table.requests()
+                    feeder.put_back(table.requests())
                     self._shrink()
                     table = Table(self.slots, self.work, table.pieces)
         finally:
@@ -116,10 +121,11 @@ class FastRuntime:
             self._runner = None
             runner.close()
 
-    def _handed_over(self, table: Table) -> list[Clip]:
-        done, table.done = table.done, []
-        self._in_hand.release(clip.request_id for clip in done if clip.final)
-        return done
+    def _ready_clips(self, table: Table, feeder: Feeder) -> list[Clip]:
+        """The clips that may go out now; the feeder keeps back what would leave a gap behind it."""
+        ready, table.done = feeder.release(table.working(), table.done), []
+        self._in_hand.release(clip.request_id for clip in ready if clip.final)
+        return ready
 
     def _drop_cancelled(self, table: Table) -> None:
         rows = [row for row in table.scheduler.rows.values() if self._in_hand.is_cancelled(row.item.id)]
@@ -148,18 +154,25 @@ class FastRuntime:
         """Begin those who were seated, and one block, which comes into `blocks`."""
         runner = self._ready(fresh=len(seated) == len(table.scheduler.rows))
         if seated:
+            start = self.clock.now()
             with self.clock.stage("prefill"):
                 self._begin(table, seated, runner)
+            self.feed.learn_seats(len(seated), self.clock.now() - start)
         if table.scheduler.rows:
+            start, rows = self.clock.now(), len(table.scheduler.rows)
             blocks.append(runner.advance(table.scheduler.width, table.longest(), lambda: self._in_hand.all_cancelled))
+            self._begun = (rows, self.clock.now() - start)
 
     def _hear(self, table: Table, blocks: list[BlockResult]) -> None:
         """What became of the rows; their sound at once if somebody waits for it or nothing can be done meanwhile."""
         runner = self._runner
         if runner is None:
             return
+        start = self.clock.now()
         for block in blocks:
             table.hear(block, runner)
+            rows, seconds = self._begun
+            self.feed.cost.learn(rows, seconds + self.clock.now() - start)
         if not runner.at_leisure or table.awaited or not table.scheduler.rows:
             table.collect()
 
@@ -217,29 +230,7 @@ class FastRuntime:
                 "--model 0.6B, or --device cpu."
             )
         self.slots //= 2
-
-
-class _Source:
-    """The requests still to come; those in `back`, whose slots were lost, come first."""
-
-    def __init__(self, requests: Iterable[Request | None], in_hand: InHand) -> None:
-        self._arrivals = Arrivals(requests, in_hand)
-        self._in_hand = in_hand
-        self.back: list[Request] = []
-
-    def __iter__(self) -> Iterator[Request | None]:
-        return self
-
-    def __next__(self) -> Request | None:
-        while self.back:
-            request = self.back.pop(0)
-            if not self._in_hand.is_cancelled(request.id):
-                return request
-            self._in_hand.release([request.id])
-        following = self._arrivals.next()
-        if following is None and self._arrivals.ended:
-            raise StopIteration
-        return following
+        self.feed.slots = self.slots
 
 
 def _no_memory(error: Exception) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import inf
 
 from narrate.clip import Clip, Samples, join
 from narrate.engines import Request
+from narrate.engines.feeder import Working, goes_in_pieces
 from narrate.engines.qwen.codec import FRAMES_PER_SECOND, SAMPLE_RATE, SAMPLES_PER_FRAME
 from narrate.engines.qwen.guard import allowance
 from narrate.engines.qwen.runner import Runner
@@ -15,24 +15,18 @@ from narrate.engines.qwen.scheduler import Row, Scheduler, Work
 from narrate.engines.qwen.seats import BLOCK, BlockResult
 from narrate.errors import InputError
 
-SOON_SECONDS = 0.25  # a chunk before it would last longer, so nothing lies ready for an ear that is due so soon
 _LONGEST_PIECE_FRAMES = 32  # pieces grow up to it from one block
 
 
 class Pieces:
-    """Which rows go out in pieces, because an ear waits for them, and how many samples of each have gone.
-
-    Those are the first one of all, and every other for which nothing lies ready before it. Another attempt at a chunk
-    never goes out in pieces, since it may have to be thrown away as well; nor does what is made for a file.
-    """
+    """Which rows go out in pieces, because an ear waits for them, and how many samples of each have gone."""
 
     def __init__(self) -> None:
         self._sent: dict[str, int] = {}
         self._begun = False
 
     def begin(self, request: Request, now: float) -> None:
-        due = request.due() - now
-        if request.attempt == 0 and due < inf and (due < SOON_SECONDS or not self._begun):
+        if goes_in_pieces(request, now, first=not self._begun):
             self._sent.setdefault(request.id, 0)
         self._begun = True
 
@@ -87,6 +81,13 @@ class Table:
     def requests(self) -> list[Request]:
         """Those in the slots, in the order in which they were seated."""
         return [row.item for row in self.scheduler.rows.values()]
+
+    def working(self) -> list[Working]:
+        """Those in the slots, and how much is made of each."""
+        return [
+            Working(row.item, row.frames / FRAMES_PER_SECOND, pieces=self.pieces.sent(row.item) is not None)
+            for row in self.scheduler.rows.values()
+        ]
 
     def longest(self) -> int:
         """Tokens and frames of the longest row."""

@@ -79,9 +79,12 @@ class Scheduler(Generic[Item]):
     def done(self) -> bool:
         return not self.arriving and not self.rows
 
-    def admit(self, items: Iterator[Item | None]) -> list[Row[Item]]:
-        """Seat the next items in the lowest free slots; fewer when a None says that no more have arrived yet."""
+    def admit(self, items: Iterator[Item | None], most: int | None = None) -> list[Row[Item]]:
+        """Seat the next items in the lowest free slots, up to `most` rows in all; fewer when a None says that no more
+        have arrived yet."""
         free = [slot for slot in range(self.slots) if slot not in self.rows]
+        if most is not None:
+            free = free[: max(0, most - len(self.rows))]
         seated: list[Row[Item]] = []
         for slot in free[: self.at_once if self._begun else 1]:
             item = self._next(items)

@@ -37,12 +37,14 @@ class Lengths:
     """Characters per chunk that suit an engine: `wide` for Chinese, Japanese and Korean, `narrow` for other writing.
 
     Sentences are joined until a chunk has about so many. One sentence stays whole if it has up to `stretch` times as
-    many. No chunk is ever longer, in `text` or in `spoken`.
+    many. No chunk is ever longer, in `text` or in `spoken`. If `opening` is below 1, the first sentences of a chapter
+    are cut to that share of the length: an engine that is slower than speech has each of them ready sooner.
     """
 
     wide: int = 70
     narrow: int = 240
     stretch: float = 2.0
+    opening: float = 1.0
 
     @classmethod
     def of(cls, max_chars: int) -> Lengths:
@@ -143,7 +145,11 @@ def _cut_passages(chapter: Chapter, manner: _Manner) -> Iterator[tuple[Passage, 
                 if manner.mixed:
                     room = lengths.room(aligned.line[begin : breaks[-1].at])
                 # The listener waits for the first sentence of a chapter. It is cut even if it only exceeds the target.
-                parts += _divide(aligned, begin, breaks, Room(room.target, room.target) if waiting else room, language)
+                least = Room(room.target, room.target) if waiting else room
+                if alone > 0 and lengths.opening < 1:
+                    short = max(1, int(room.target * lengths.opening))
+                    least = Room(short, short)
+                parts += _divide(aligned, begin, breaks, least, language)
                 waiting = False
                 alone -= 1
         waiting = False
