@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "narrate"
 FLOORS = [
     {"errors", "text.document", "text.brackets"},
     {"text.characters"},
-    {"clip", "clock", "files", "folders", "pace", "pipeline", "streams", "voice", "text.encoding", "text.language"},
+    {"clip", "clock", "files", "folders", "pace", "pipeline", "streams", "voice", "text.encoding", "text.language",
+     "text.web"},
     {"text.structure"},
     {"text.formats"},
     {"text.spoken"},
@@ -37,7 +38,8 @@ ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engi
          "synthesis", "playback", "terminal", "bench", "cli"}  # fmt: skip
 HEAVY = {
     "av", "budoux", "chardet", "librosa", "lxml", "mammoth", "markdown_it", "pyopenjtalk", "pypdf", "qwen_tts",
-    "sentencex", "sounddevice", "soundfile", "speechmos", "torch", "torchaudio", "transformers", "wetext",
+    "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "striprtf", "torch", "torchaudio",
+    "transformers", "wetext",
 }  # fmt: skip
 # Children of narrate's own process, and modules that are imported only once their heavy library is needed anyway.
 HEAVY_AT_HOME = {"engines.qwen"}

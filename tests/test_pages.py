@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.errors import InputError
+from narrate.text.chunking import chunks
 from narrate.text.document import Document
 from narrate.text.formats import pages
 from narrate.text.formats.markup import hidden_by
@@ -100,7 +101,7 @@ def test_markdown() -> None:
         "Chapter 1",
         "An indented paragraph, as novels have them, with code and a note in it.",
         "Chapter 2",
-        *("Name, Age", "Bob, 7", "one", "two", "quoted", "The end."),
+        *("Name, Age.", "Bob, 7.", "one", "two", "quoted", "The end."),
     ]
     assert {part.kind for part in document.excluded} == {"reference", "footnote", "code"}
 
@@ -345,3 +346,12 @@ def test_fields_of_front_matter(value: str) -> None:
 def test_notes_in_markdown_have_short_names_without_brackets() -> None:
     document = read_bytes(b"One[^a] and [^[^b] and [^c]: two.\n\n[^a]: The note.\n", "x.md")
     assert texts(document) == ["One and [^ and [^c]: two."]
+
+
+def test_rows_of_a_table_are_no_sentence_together_with_what_follows() -> None:
+    """Even where they are so short that one breath says them all."""
+    page = "# One\n| A | B |\n|---|---|\n| 1 | 2 |\n- item one\n- item two\n"
+    document = read_bytes(page.encode(), "page.md")
+    assert texts(document) == ["One", "A, B.", "1, 2.", "item one", "item two"]
+    said = [chunk.text for chunk in chunks.cut(document)]
+    assert said == ["One", "A, B. 1, 2. item one", "item two"]

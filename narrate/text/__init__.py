@@ -6,6 +6,8 @@ structure/     finds headings, chapters and verse
 spoken/        decides what is said for what is seen
 chunking/      cuts the text for speech
 book.py        a book that is open for reading: what identifies it, and its script of chunks
+web.py         fetches a page from its address
+web.py         fetches a page from its address
 document.py    the data: Document, Chapter, Paragraph, Span, Chunk
 language.py    finds out which language a text is in
 characters.py  marks that end a sentence, and the letters of each script

@@ -15,7 +15,7 @@ from typing import Literal
 from narrate.clock import OFF, Clock
 from narrate.errors import InputError
 from narrate.pipeline import LazyList
-from narrate.text import readers
+from narrate.text import readers, web
 from narrate.text.chunking import arrivals, chunks
 from narrate.text.document import Chunk, Document
 from narrate.text.language import LANGUAGES, detect_language
@@ -45,7 +45,7 @@ class TextOptions:
 class BookId:
     """What identifies a book.
 
-    `content` is a hash of the source text. `path` is absolute, or "" for standard input.
+    `content` is a hash of the source text. `path` is absolute, or an address of the web, or "" for standard input.
     """
 
     content: str
@@ -57,6 +57,7 @@ class BookId:
 class Book:
     """A text that is still being written has no `document`: its chunks come as soon as their sentences are complete.
 
+    `path` is its file, `address` where it was fetched from; what has neither came through standard input.
     `rules_used` counts how often each rule of the listener's dictionary was applied. `whole` is the extent of the book
     as it was before some of its chapters were chosen.
     """
@@ -67,6 +68,7 @@ class Book:
     document: Document | None
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
+    address: str = ""
     rules_used: Counter[normalize.Rule] = field(default_factory=Counter)
     whole: tuple[int, int] = (0, 0)
 
@@ -81,7 +83,10 @@ class Book:
     @cached_property
     def identity(self) -> BookId:
         """What identifies the book. Text that is still being written has no hash and no path."""
-        return book_id(self.document, self.path) if self.document else BookId("", "", self.name)
+        if self.document is None:
+            return BookId("", "", self.name)
+        known = book_id(self.document, self.path)
+        return replace(known, path=self.address) if self.address else known
 
     @cached_property
     def extent(self) -> tuple[int, int]:
@@ -138,11 +143,20 @@ def extent_of(document: Document) -> tuple[int, int]:
 
 
 def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
-    """Open the file `where`, or "-" for standard input. Raises InputError for what cannot be read aloud."""
+    """Open the file `where`, the page at an address of the web, or "-" for standard input.
+
+    Raises InputError for what cannot be read aloud.
+    """
     if options.language is not None and options.language not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise InputError(f"narrate does not know the language '{options.language}'. Known are: {known}.")
     used: Counter[normalize.Rule] = Counter()
+    if web.is_address(where):
+        with clock.stage("load"):
+            fetched = web.fetch(where)
+            document = readers.read_bytes(fetched.data, fetched.name, _read_options(options))
+        document = _sayable(document, options, used)
+        return Book(fetched.name, document.language, options, document, address=where, rules_used=used)
     if where != "-":
         path = Path(where)
         with clock.stage("load"):

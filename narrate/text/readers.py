@@ -16,19 +16,19 @@ from narrate.errors import InputError
 from narrate.text.characters import one_line
 from narrate.text.document import Document, Edition, ExcludedKind
 from narrate.text.encoding import decode, visible
-from narrate.text.formats import aozora, epub, gutenberg, pages, pdf, plain
+from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, subrip
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.markup import DECLARED
 from narrate.text.language import LANGUAGES, detect_language, unspoken_language
 
 HTML = (".html", ".htm", ".xhtml")
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
-CALIBRE = "convert it to EPUB first, for example with Calibre"
+CALIBRE = "convert it to EPUB first; Calibre does it with the command ebook-convert BOOK BOOK.epub"
 AGAIN = "save it as .docx or .txt first"
 SOUND = "it is sound already"
 FOREIGN = {
-    b"BOOKMOBI": ("a Kindle book", CALIBRE),
-    b"{\\rtf": ("a rich text file", AGAIN),
+    b"BOOKMOBI": ("a Kindle book (.mobi, .azw3)", CALIBRE),
+    b"\xeaDRMION\xee": ("a Kindle book (.kfx)", CALIBRE),
     b"\xd0\xcf\x11\xe0": ("an old Word or Office file", AGAIN),
     b"ITSF": ("a help file (CHM)", CALIBRE),
     b"AT&TFORM": ("a DjVu scan", "narrate needs text, not pictures of it"),
@@ -51,14 +51,16 @@ FEWEST_ENTITIES = 6
 # What is left out is told from so many characters on, if it is more than such a share of the book.
 MUCH, MUCH_OF_ALL = 1000, 0.05
 AROUND: frozenset[ExcludedKind] = frozenset(("head", "header", "legend", "licence", "ruby mark"))
+UNTOLD: frozenset[ExcludedKind] = frozenset(("stamp",))
 LONGEST_AROUND = 30_000
 REASONS: dict[ExcludedKind, str] = {
-    "beside": "pages beside the text", "code": "code", "colophon": "imprints and colophons", "contents": "contents",
+    "beside": "what stands beside the text", "code": "code",
+    "colophon": "imprints and colophons", "contents": "contents",
     "cover": "covers and title pages", "footnote": "footnotes", "form": "forms", "head": "the heads of pages",
     "header": "the head of the file", "hidden": "hidden text", "illustration": "captions of pictures",
     "legend": "the legend of signs", "licence": "the licence", "media": "media", "note": "notes of editors",
     "page": "page numbers and running heads", "producer": "notes of producers", "reference": "references to notes",
-    "repeat": "chapters that stand twice", "ruby mark": "marks around readings",
+    "repeat": "chapters that stand twice", "ruby mark": "marks around readings", "stamp": "times of subtitles",
 }  # fmt: skip
 
 
@@ -132,7 +134,7 @@ def left_out(document: Document, read: int) -> tuple[str, ...]:
     total = read + sum(lengths.values())
     sentences = []
     for kind, length in lengths.most_common():
-        if kind in AROUND and length < LONGEST_AROUND:
+        if kind in UNTOLD or (kind in AROUND and length < LONGEST_AROUND):
             continue
         if 2 * length > total:
             sentences.append(
@@ -151,6 +153,8 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
             raise InputError(f"is {what}, which narrate does not read; {instead}")
     if b"%PDF-" in data[:1024]:
         return pdf.read(data)
+    if data.startswith(rich_text.MAGIC):
+        return rich_text.read(data)
     footnotes = options.footnotes == "end"
     if data.startswith(b"PK"):
         names = Archive(data).names
@@ -158,7 +162,11 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
             return pages.read_docx(data, options.ruby, footnotes)
         if "META-INF/container.xml" in names or any(name.endswith(".opf") for name in names):
             return epub.read(data, options.ruby, options.footnotes)
+        if len(names) == 1 and names[0].lower().endswith(".fb2"):
+            return fictionbook.read(Archive(data).read(names[0]), options.ruby, footnotes)
         raise InputError("is a zip file but no book; unpack it and name the text in it")
+    if fictionbook.is_fictionbook(data):
+        return fictionbook.read(data, options.ruby, footnotes)
     declared = DECLARED.search(data[:2000])
     decoded = decode(data, options.encoding, options.language, declared[1].decode() if declared else None)
     document = _read_text(decoded.text, suffix, options)
@@ -169,6 +177,10 @@ def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
     footnotes = options.footnotes == "end"
     if pages.is_html(text) or suffix in HTML:
         return pages.read_html(text, options.ruby, footnotes)
+    if subrip.is_substation(text):
+        raise InputError("holds subtitles of SubStation, which narrate does not read; save them as .srt first")
+    if subrip.are_captions(text) or suffix in subrip.SUFFIXES:
+        return subrip.read(text)
     if suffix in MARKDOWN:
         return pages.read_markdown(text, options.ruby, footnotes)
     if text.count("&") >= FEWEST_ENTITIES and len(ENTITY.findall(text)) >= FEWEST_ENTITIES:

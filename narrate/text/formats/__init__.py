@@ -4,7 +4,9 @@ plain.py gutenberg.py                   plain text, Project Gutenberg
 aozora.py notation.py gaiji.py ruby.py  Aozora Bunko
 pages.py markdown.py                    HTML, Markdown, DOCX
 epub.py package.py archive.py           EPUB
-pdf.py                                  PDF
+article.py                              the article of a page from the web, without what stands beside it
+pdf.py rich_text.py fictionbook.py      PDF, RTF, FictionBook
+subrip.py                               subtitles: SubRip and WebVTT
 markup.py page_reader.py                the tree of a page, and its text
 contents.py footnotes.py                contents and footnotes of pages
 text_builder.py                         writes the text of pages, and what is left out

@@ -226,6 +226,8 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
     """Return the kind of an element that is not read aloud, None for one that is. `hidden` comes from `hidden_by`."""
     if tag in SKIPPED:
         return SKIPPED[tag]
+    if tag == "pre" and is_code(element):
+        return "code"
     if not element.attrib:
         return None
     names = element.get("class") or ""
@@ -240,6 +242,12 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
     if names and PAGE_CLASS.search(names) and is_short(element, LONGEST_PAGE_NUMBER):
         return "page"
     return "reference" if tag == "a" and is_reference(element) else None
+
+
+def is_code(pre: Any) -> bool:
+    """Return True for preformatted text that consists of a code element, as programmers' pages have it."""
+    children = list(pre)
+    return len(children) == 1 and tag_of(children[0]) == "code" and not (pre.text or "").strip()
 
 
 def is_reference(link: Any) -> bool:

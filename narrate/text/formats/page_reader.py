@@ -26,7 +26,7 @@ class PageReader:
 
     `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are the elements that are footnotes. With
     `footnotes` they are written at the end of their page, otherwise they are left out. `contents` are the elements that
-    are tables of contents, which are left out.
+    are tables of contents, and `beside` those that stand beside the text; both are left out.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class PageReader:
         notes: Collection[Any] = (),
         footnotes: bool = False,
         contents: Collection[Any] = (),
+        beside: Collection[Any] = (),
     ) -> None:
         self._builder = builder
         self._hidden_everywhere = self._hidden = frozenset(hidden)
         self._notes = frozenset(notes)
         self._contents = frozenset(contents)
+        self._beside = frozenset(beside)
         self._footnotes = footnotes
         self._held: list[Any] = []
         self._level = 0
@@ -105,10 +107,14 @@ class PageReader:
         """Return the kind of an element that is not read aloud, None for one that is."""
         if element in self._notes:
             return "footnote"
+        if element in self._beside:
+            return "beside"
         return "contents" if element in self._contents else silence(element, tag, self._hidden)
 
     def _finish(self, element: Any) -> None:
         tag = tag_of(element)
+        if tag == "tr" and sum(tag_of(cell) in ("td", "th") for cell in element) > 1:
+            self._builder.end_row()
         if tag in BLOCKS:
             self._end_paragraph()
         self._pre -= tag == "pre"

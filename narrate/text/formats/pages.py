@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Excluded
 from narrate.text.formats import gutenberg, markdown
 from narrate.text.formats.archive import Archive
+from narrate.text.formats.article import beside_article
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
 from narrate.text.formats.markup import parse_text, tag_of, text_of
@@ -43,11 +44,16 @@ def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Doc
     tree = parse_text(text)
     if tree is None:
         raise InputError("has no text in it; there is nothing to say")
+    return read_page(tree, ruby, footnotes, beside_article(tree))
+
+
+def read_page(tree: Any, ruby: Ruby = "reading", footnotes: bool = False, beside: Collection[Any] = ()) -> Document:
+    """Read the tree of a page. The elements `beside` the text are left out."""
     title = next((text_of(element) for element in tree.iter() if tag_of(element) == "title"), "")
     named = {(e.get("name") or "").lower(): e.get("content") or "" for e in tree.iter() if tag_of(e) == "meta"}
     language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "")[:2].lower()
     builder = TextBuilder(readings=ruby == "reading")
-    PageReader(builder, (), notes_of({"": tree}), footnotes, contents_of({"": tree})).read(tree)
+    PageReader(builder, (), notes_of({"": tree}), footnotes, contents_of({"": tree}), beside).read(tree)
     return _document(builder, title, named.get("author", ""), language)
 
 

@@ -82,6 +82,12 @@ class TextBuilder:
             self._space = ""
             self._put("、" if _UNSPACED.match(self._end) else ", ")
 
+    def end_row(self) -> None:
+        """Write a full stop after a row of a table, so that it is no sentence together with what follows."""
+        if self._lines[-1] and self._end.isalnum():
+            self._space = ""
+            self._put("。" if _UNSPACED.match(self._end) else ".")
+
     def leave_out(self, kind: ExcludedKind, text: str, apart: bool = False) -> None:
         """Add text to the source that is not said. If it stands `apart`, a line end follows."""
         text = text.strip()
