@@ -95,7 +95,6 @@ def test_what_cannot_be_wished_for(odd: Path, arguments: list[str], words: str) 
         ("there.wav", "--force"),
         ("out.xyz", ".wav"),
         ("out", ".wav"),
-        ("folder", "folder"),
     ],
 )
 def test_where_nothing_can_be_written(odd: Path, target: str, words: str) -> None:

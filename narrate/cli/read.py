@@ -23,29 +23,35 @@ if TYPE_CHECKING:
 
 def read(values: Values) -> int:
     _check(values)
-    if values["book"] is not None:
-        values = values.beside(values["book"])
-    if values["list-chapters"] and values["book"] is not None:
+    from narrate.terminal.books import find_books, read_books
+    from narrate.terminal.listen import read_aloud
+
+    def options_for(book: str) -> ReadingOptions:
+        return _options(values.beside(book), book)
+
+    books: Sequence[str] = values["book"] or ()
+    if values["list-chapters"] and books:
         from narrate.cli.listing import list_chapters
 
-        list_chapters(values["book"], text_options(values))
+        for book in find_books(books):
+            list_chapters(book, text_options(values.beside(book)))
         return 0
-    options = _options(values)
     if values["plan"]:
         from narrate.terminal.plan import show_plan
 
-        show_plan(options)
+        for options in map(options_for, find_books(books)) if books else [_options(values, "-")]:
+            show_plan(options)
         return 0
-    from narrate.terminal.listen import read_aloud
-
-    return read_aloud(options)
+    if not books:
+        return read_aloud(_options(values, "-"))
+    return read_books(books, options_for)
 
 
 def _check(values: Values) -> None:
     """Raise InputError for options that contradict one another."""
-    if values["text"] is not None and values["book"] is not None:
-        raise InputError(f"Either {values['book']} or the text of --text can be read, not both.")
-    if values["text"] is None and values["book"] is None:
+    if values["text"] is not None and values["book"]:
+        raise InputError(f"Either {values['book'][0]} or the text of --text can be read, not both.")
+    if values["text"] is None and not values["book"]:
         raise InputError("There is nothing to read. Name a book, or give a text with -t. See narrate --help.")
     for one, other in (("from", "from-start"), ("store", "no-store")):
         if values.commanded(one) and values.commanded(other):
@@ -54,22 +60,22 @@ def _check(values: Values) -> None:
         raise InputError("--sound-device is for listening, and -o writes a file. Add --play to do both.")
 
 
-def _options(values: Values) -> ReadingOptions:
-    """The options of a reading, which may be others once the language of the book is known."""
+def _options(values: Values, book: str) -> ReadingOptions:
+    """The options of a reading of this book, which may be others once the language of the book is known."""
     from narrate.engines.choose import choose_engine
 
     def spoken_in(language: str) -> ReadingOptions:
-        return _reading(values.speaking(language, lambda language: choose_engine(language)[0]), files)
+        return _reading(values.speaking(language, lambda language: choose_engine(language)[0]), book, files)
 
     files = file_options(values)
-    return replace(_reading(values, files), spoken_in=spoken_in)
+    return replace(_reading(values, book, files), spoken_in=spoken_in)
 
 
-def _reading(values: Values, files: FileOptions) -> ReadingOptions:
+def _reading(values: Values, book: str, files: FileOptions) -> ReadingOptions:
     from narrate.terminal.listen import ReadingOptions
 
     return ReadingOptions(
-        source=values["book"] or "-",
+        source=book,
         literal=values["text"],
         text=text_options(values),
         voice=voice(values),
@@ -123,9 +129,9 @@ def _may_replace(outputs: Sequence[str]) -> bool:
     return typer.confirm(question if len(there) == 1 else f"{', '.join(there)} exist already. Replace them?", err=True)
 
 
-BOOK = "A text, EPUB, HTML, Markdown, DOCX or PDF file; - is standard input."
+BOOK = "Books: files, folders of them, or addresses of the web; - is standard input."
 COMMAND = Command(
     run=read,
-    arguments=(Argument("book", "BOOK", BOOK, required=False),),
+    arguments=(Argument("book", "BOOK...", BOOK, required=False, many=True),),
     options=OPTIONS,
 )

@@ -120,8 +120,13 @@ def distinct(titles: Sequence[str], book: str) -> list[str]:
 def file_name(number: int, title: str, suffix: str) -> str:
     """ "003 - Title.mp3", without what some file system does not allow; no number twice if it is the title's too."""
     number_of = re.compile(rf"^{number}(\.\s*|$)")
-    plain = " ".join(_NOT_IN_NAMES.sub(" ", number_of.sub("", title)).split())[:LONGEST_NAME].rstrip(" .")
+    plain = plain_name(number_of.sub("", title))
     return f"{number:03} - {plain}{suffix}" if plain else f"{number:03}{suffix}"
+
+
+def plain_name(text: str) -> str:
+    """The text as a part of a file name: in one line, not too long, without what some file system does not allow."""
+    return " ".join(_NOT_IN_NAMES.sub(" ", text).split())[:LONGEST_NAME].strip(" .")
 
 
 def playlist_name(folder: str) -> str:

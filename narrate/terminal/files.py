@@ -21,6 +21,7 @@ from narrate.text.document import Edition
 NO_COVER = "none"
 COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
 WITHOUT_COVER = ("-", ".wav", *SUBTITLES)
+_OF_A_CHAPTER = re.compile(r"\d{3}( - .*)?\.\w+$|\..*\.part-")
 _SERIES = re.compile(r"(.*?)\s*#\s*(\S+)\s*$")
 
 
@@ -73,6 +74,21 @@ def check_files(options: FileOptions) -> None:
         raise InputError(f"{twice} would be written twice. Give each output a name of its own.")
     if options.cover not in (None, NO_COVER):
         _picture(Path(options.cover or ""))
+
+
+def are_finished(options: FileOptions) -> bool:
+    """True if all files of sound are there. They appear under their names when they are complete."""
+    sound = [output for output in options.outputs if output != "-"]
+    return bool(sound) and all(_files(output, options)[0].is_file() for output in sound)
+
+
+def is_unfinished_split(options: FileOptions) -> bool:
+    """True if the folders for chapters hold nothing but chapters, and no playlist, which is written last."""
+    if not options.split or not options.outputs:
+        return False
+    folders = [Path(target).with_suffix("") for target in options.targets]
+    names = [entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+    return all(_OF_A_CHAPTER.match(name) for name in names)
 
 
 def _files(target: str, options: FileOptions) -> list[Path]:

@@ -6,12 +6,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
 from narrate.clock import hms
+from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
 from narrate.errors import InputError
@@ -25,8 +27,9 @@ from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
-from narrate.terminal.files import FileOptions, check_files, file_openers
+from narrate.terminal.files import FileOptions, are_finished, check_files, file_openers, is_unfinished_split
 from narrate.terminal.keys import Keys
+from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
 from narrate.text.document import Chunk
 from narrate.voice import Voice
@@ -69,20 +72,96 @@ class ReadingOptions:
         return self.play or not self.files.outputs
 
 
+@dataclass(slots=True)
+class Run:
+    """What the readings of one run of the program share: which of how many books this is, names, and the engine.
+
+    Use it as a context manager: leaving it closes the engine.
+    """
+
+    number: int = 1
+    count: int = 1
+    naming: Naming = field(default_factory=Naming)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _engine: Engine | None = None
+    _chosen: tuple[object, ...] = ()  # what decided for the engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def engine(self, options: ReadingOptions, language: str) -> tuple[Engine, str | None]:
+        """The engine for the language, and why that one. The one of the book before is kept if it is the same."""
+        chosen = (options.engine, options.voice, language, options.rows, options.engine_options, options.text.mixed)
+        if self._engine is not None and chosen == self._chosen:
+            return self._engine, None
+        self._open.close()
+        engine, why = open_engine(
+            options.engine,
+            options.voice,
+            language,
+            rows=options.rows,
+            options=options.engine_options,
+            mixed=options.text.mixed,
+        )
+        self._open.enter_context(closing(engine))
+        self._engine, self._chosen = engine, chosen
+        return engine, why
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reading ended. `stopped`: before the end of the book, because the listener wanted it. `skipped`: its files
+    were there already."""
+
+    code: int = 0
+    stopped: bool = False
+    skipped: bool = False
+
+
 def read_aloud(options: ReadingOptions, stderr: TextIO = sys.stderr) -> int:
     """Read the book aloud, or into a file. Returns the exit code: 0, or 3 if chunks could not be spoken."""
-    check_files(options.files)
+    check_options(options)
+    with Run() as run:
+        return read_one(options, run, stderr).code
+
+
+def check_options(options: ReadingOptions) -> None:
+    """Raise `InputError` for what cannot be done, as far as that is known before the book is opened."""
+    if has_patterns(options.files):
+        check_patterns(options.files)
+    else:
+        check_files(options.files)
     if options.files.split and options.listening:
         raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
+
+
+def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> Outcome:
+    """Read one of the books of a run. If there are several, the files that are there already are left as they are."""
     options, book = open_what_is_read(options)
+    files = run.naming.files_for(options.files, book, run.number, run.count)
     title = f"{book.title} · {book.author}" if book.author else book.title
-    hint = "" if options.files.outputs else "? for keys"
+    if run.count > 1:
+        title = f"{run.number} of {run.count} · {title}"
+    if run.count > 1 and files.outputs and not files.force and are_finished(files):
+        with open_display(stderr, title, quiet=options.quiet) as display:
+            display.note(f"{files.named} is there already. Write it again with --force.")
+        return Outcome(skipped=True)
+    if run.count > 1 and is_unfinished_split(files):
+        files = replace(files, force=True)
+    check_files(files)
+    options = replace(options, files=files)
+    hint = "? for keys" if options.listening else ""
     with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
         with ExitStack() as stack:
-            session = open_session(options, book, display, stack)
-            attend(session, display, None if options.files.outputs else stack.enter_context(Keys()))
+            session = open_session(options, book, display, stack, run)
+            attend(session, display, stack.enter_context(Keys()) if options.listening else None)
         display.note(_closing_line(options, session))
-    return NOT_ALL_SPOKEN if session.stats.failed else 0
+    return Outcome(NOT_ALL_SPOKEN if session.stats.failed else 0, session.transport.stopped)
 
 
 def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
@@ -111,19 +190,11 @@ def _log_on(display: Display) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def open_session(options: ReadingOptions, book: Book, display: Display, stack: ExitStack) -> Session:
-    """A reading that has not begun. What it holds is closed by the `stack`."""
+def open_session(options: ReadingOptions, book: Book, display: Display, stack: ExitStack, run: Run) -> Session:
+    """A reading that has not begun. What it holds is closed by the `stack`, its engine with the `run`."""
     for warning in book.document.warnings if book.document else ():
         display.say(warning)
-    engine, why = open_engine(
-        options.engine,
-        options.voice,
-        book.language,
-        rows=options.rows,
-        options=options.engine_options,
-        mixed=options.text.mixed,
-    )
-    stack.enter_context(closing(engine))
+    engine, why = run.engine(options, book.language)
     if why is not None:
         display.note(f"Voice: {why}.")
     display.engine = f"{engine.name} · {book.language}"

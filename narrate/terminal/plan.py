@@ -15,7 +15,7 @@ from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
 from narrate.sinks import SUBTITLES, open_sink
 from narrate.terminal.display import open_display
 from narrate.terminal.files import about_book
-from narrate.terminal.listen import ReadingOptions, open_session, open_what_is_read
+from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
 from narrate.text.book import Book
 
 
@@ -25,8 +25,8 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
     options, book = open_what_is_read(options)
     if book.document is None:
         raise InputError("Text that is still being written cannot be planned before its end.")
-    with open_display(stderr, "", quiet=True) as display, ExitStack() as stack:
-        session = open_session(options, book, display, stack)
+    with open_display(stderr, "", quiet=True) as display, Run() as run, ExitStack() as stack:
+        session = open_session(options, book, display, stack, run)
         title = f"{book.title} · {book.author}" if book.author else book.title
         print(f"{title} ({session.engine.name} · {book.language})", file=stdout)
         planned = chapters(session)

@@ -155,8 +155,9 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
         with clock.stage("load"):
             fetched = web.fetch(where)
             document = readers.read_bytes(fetched.data, fetched.name, _read_options(options))
+        whole = extent_of(document)
         document = _sayable(document, options, used)
-        return Book(fetched.name, document.language, options, document, address=where, rules_used=used)
+        return Book(fetched.name, document.language, options, document, address=where, rules_used=used, whole=whole)
     if where != "-":
         path = Path(where)
         with clock.stage("load"):
