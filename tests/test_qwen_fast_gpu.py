@@ -14,7 +14,7 @@ from narrate.engines.qwen import Qwen
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 from tests.qwen_checkpoint import Kind
-from tests.speech import a_chunk, clips_of, requests, whole
+from tests.speech import a_chunk, a_request, clips_of, requests, whole
 
 pytest_plugins = ("tests.qwen_fixtures",)
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
@@ -64,3 +64,41 @@ def test_in_bfloat16_with_all_the_slots_there_is_room_for(checkpoint: Callable[[
     assert len(takes(engine, 80)) == 80
     runtime: Any = engine._runtime
     assert runtime.slots > 1
+
+
+def test_the_first_sound_after_preparing_records_nothing(checkpoint: Callable[[Kind], Path]) -> None:
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", slots=16)
+    engine.prepare(Voice(), OFF)
+    runtime: Any = engine._runtime
+    graphs = runtime._runner.graphs
+    recordings = graphs.recordings
+    assert recordings > 3
+    asked = a_request(a_chunk(0, "Is anybody here?"), due=OFF.now)
+    assert next(clips for clips in engine.synthesize([asked]) if clips)
+    assert graphs.recordings == recordings
+    assert graphs.failures == 0
+
+
+def test_the_second_gpu_speaks_as_the_first(checkpoint: Callable[[Kind], Path]) -> None:
+    import torch
+
+    if torch.cuda.device_count() < 2:
+        pytest.skip("one CUDA device")
+    folder = str(checkpoint("custom_voice"))
+    first, second = (takes(Qwen(model=folder, device=f"cuda:{n}", dtype="float32", slots=4), 8) for n in range(2))
+    for index, samples in first.items():
+        np.testing.assert_allclose(samples, second[index], atol=1e-3)
+
+
+def test_a_block_makes_the_host_wait_for_nothing_but_its_end(checkpoint: Callable[[Kind], Path]) -> None:
+    """Torch tells of every other wait."""
+    import torch
+
+    engine = Qwen(model=str(checkpoint("custom_voice")), device="cuda", slots=8)
+    engine.prepare(Voice(), OFF)
+    takes(engine, 16)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert len(takes(engine, 16)) == 16
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -305,6 +305,24 @@ def test_after_an_error_the_graphs_go_before_anything_new_is_built(
     del caught
 
 
+def test_a_device_that_refuses_everything_does_not_hide_the_first_error(
+    cuda: StandIn, runtime: Any, attention_fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(device: Any) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    def fail(call: int) -> Exception | None:
+        if call <= 60 or cuda.recording:
+            return None
+        monkeypatch.setattr(torch.cuda, "synchronize", refuse)
+        return RuntimeError("device-side assert triggered")
+
+    attention_fails(fail)
+    with pytest.raises(RuntimeError, match="device-side"):
+        clips_of(runtime, script(7))
+    assert runtime._runner is None
+
+
 def test_what_a_book_needs_is_recorded_before_it_begins(cuda: StandIn, runtime: Any, healthy: dict[str, Any]) -> None:
     from narrate.engines.qwen import fast
 

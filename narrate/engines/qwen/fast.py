@@ -7,6 +7,7 @@ the next block is begun before the sound of the last is looked at, unless an ear
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from narrate.clip import Clip
@@ -145,7 +146,8 @@ class FastRuntime:
         except Cancelled:
             return True  # nobody is left at the table: the next look at it finds out, and the runner begins anew
         except Exception as error:
-            self.close()  # what the runner holds is in no known state
+            with suppress(RuntimeError):  # a device in trouble may refuse even that, and the first error says why
+                self.close()  # what the runner holds is in no known state
             if _no_memory(error):
                 return False
             raise

@@ -160,8 +160,10 @@ class Runner:
         The graphs go first, then what they work on. An exception's traceback may hold the runner for longer, but no
         memory with it.
         """
-        with computing_on(self.device):
-            self.graphs.forget()
+        try:
+            with computing_on(self.device):
+                self.graphs.forget()
+        finally:
             vars(self).clear()
 
     def _run(self, shape: Shape) -> None:

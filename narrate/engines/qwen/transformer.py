@@ -79,10 +79,14 @@ class Layers:
         for number, layer in enumerate(self._layers):
             normed = self._norm(hidden) * layer.before_attention
             split = F.linear(normed, layer.queries_keys_values).view(len(hidden), -1, self.head)
-            rotated = self._norm(split[:, :both]) * layer.per_head
+            # The values are normalized along, and left: to leave them out first would be a copy.
+            rotated = self._norm(split)[:, :both] * layer.per_head
             rotated = torch.addcmul(rotated * cosine, rotated.roll(self.head // 2, -1), sine)
             attended = attend(number, rotated[:, : self.heads], rotated[:, self.heads :], split[:, both:])
-            hidden = torch.addmm(hidden, attended, layer.attention_out)
+            if number == 0:  # what was given stays as it is
+                hidden = torch.addmm(hidden, attended, layer.attention_out)
+            else:
+                hidden.addmm_(attended, layer.attention_out)
             normed = self._norm(hidden) * layer.before_forward
             gate, up = F.linear(normed, layer.gate_up).chunk(2, dim=-1)
             hidden.addmm_(F.silu(gate) * up, layer.down)
