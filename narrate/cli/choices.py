@@ -22,6 +22,7 @@ TEXT_OPTIONS = (
     "normalize",
     "mixed",
     "max-chars",
+    "max-bytes",
 )
 """What `text_options` needs."""
 
@@ -29,6 +30,7 @@ TEXT_OPTIONS = (
 def text_options(values: Values) -> TextOptions:
     """How the text is read, made sayable and cut."""
     from narrate.text.book import TextOptions
+    from narrate.text.encoding import MOST_BYTES
 
     return TextOptions(
         language=values["lang"],
@@ -41,6 +43,7 @@ def text_options(values: Values) -> TextOptions:
         spell_out=values["normalize"],
         mixed=values["mixed"],
         max_chars=values["max-chars"],
+        max_bytes=values["max-bytes"] or MOST_BYTES,
     )
 
 

@@ -232,6 +232,12 @@ ADVANCED = (
         "Most characters that are spoken in one go, from 10 to 2000.",
     ),
     Option(
+        "max-bytes",
+        Number(1, metavar="BYTES", whole=True),
+        "Longest text that is read, in bytes; otherwise 200 MB.",
+        places=OF_MACHINE,
+    ),
+    Option(
         "store",
         File("FOLDER"),
         "Folder that keeps the finished sound of every sentence, so that it is made only once.",

@@ -18,6 +18,7 @@ from narrate.pipeline import LazyList
 from narrate.text import readers, web
 from narrate.text.chunking import arrivals, chunks
 from narrate.text.document import Chunk, Document
+from narrate.text.encoding import MOST_BYTES
 from narrate.text.language import LANGUAGES, detect_language
 from narrate.text.spoken import normalize
 from narrate.text.structure import chapters
@@ -39,6 +40,7 @@ class TextOptions:
     spell_out: bool = False
     mixed: bool = False
     max_chars: int | None = None
+    max_bytes: int = MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
         with clock.stage("normalise"):
             document = _sayable(document, options, used)
         return Book(path.name, document.language, options, document, path.resolve(), rules_used=used, whole=whole)
-    content, finished = arrivals.gather(sys.stdin.fileno())
+    content, finished = arrivals.gather(sys.stdin.fileno(), max_bytes=options.max_bytes)
     if finished:
         document = readers.read_bytes(content, "standard input", _read_options(options))
         whole = extent_of(document)
@@ -206,6 +208,7 @@ def _read_options(options: TextOptions) -> readers.ReadOptions:
         ruby=options.ruby,
         ruby_memory=options.ruby_memory,
         footnotes=options.footnotes,
+        max_bytes=options.max_bytes,
     )
 
 

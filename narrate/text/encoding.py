@@ -67,6 +67,7 @@ UNWANTED = INVISIBLE + "".join(sign for sign in STEERING if "\x80" <= sign <= "\
 # Shift_JIS, EUC-JP and Unicode have different codes for the same printed sign. Japanese text gets the code of cp932.
 SAME_SIGN = {"〜": "～", "−": "－", "—": "―", "‖": "∥", "¢": "￠", "£": "￡", "¬": "￢"}
 SAMPLE_BYTES, SAMPLES, MOST_LINES = 160, 60, 1000
+MOST_BYTES = 200_000_000  # of a text that are read unless the listener allows more; a long novel has five million
 SAMPLE = 100_000
 BARELY = 0.05  # a confidence that means nothing
 
@@ -104,6 +105,11 @@ def decode(data: bytes, encoding: str | None = None, language: str | None = None
         if not bad:
             return Decoded(clean(_text_only(text)), name)
     return _nearly_utf8(data) or _guess(data, language)
+
+
+def too_much(max_bytes: int) -> str:
+    """Say that a text has more than `max_bytes`, and what to do about it."""
+    return f"has more than {max_bytes / 1e6:g} MB. No book is so long. If this is one, allow it with --max-bytes"
 
 
 def clean(text: str) -> str:

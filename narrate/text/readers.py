@@ -6,6 +6,7 @@ To add a format, write a module in formats/ with a function that makes a Documen
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -15,11 +16,12 @@ from typing import Literal
 from narrate.errors import InputError
 from narrate.text.characters import one_line
 from narrate.text.document import Document, Edition, ExcludedKind
-from narrate.text.encoding import decode, visible
+from narrate.text.encoding import MOST_BYTES, decode, too_much, visible
 from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, subrip
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.markup import DECLARED
 from narrate.text.language import LANGUAGES, detect_language, unspoken_language
+from narrate.text.structure.paragraphs import bearable
 
 HTML = (".html", ".htm", ".xhtml")
 MARKDOWN = (".md", ".markdown", ".mdown", ".mkd")
@@ -71,6 +73,7 @@ class ReadOptions:
     `language` is a code such as "ja" and `encoding` the name of a codec; None means that it is found out. `ruby`
     chooses between saying a word's reading and saying the word itself. With `ruby_memory`, a name that had its reading
     once keeps it in the rest of the book. `footnotes` are left out ("skip") or said where the book has them ("end").
+    A file of more than `max_bytes` is not read.
     """
 
     language: str | None = None
@@ -78,19 +81,28 @@ class ReadOptions:
     ruby: Literal["reading", "base"] = "reading"
     ruby_memory: bool = True
     footnotes: Literal["skip", "end"] = "skip"
+    max_bytes: int = MOST_BYTES
 
 
 def read_file(path: Path, options: ReadOptions | None = None) -> Document:
-    """Read a file of any supported format. Raises InputError if it is missing or damaged, or if it has no words."""
+    """Read a file of any supported format.
+
+    Raises InputError if it is missing, damaged or too long, or if it has no words.
+    """
+    options = options or ReadOptions()
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            known = os.fstat(file.fileno()).st_size  # 0 for pipes and devices, some of which never end
+            data = file.read(options.max_bytes + 1) if known <= options.max_bytes else b""
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; name one file in it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return read_bytes(data, path.name, options or ReadOptions())
+    if max(known, len(data)) > options.max_bytes:
+        raise InputError(f"{path}: {too_much(options.max_bytes)}")
+    return read_bytes(data, path.name, options)
 
 
 def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Document:
@@ -99,7 +111,7 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     if not data.strip():
         raise InputError(f"{name}: is empty; there is nothing to say")
     try:
-        document = _read(data, Path(name).suffix.lower(), options)
+        document = bearable(_read(data, Path(name).suffix.lower(), options))
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)

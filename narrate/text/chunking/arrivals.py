@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from narrate.errors import InputError
 from narrate.text.brackets import is_quoting
 from narrate.text.characters import COLONS, ELLIPSES, HAN, KANA, QUOTE_ENDS, STOPS
 from narrate.text.chunking.aligned import says_anything, says_enough
 from narrate.text.chunking.chunks import OPENING, PARAGRAPH_PAUSE, PAUSES, Lengths, cut
 from narrate.text.chunking.sentences import Rank, sentence_breaks
 from narrate.text.document import Chapter, Chunk, Document, Paragraph, Span
-from narrate.text.encoding import visible
+from narrate.text.encoding import MOST_BYTES, too_much, visible
 from narrate.text.language import is_wide
 
 PAUSE = 0.3  # seconds without new text, after which the last words are taken for a whole sentence
@@ -37,11 +38,14 @@ _STOPPED = re.compile(rf"[{STOPS}{ELLIPSES}{COLONS}][{re.escape(''.join(QUOTE_EN
 _NEW_LINE = re.compile(r"[\s「『]|[-*•–—] |\d{1,3}[.)] ")
 
 
-def gather(fd: int, pause: float = PAUSE, patience: float = PATIENCE) -> tuple[bytes, bool]:
+def gather(
+    fd: int, pause: float = PAUSE, patience: float = PATIENCE, *, max_bytes: int = MOST_BYTES
+) -> tuple[bytes, bool]:
     """Read what has been written. Return it, and True if the writer has closed the pipe, False if it still writes.
 
     `fd` is the file descriptor of the pipe. The function waits for the first byte as long as it takes. It also waits
-    for the end of a text that can only be read as a whole: other encodings than UTF-8, and books with markup.
+    for the end of a text that can only be read as a whole: other encodings than UTF-8, and books with markup. Raises
+    InputError when that has more than `max_bytes`.
     """
     data = bytearray()
     began = 0.0
@@ -56,6 +60,8 @@ def gather(fd: int, pause: float = PAUSE, patience: float = PATIENCE) -> tuple[b
             return bytes(data), True
         began = began or time.monotonic()
         data += part
+        if len(data) > max_bytes:
+            raise InputError(f"standard input: {too_much(max_bytes)}")
 
 
 def arriving_chunks(

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 NUMBER = re.compile(rf"\W*(?:\d{{1,3}}|[IVXLC]{{1,9}}|[{HAN_COUNT}]+)\W*")
 # A chapter that is repeated by mistake has at least so many letters; a shorter one may be a refrain.
 LONG_ENOUGH = 400
+NO_LETTER = re.compile(r"[\W_]+")
+STRETCH = 1 << 16  # characters looked at together
 
 
 class Block(NamedTuple):
@@ -81,15 +84,27 @@ def without_repeats(chapters: Iterable[Chapter]) -> tuple[tuple[Chapter, ...], l
     """
     kept: list[Chapter] = []
     dropped: list[Chapter] = []
-    before = ""
+    before: tuple[int, bytes] = (0, b"")
     for chapter in chapters:
-        words = re.sub(r"[\W_]", "", "".join(paragraph.text for paragraph in chapter.paragraphs))
-        if words == before and len(words) >= LONG_ENOUGH:
+        words = _letters(chapter)
+        if words == before and words[0] >= LONG_ENOUGH:
             dropped.append(chapter)
         else:
             kept.append(replace(chapter, number=chapter.number - len(dropped)))
         before = words
     return tuple(kept), dropped
+
+
+def _letters(chapter: Chapter) -> tuple[int, bytes]:
+    """Return how many letters a chapter has, and a hash of them. Takes no memory for a paragraph of any length."""
+    count, digest = 0, blake2b()
+    for paragraph in chapter.paragraphs:
+        for span in paragraph.spans:
+            for at in range(0, len(span.text), STRETCH):
+                letters = NO_LETTER.sub("", span.text[at : at + STRETCH])
+                count += len(letters)
+                digest.update(letters.encode("utf-8", "surrogatepass"))
+    return count, digest.digest()
 
 
 def _chapter(number: int, row: list[Block], depth: int) -> Chapter:
