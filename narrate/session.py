@@ -24,7 +24,9 @@ from narrate.errors import NarrateError
 from narrate.files import HeldFile
 from narrate.pipeline import Background
 from narrate.playback.bookmark import Bookmarks, Mark, place_of
+from narrate.playback.forecast import Forecast, Outlook
 from narrate.playback.player import Aborted, Player
+from narrate.playback.sleep import SleepTimer
 from narrate.playback.start import chunk_at, find_start
 from narrate.playback.transport import Transport
 from narrate.sinks import Opener
@@ -38,7 +40,9 @@ from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 LAST_SENTENCE_SHARE = 0.999  # while its last sentence sounds, a book counts as read so far, and not as finished
-SAMPLE_SHARE = 0.005  # of the book must be played before its end can be foreseen
+LOOK_AHEAD_SECONDS = 0.015  # of wall time, at each look at the events, to find out how long the book is
+CATCH_UP_SECONDS = 0.2  # the same, as long as it was not looked as far as the ear is
+WINDOW_SECONDS = 60.0  # of wall time that tell how fast a file is being made
 ABORT_SECONDS = 10.0  # how long a reading that is broken off may take to end
 SILENCE_SECONDS = 3.0  # how long the sinks may take to be silent; a device that hangs would take for ever
 TWO_READERS = "Another narrate is reading this book aloud now. The place of the one that stops last will be kept."
@@ -68,9 +72,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A moment of a reading. Seconds are of sound unless they say otherwise; None is not known yet.
+    """A moment of a reading. Seconds are of sound at the speed of the moment unless they say otherwise; None is not
+    known yet.
 
-    `share` of the text has been heard or written, 0 … 1. `left_seconds` is wall time until the end.
+    `share` of the text has been heard or written, 0 … 1. `position_seconds` have sounded since the beginning of the
+    book, of `total_seconds` in all, and the chapter has `chapter_left_seconds` left. `left_seconds` is wall time until
+    the end. `finished_share`, 0 … 1, is how far files are completed after their last sound; None while there is sound.
+    `sleep_seconds`: the sleep timer ends the reading after them, at `sleep_at_chapter_end` after the chapter.
     """
 
     chunk: Chunk | None
@@ -85,6 +93,13 @@ class Progress:
     gaps: int
     paused: bool
     speed: float
+    position_seconds: float = 0.0
+    total_seconds: float | None = None
+    chapter_left_seconds: float | None = None
+    finished_share: float | None = None
+    sleep_seconds: float | None = None
+    sleep_at_chapter_end: bool = False
+    wall_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +134,18 @@ class Session:
     speed: float = 1.0
     fresh_takes: bool = False
     bookmarks: Bookmarks | None = None
+    sleep: SleepTimer = field(default_factory=SleepTimer)
     player: Player = field(init=False)
+    forecast: Forecast = field(init=False)
+    slept: bool = field(default=False, init=False)
+    """The sleep timer has ended the reading."""
     wall_seconds: float = field(default=0.0, init=False)
     """Wall time from the start of the reading to its end."""
     _events: deque[Event] = field(default_factory=deque, init=False)
     _playing: Background[None] | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
-    _played_share: float = field(default=0.0, init=False)  # of the book, leaving out what was jumped over
-    _last_began: float = field(default=0.0, init=False)  # wall seconds until the last chunk began
+    _began_at: float = field(default=0.0, init=False)  # seconds written when the chunk that sounds began
+    _made: deque[tuple[float, float]] = field(default_factory=deque, init=False)  # wall seconds, seconds made by then
     _failures: int = field(default=0, init=False)  # that were told
     _kept: tuple[Chunk | None, bool] = field(default=(None, False), init=False)  # the place kept last, and if paused
     _listed: bool = field(default=False, init=False)  # the book is among those that were read
@@ -144,6 +163,7 @@ class Session:
         if self.streaming:
             self.player.buffered = lambda: self.player.ready_seconds
         self.player.on_chunk = self._on_chunk
+        self.forecast = Forecast(script, self._known_seconds, self.book.share)
         if self.book.document is None:
             self.bookmarks = None
         self._go_to_start()
@@ -221,6 +241,26 @@ class Session:
         """
         return place_of("", self.book.whole, chunk).fraction if self.book.document else 0.0
 
+    def find(self, where: str) -> int:
+        """The index of the chunk where a chapter, a mark or a time begins. Raises `InputError` naming what there is."""
+        return find_start(
+            self.player.script,
+            where,
+            marks=self.marks(),
+            known=self._known_seconds,
+            speed=self.transport.speed,
+        )
+
+    def marks(self) -> tuple[Mark, ...]:
+        """The marked places of the book, in its order."""
+        return self.bookmarks.marks(self.book.identity, self._source) if self.bookmarks else ()
+
+    def stop_listening(self) -> None:
+        """The listener has heard enough: the place is kept, and the files are written to their end."""
+        self._keep_place(at_end=True)
+        self.listening = False
+        self.player.hush()
+
     def _play(self) -> None:
         with suppress(Aborted):
             self.player.play()
@@ -240,8 +280,7 @@ class Session:
         """Go to the chunk to begin with: where the listener says, or where the ear stopped."""
         script, identity = self.player.script, self.book.identity
         if self.start:
-            marks = self.bookmarks.marks(identity, self._source) if self.bookmarks else ()
-            self.player.index = find_start(script, self.start, marks=marks, known=self._known_seconds, speed=self.speed)
+            self.player.index = self.find(self.start)
         elif self.listening and self.bookmarks is not None and self.start is None:
             place = self.bookmarks.load(identity, self._source)
             if place is not None and place.fraction < 1.0:
@@ -249,7 +288,7 @@ class Session:
                 if self.player.index:
                     where = f"in “{place.title}”, " if place.title else ""
                     self._events.append(
-                        Notice(f"Going on {where}{place.fraction:.0%} into the book (--from-start begins anew).")
+                        Notice(f"Going on {where}{place.fraction:.0%} into the book (--from-start starts over).")
                     )
 
     @property
@@ -261,35 +300,70 @@ class Session:
         return self.takes.seconds(self.player.narrator.key(chunk))
 
     def _on_chunk(self, chunk: Chunk) -> None:
-        first, last = self.book.extent
-        self._played_share += (chunk.end - chunk.start) / max(1, last - first)
-        self._last_began = time.monotonic() - self._started
+        self._began_at = self.player.written_seconds
+        if self.listening and self.sleep.is_due(chunk, self.player.written_seconds):
+            self.slept = True
+            self.transport.stop()
         self._events.append(Began(chunk))
 
     def _progress(self) -> Progress:
         player, stats = self.player, self.stats
-        share = self.book.share(player.chunk) if player.chunk else None
+        outlook = self._outlook()
+        speed = player.transport.speed
+        position = outlook.start / speed + (player.written_seconds - self._began_at if player.chunk else 0.0)
+        total = None if outlook.end is None else max(position, outlook.end / speed)
         return Progress(
             chunk=player.chunk,
-            share=share,
+            share=self.book.share(player.chunk) if player.chunk else None,
             written_seconds=player.written_seconds,
             ready_seconds=player.ready_seconds,
-            left_seconds=self._left_seconds(share),
+            left_seconds=None if total is None else self._left_seconds(total - position),
             rtf=stats.rtf,
             made=stats.made,
             reused=stats.reused,
             failed=len(stats.failed),
             gaps=player.gaps,
             paused=player.transport.paused,
-            speed=player.transport.speed,
+            speed=speed,
+            position_seconds=position,
+            total_seconds=total,
+            chapter_left_seconds=(
+                None if outlook.chapter_end is None else max(0.0, outlook.chapter_end / speed - position)
+            ),
+            finished_share=player.finished_share if player.finishing else None,
+            sleep_seconds=self.sleep.left_seconds(player.written_seconds),
+            sleep_at_chapter_end=self.sleep.choice == "chapter",
+            wall_seconds=time.monotonic() - self._started,
         )
 
-    def _left_seconds(self, share: float | None) -> float | None:
-        """Wall seconds until the end, if the rest of the book takes as long in proportion as what was played."""
-        if share is None or self._played_share < SAMPLE_SHARE:
+    def _outlook(self) -> Outlook:
+        """What is foreseen from the chunk that sounds on. Nothing is looked at before the first sound."""
+        chunk = self.player.chunk
+        if chunk is None or self.book.document is None:
+            return Outlook(0.0, None, None)
+        behind = self.forecast.seen <= chunk.index  # the reading began in the middle of the book
+        self.forecast.look_ahead(CATCH_UP_SECONDS if behind else LOOK_AHEAD_SECONDS)
+        self.forecast.learn(chunk.index)
+        return self.forecast.at(chunk.index)
+
+    def _left_seconds(self, sound_seconds: float) -> float | None:
+        """Wall seconds until the end of so much sound: as long as it, or as long as it takes to make it."""
+        if self.listening:
+            return sound_seconds
+        now = time.monotonic() - self._started
+        speed = self.player.transport.speed
+        made = self.player.written_seconds + self.player.ready_seconds / speed
+        if not self._made or made > self._made[-1][1]:
+            self._made.append((now, made))
+        while len(self._made) > 2 and now - self._made[1][0] > WINDOW_SECONDS:
+            self._made.popleft()
+        (then, before), (last, _) = self._made[0], self._made[-1]
+        if made <= before:  # all of it came at once
+            then, before, last = 0.0, 0.0, now
+        if made <= 0:
             return None
-        spent = self.player.written_seconds if self.listening else self._last_began
-        return spent / self._played_share * (1 - share)
+        left = sound_seconds - self.player.ready_seconds / speed
+        return max(0.0, left) * (last - then) / (made - before)
 
     def _keep_place(self, *, at_end: bool = False, finished: bool = False) -> None:
         """Note where the ear is, at every sentence; for good (see `Bookmarks.save`) where it may stay for a while."""

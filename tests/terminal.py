@@ -32,6 +32,18 @@ class Terminal:
         """What is to be seen now, and what has scrolled away."""
         return self._tmux("capture-pane", "-p", "-t", "reader", "-S", "-200").stdout
 
+    def visible(self) -> str:
+        """What is to be seen now. Lines that tmux breaks anew may scroll away, where nobody can erase them."""
+        return self._tmux("capture-pane", "-p", "-t", "reader").stdout
+
+    def cursor(self) -> bool:
+        """True if the cursor is to be seen."""
+        return self._tmux("display-message", "-p", "-t", "reader", "#{cursor_flag}").stdout.strip() == "1"
+
+    def resize(self, columns: int, lines: int) -> None:
+        """As if somebody dragged the window's corner."""
+        self._tmux("resize-window", "-t", "reader", "-x", str(columns), "-y", str(lines))
+
     def close(self) -> None:
         """As if somebody closed the window: the program gets SIGHUP."""
         self._tmux("kill-session", "-t", "reader")

@@ -5,5 +5,6 @@ commands.py command.py      all commands; what a command is, and how words becom
 choices.py                  values as the options of the rooms below
 read.py chunks.py voices.py devices.py books.py store.py inspect.py config.py bench.py doctor.py help.py
                             one command each; read.py needs no name
+shelf.py                    the last book, a book of the list by its number, forgetting one
 listing.py                  what is printed: chunks, chapters, voices, devices, books, the store
 """

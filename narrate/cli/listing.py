@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +15,10 @@ from narrate.engines.choose import choose_engine
 from narrate.engines.table import ENGINES, engine_lengths, find_engine
 from narrate.errors import InputError
 from narrate.folders import home
-from narrate.playback.bookmark import Bookmarks
+from narrate.playback.bookmark import Bookmarks, Reading
+from narrate.store.index import Size
 from narrate.store.store import LIMIT_BYTES, Store
+from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.chunking import chunks as chunking
 from narrate.text.document import Chunk
@@ -117,22 +120,35 @@ def list_books(store: Path) -> None:
     """Print what was read, the latest first: how far, how much of it is stored, and the marked places."""
     with Store(store) as takes:
         stored = takes.books()
-    readings = Bookmarks(home() / "places").books()
+    bookmarks = Bookmarks(home() / "places")
+    readings = bookmarks.books()
     if not readings:
         print("Nothing was read yet.", file=sys.stderr)
         return
-    _print(f"{'READ':>5}  {'LAST':16}  {'STORED':>9}  BOOK")
-    for reading in readings:
-        place, kept = reading.place, stored.get(reading.book.content)
+    size = Counter[str]()
+    for text in bookmarks.texts():
+        if text.book.content in stored:
+            size[_shelf_mark(text)] += stored[text.book.content].bytes
+    _print(f"{'NO':>3}  {'READ':>4}  {'LAST':16}  {'STORED':>9}  BOOK")
+    for number, reading in enumerate(readings, 1):
+        place, kept = reading.place, size[_shelf_mark(reading)]
         read = f"{place.fraction:.0%}" if place else "–"
         last = time.strftime("%Y-%m-%d %H:%M", time.localtime(reading.when))
-        _print(f"{read:>5}  {last:16}  {_megabytes(kept.bytes) if kept else '–':>9}  {reading.book.title}")
+        head = f"{number:3}  {read:>4}  {last:16}  {_megabytes(kept) if kept else '–':>9}  "
+        _print_wrapped(head + reading.book.title, len(head))
         below = [_from_here(reading.book.path) if reading.book.path else "(standard input)"]
         if place and place.title:
             below.insert(0, f"in “{place.title}”")
         below += [f"marked at {mark.place.fraction:.0%}: “{mark.name}”" for mark in reading.marks]
         for line in below:
-            _print(f"{'':34}  {line}")
+            _print_wrapped(f"{'':5}{line}", 7)
+    if sys.stdout.isatty():
+        _print_wrapped("`narrate 1` goes on with the first of them, and `narrate books --forget 1` forgets it.", 0)
+
+
+def _shelf_mark(reading: Reading) -> str:
+    """What a book keeps when its text is changed."""
+    return reading.book.path or reading.book.content
 
 
 def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
@@ -150,11 +166,17 @@ def show_store(folder: Path, *, clear: bool, verify: bool) -> None:
         size, books = takes.size(), takes.books()
     limit = _megabytes(LIMIT_BYTES)
     _print(f"{size.takes} takes, {_megabytes(size.bytes)} of at most {limit}, in {_from_here(str(folder))}")
-    titles = {reading.book.content: reading.book.title for reading in Bookmarks(home() / "places").books()}
-    if books:
+    texts = {reading.book.content: reading for reading in Bookmarks(home() / "places").texts()}
+    rows: dict[tuple[str, str], Size] = {}
+    for book, kept in books.items():
+        reading = texts.get(book)
+        unknown = "books and texts that are forgotten" if book else "(no book)"
+        row = (_shelf_mark(reading), reading.book.title) if reading else ("", unknown)
+        before = rows.get(row, Size(0, 0))
+        rows[row] = Size(before.takes + kept.takes, before.bytes + kept.bytes)
+    if rows:
         _print(f"{'TAKES':>7}  {'SIZE':>9}  BOOK")
-    for book, kept in sorted(books.items(), key=lambda item: -item[1].bytes):
-        title = titles.get(book) or ("a book that is forgotten" if book else "(no book)")
+    for (_, title), kept in sorted(rows.items(), key=lambda item: -item[1].bytes):
         _print(f"{kept.takes:7}  {_megabytes(kept.bytes):>9}  {title}")
 
 
@@ -174,6 +196,12 @@ def _table(rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         _print("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _print_wrapped(line: str, indent: int) -> None:
+    """A line that a terminal gets broken between words."""
+    for row in wrapped(line, sys.stdout, indent):
+        _print(row)
 
 
 def _print(line: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from narrate import streams
 from narrate.cli.command import ErrorDetail, call
 from narrate.cli.commands import COMMANDS, READ, find_command
+from narrate.cli.shelf import with_book_of_the_list
 from narrate.errors import INTERRUPTED, NarrateError
 from narrate.pipeline import any_thread_hangs
 
@@ -69,7 +70,10 @@ def _fail(error: Exception, message: str, code: int, *, debug: bool) -> int:
 
         traceback.print_exception(error)
     if message:
-        print(f"narrate: {message}", file=sys.stderr)
+        from narrate.terminal.wrap import wrapped
+
+        for row in wrapped(f"narrate: {message}", sys.stderr):
+            print(row, file=sys.stderr)
     return code
 
 
@@ -77,7 +81,7 @@ def run(arguments: list[str]) -> int:
     """Run the command and translate every outcome into a line on stderr and an exit code."""
     wanted = ErrorDetail()
     try:
-        code = _execute(arguments, wanted)
+        code = _execute(with_book_of_the_list(arguments), wanted)
         sys.stdout.flush()
         return code
     except NarrateError as error:

@@ -72,6 +72,7 @@ def _options(values: Values, book: str) -> ReadingOptions:
 
 
 def _reading(values: Values, book: str, files: FileOptions) -> ReadingOptions:
+    from narrate.playback.sleep import parse_sleep
     from narrate.terminal.listen import ReadingOptions
 
     return ReadingOptions(
@@ -89,7 +90,9 @@ def _reading(values: Values, book: str, files: FileOptions) -> ReadingOptions:
         device=values["sound-device"],
         store=kept_in(values),
         fresh_takes=values["fresh-takes"],
+        sleep=parse_sleep(values["sleep"]) if values["sleep"] is not None else None,
         quiet=values["quiet"],
+        verbose=values["verbose"],
     )
 
 

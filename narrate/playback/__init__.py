@@ -4,5 +4,7 @@ player.py      plays a script into sinks
 transport.py   the listener's remote control: pause, seek, speed, stop
 stretch.py     speed without a change of pitch
 start.py       where a reading begins
+forecast.py    how long the book, the chapter and what is left of them will sound
+sleep.py       the sleep timer
 bookmark.py    where the ear stopped, and the places it marked
 """

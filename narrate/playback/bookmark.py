@@ -140,7 +140,16 @@ class Bookmarks:
         return reading.marks if reading else ()
 
     def books(self) -> list[Reading]:
-        """What was read, the latest first."""
+        """What was read, the latest first. A book whose text was changed is one book."""
+        found: dict[str, Reading] = {}
+        for reading in self.texts():
+            known = found.setdefault(reading.book.path or reading.book.content, reading)
+            if known.place is None and reading.place is not None:  # of the text as it was before
+                found[reading.book.path] = replace(known, place=reading.place, marks=reading.marks)
+        return list(found.values())
+
+    def texts(self) -> list[Reading]:
+        """What was read, the latest first; a book whose text was changed stands once for each of its texts."""
         newest: dict[str, Reading] = {}
         for reading in self._readings("*"):
             other = newest.get(reading.book.content)
@@ -169,6 +178,12 @@ class Bookmarks:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
+    def forget_all(self, book: BookId) -> None:
+        """Forget the book and all texts that it had before."""
+        for reading in self.texts():
+            if reading.book.content == book.content or (book.path and reading.book.path == book.path):
+                self.forget(reading.book)
+
     def _of_content(self, content: str) -> Reading | None:
         return max(self._readings(content.removeprefix(_TAG)), key=lambda reading: reading.when, default=None)
 
@@ -180,7 +195,7 @@ class Bookmarks:
 
     def _corrected(self, book: BookId, source: str) -> Reading | None:
         """The reading of an earlier text under the book's path, with its places found again in this one."""
-        for old in self.books():
+        for old in self.texts():
             if not book.path or old.book.path != book.path or old.place is None:
                 continue
             text = _Letters(source)

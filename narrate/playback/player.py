@@ -47,6 +47,8 @@ class Player:
     index: int = 0
     chunk: Chunk | None = field(default=None, init=False)
     written_seconds: float = field(default=0.0, init=False)
+    finishing: bool = field(default=False, init=False)
+    """All sound is written; files are being completed."""
     _sinks: list[Sink] = field(default_factory=list, init=False)
     _prefetch: Prefetch[Clip] | None = field(default=None, init=False)
     _unwritten: float = field(default=0.0, init=False)  # seconds of the clip that is being written
@@ -68,8 +70,22 @@ class Player:
         with ExitStack() as stack:
             while not self.transport.stopped and not self._play_on(stack):
                 pass
+            self.finishing = not self.transport.stopped
             if self.transport.aborted:
                 raise Aborted
+
+    @property
+    def finished_share(self) -> float:
+        """How much of completing the files is done, 0 to 1."""
+        return min((sink.finished_share for sink in self._sinks), default=0.0)
+
+    def hush(self) -> None:
+        """Let the ear hear no more. Files are written on, as fast as they can be. May be called from any thread."""
+        self.listening = False
+        for sink in self._sinks:
+            if sink.is_heard:
+                sink.abort()
+        self.transport.play()
 
     def abort(self) -> None:
         """Be silent now and end soon. May be called from any thread."""

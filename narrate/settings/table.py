@@ -25,6 +25,12 @@ LISTENING = (
         default=False,
     ),
     Option(
+        "sleep",
+        Text("MINUTES", "a number of minutes, or chapter"),
+        "Stop after this many minutes of listening, or at the end of the chapter: --sleep chapter.",
+        places=ONCE,
+    ),
+    Option(
         "speed",
         Number(0.5, 2.0),
         "Speak this many times as fast, from 0.5 to 2; the pitch stays the same.",
@@ -248,6 +254,13 @@ ADVANCED = (
         "fresh-takes",
         Switch(),
         "Record a sentence that occurs several times anew each time, instead of repeating one recording.",
+        default=False,
+    ),
+    Option(
+        "verbose",
+        Switch(),
+        "Also say how the sound was made: takes, RTF, what was reused.",
+        places=OF_MACHINE,
         default=False,
     ),
     Option("quiet", Switch(), "Print errors only.", short="q", places=OF_MACHINE, default=False),

@@ -44,6 +44,10 @@ class Sink(ABC):
 
     gaps = 0
     """How often the sound broke off because the next of it came late."""
+    is_heard = False
+    """Somebody listens to it now."""
+    finished_share = 1.0
+    """How much is done, 0 to 1, of what remains to be done after the last clip."""
 
     def __enter__(self) -> Self:
         return self

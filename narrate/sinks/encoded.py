@@ -152,8 +152,10 @@ class EncodedFile(AudioFile):
             else:
                 self._container.set_chapters(self._marks(chapters))
             self._head(self._container, copy)
+            whole = max(1, self.timeline.samples) / self.sample_rate
             for packet in source.demux(sound):
                 if packet.size:
+                    self.finished_share = min(1.0, (packet.pts or 0) * float(sound.time_base) / whole)
                     packet.stream = copy
                     self._container.mux(packet)
             self._container.close()

@@ -23,6 +23,7 @@ SILENT_LUFS = -70.0  # what EBU R 128 says of silence, and of less than 0.4 s
 MOST_PEAK_DB = -3.5  # of the samples: what lies between them stays below -3 dB
 NEAR_LU = 0.1  # near enough
 PASSES = 6  # tries to find the gain that comes near enough
+MEASURED_SHARE = 0.2  # of the time it takes to bring a book to its loudness is measuring
 OVERSHOOT = 1.5  # of what is missing the limiter will take a part again
 BLOCK_SECONDS = 0.02  # the limiter looks at blocks of this length
 ATTACK, RELEASE = 0.5, 0.1  # how much the limiter's gain may fall and rise from one block to the next
@@ -124,7 +125,9 @@ class Levelled(Sink):
         assert self._spool is not None, "left without being entered"
         with self._spool:
             if error is None:
+                self.finished_share = 0.0
                 self._deliver(self._spool)
+                self.finished_share = 1.0
 
     def _deliver(self, spool: IO[bytes]) -> None:
         before = self._meter.lufs
@@ -138,7 +141,8 @@ class Levelled(Sink):
         with ExitStack() as stack:
             sinks = [stack.enter_context(opener(self._sample_rate)) for opener in self._openers]
             samples = self._levelled(spool, gain, curve)
-            for event in self._events:
+            for number, event in enumerate(self._events):
+                self.finished_share = MEASURED_SHARE + (1 - MEASURED_SHARE) * number / len(self._events)
                 for sink in sinks:
                     if isinstance(event, Chunk):
                         sink.begin(event)
@@ -150,7 +154,8 @@ class Levelled(Sink):
     def _levels(self, spool: IO[bytes], before: float) -> tuple[float, NDArray[np.float64], float]:
         """The gain, what the limiter does then, and how loud it becomes. A limiter takes loudness, so it is asked."""
         gain, missing = 1.0, self._lufs - before
-        for _ in range(PASSES):
+        for number in range(PASSES):
+            self.finished_share = MEASURED_SHARE * number / PASSES
             gain *= 10 ** (missing / 20)
             curve = limiter(self._peaks.all() * np.float32(gain), 10 ** (MOST_PEAK_DB / 20))
             after = before + 20 * float(np.log10(gain))

@@ -22,6 +22,8 @@ class Speaker(Sink):
     `write` blocks as the device does. `abort` may be called from any thread, the rest from the one that writes.
     """
 
+    is_heard = True
+
     def __init__(self, sample_rate: int, device: str | None = None) -> None:
         """`device`: a number or a part of a name. Raises as `portaudio.find_device` does, and `SinkError`."""
         self.sample_rate = sample_rate

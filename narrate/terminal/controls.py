@@ -1,54 +1,133 @@
-"""What the keys do: pause, speed, marks, and where a press leads, to the sentence, the paragraph or the chapter."""
+"""What the keys do: pause, speed, marks, and where a press leads: to a sentence, a chapter, a mark, a time."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 
+from narrate.errors import InputError
 from narrate.pipeline import LazyList
-from narrate.playback.player import Player
+from narrate.playback.start import chunk_at
 from narrate.playback.stretch import FASTEST, SLOWEST
+from narrate.session import Session
+from narrate.terminal.display import Display
 from narrate.terminal.keys import HELP
 from narrate.text.document import Chunk
 
 SPEED_STEP = 0.1
+PROMPT = "Go to (chapter, mark or time): "
+MARK = re.compile(r"m\s*(\d+)")
+LONGEST_TYPED = 200  # characters
+STAYS_WHOLE = "The file that is written needs every sentence once, at one speed. Listen without -o to jump."
 
 _Part = Callable[[Chunk], int]
 
 
 @dataclass(slots=True)
 class Controls:
-    """The keyboard's hold on a player. `mark` keeps the place of a chunk and returns its name, `say` shows a line."""
+    """The keyboard's hold on a reading. `writing`: files are written while somebody listens, and must stay whole."""
 
-    player: Player
-    mark: Callable[[Chunk], str]
-    say: Callable[[str], None]
+    session: Session
+    display: Display
+    writing: bool = False
+    _typed: str | None = field(default=None, init=False)  # where to go, while it is being typed
 
     def press(self, key: str) -> None:
         """Do what `HELP` says the key does; other keys do nothing."""
-        transport = self.player.transport
+        if self._typed is not None:
+            self._type(key, self._typed)
+            return
+        transport, player = self.session.transport, self.session.player
         if key == "space":
             (transport.play if transport.paused else transport.pause)()
-        elif key in _MOVES and self.player.chunk is not None:
+        elif key == "b" and player.chunk is not None:
+            self._mark(player.chunk)
+        elif key == "s":
+            self._sleep()
+        elif key == "q":
+            self._stop()
+        elif key == "?":
+            for name, meaning in HELP.items():
+                self.display.say(f"  {name:6} {meaning}")
+        elif self.writing and key in (*_MOVES, "+", "=", "-", "g", "m"):
+            self.display.say(STAYS_WHOLE)
+        elif key in _MOVES and player.chunk is not None:
             self._move(key)
         elif key in ("+", "=", "-"):
             step = -SPEED_STEP if key == "-" else SPEED_STEP
             transport.speed = round(min(FASTEST, max(SLOWEST, transport.speed + step)), 2)
-        elif key == "b" and self.player.chunk is not None:
-            self.say(f"Marked: {self.mark(self.player.chunk)}")
-        elif key == "q":
-            transport.stop()
-        elif key == "?":
-            for name, meaning in HELP.items():
-                self.say(f"  {name:6} {meaning}")
+        elif key == "g" or (key == "m" and self._list_marks()):
+            self._typed, self.display.prompt = "", PROMPT
 
     def _move(self, key: str) -> None:
         """From where the presses before this one lead, if the player is not there yet."""
-        transport = self.player.transport
-        here = self.player.index if transport.aim is None else transport.aim
-        transport.seek(_MOVES[key](self.player.script, here))
+        player = self.session.player
+        here = player.index if player.transport.aim is None else player.transport.aim
+        player.transport.seek(_MOVES[key](player.script, here))
+
+    def _mark(self, chunk: Chunk) -> None:
+        mark = self.session.mark(chunk)
+        self.display.say("This text has no places to mark." if mark is None else f"Marked: {mark.name}")
+
+    def _list_marks(self) -> bool:
+        """List the marks; False if there are none."""
+        marks = self.session.marks()
+        if not marks:
+            self.display.say("There are no marks in this book yet; b sets one.")
+        for number, mark in enumerate(marks, 1):
+            self.display.say(f"  m{number:<5} {mark.place.fraction:4.0%}  {mark.name}")
+        return bool(marks)
+
+    def _sleep(self) -> None:
+        session = self.session
+        choice = session.sleep.following()
+        session.sleep.set(choice, session.player.chunk, session.player.written_seconds)
+        self.display.say(f"Sleep timer: {said_of(choice)}.")
+
+    def _stop(self) -> None:
+        if not self.writing:
+            self.session.transport.stop()
+        elif self.session.listening:
+            self.session.stop_listening()
+            self.display.say("The place is kept. The file is written to its end; Ctrl-C breaks it off.")
+
+    def _type(self, key: str, typed: str) -> None:
+        """A key of the line in which somebody says where to go."""
+        if key in ("enter", "escape"):
+            self._typed = self.display.prompt = None
+            if key == "enter" and typed.strip():
+                self._go(typed.strip())
+            return
+        if key == "backspace":
+            typed = typed[:-1]
+        elif key == "space":
+            typed += " "
+        elif len(key) == 1 and key.isprintable():
+            typed = (typed + key)[:LONGEST_TYPED]
+        self._typed, self.display.prompt = typed, PROMPT + typed
+
+    def _go(self, where: str) -> None:
+        marks = self.session.marks()
+        number = MARK.fullmatch(where)
+        try:
+            if number and 1 <= int(number[1]) <= len(marks):
+                index = chunk_at(self.session.player.script, marks[int(number[1]) - 1].place.start)
+            else:
+                index = self.session.find(where)
+        except InputError as error:
+            self.display.say(str(error))
+            return
+        self.session.transport.seek(index)
+
+
+def said_of(choice: float | str | None) -> str:
+    """When the sleep timer ends the reading."""
+    if choice is None:
+        return "off"
+    return "at the end of this chapter" if choice == "chapter" else f"in {choice:g} minutes"
 
 
 def _sentence_back(script: LazyList[Chunk], index: int) -> int:

@@ -9,22 +9,21 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
-from narrate.clock import hms
 from narrate.session import Progress
-from narrate.streams import Out, console
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+from narrate.streams import Out
+from narrate.terminal.wording import moment
 
 PLAIN_EVERY = 30.0  # seconds between two lines where there is no terminal
+DUMB = ("dumb", "unknown")  # terminals that can only print lines, by TERM
 
 
 class Display(Protocol):
     engine: str
     """Which engine speaks, and in which language."""
+    prompt: str | None
+    """A line that the listener is typing, if there is one."""
 
     def show(self, progress: Progress) -> None: ...
 
@@ -36,19 +35,33 @@ class Display(Protocol):
         """A line that stays: what is good to know."""
         ...
 
+    def appear(self) -> None:
+        """Be on the screen, again if need be."""
+        ...
+
+    def vanish(self) -> None:
+        """Leave the screen as a shell expects it."""
+        ...
+
 
 @contextmanager
-def open_display(stream: TextIO, title: str, *, quiet: bool, hint: str = "") -> Iterator[Display]:
+def open_display(
+    stream: TextIO, title: str, *, quiet: bool, hint: str = "", writing: bool = False, verbose: bool = False
+) -> Iterator[Display]:
     """The display that suits `stream`: a panel on a terminal, lines elsewhere. Failures are said even when quiet.
 
-    The panel shows the book's `title`, and the `hint` in its corner.
+    The panel shows the book's `title`, and the `hint` in its corner. `writing`: into files, and nobody listens.
+    `verbose`: with figures for those who know how it works.
     """
     with _steady(stream) as own:
-        if own.isatty() and not quiet:
-            with _Panel(own, title, hint) as panel:
+        terminal = own.isatty()
+        if terminal and not quiet and os.environ.get("TERM", "").lower() not in DUMB:
+            from narrate.terminal.panel import Panel
+
+            with Panel(own, title, hint, writing=writing, verbose=verbose) as panel:
                 yield panel
         else:
-            yield _Lines(own, quiet=quiet)
+            yield Lines(own, quiet=quiet, hint=hint if terminal else "", writing=writing, verbose=verbose)
 
 
 @contextmanager
@@ -63,41 +76,34 @@ def _steady(stream: TextIO) -> Iterator[TextIO]:
         yield own
 
 
-def figures(progress: Progress) -> str:
-    """The numbers of the moment in one line."""
-    parts = [f"{hms(progress.written_seconds)} {'paused' if progress.paused else 'done'}"]
-    if progress.left_seconds is not None:
-        parts.append(f"{hms(progress.left_seconds)} left")
-    parts.append(f"{progress.ready_seconds:.0f} s ahead")
-    if progress.rtf is not None:
-        parts.append(f"RTF {progress.rtf:.3f}" if progress.rtf < 0.1 else f"RTF {progress.rtf:.2f}")
-    if progress.speed != 1.0:
-        parts.append(f"speed {progress.speed:.2g}")
-    gaps = "gap" if progress.gaps == 1 else "gaps"
-    for count, name in ((progress.reused, "reused"), (progress.gaps, gaps), (progress.failed, "failed")):
-        if count:
-            parts.append(f"{count} {name}")
-    return " · ".join(parts)
+class Lines:
+    """A line for each chapter, and the figures of the moment from time to time. `hint` is said once."""
 
-
-class _Lines:
-    engine = ""
-
-    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
-        self._stream, self._quiet = stream, quiet
+    def __init__(self, stream: TextIO, *, quiet: bool, hint: str, writing: bool, verbose: bool) -> None:
+        self._stream, self._quiet, self._hint = stream, quiet, hint
+        self._writing, self._verbose = writing, verbose
         self._title = ""
+        self._paused = False
         self._next = time.monotonic() + PLAIN_EVERY
+        self.engine = ""
+        self.prompt: str | None = None
 
     def show(self, progress: Progress) -> None:
         if self._quiet or progress.chunk is None:
             return
+        self._say_hint()
         if progress.chunk.title != self._title:
             self._title = progress.chunk.title
             self.note(f"{progress.chunk.chapter} · {self._title}" if self._title else "")
-        if time.monotonic() >= self._next:
+        turned = progress.paused != self._paused
+        if turned or time.monotonic() >= self._next:
+            self._paused = progress.paused
             self._next = time.monotonic() + PLAIN_EVERY
-            share = "" if progress.share is None else f"{progress.share:.0%} · "
-            self.note(share + figures(progress))
+            self.note(moment(progress, writing=self._writing, verbose=self._verbose))
+
+    def _say_hint(self) -> None:
+        self.note(self._hint)
+        self._hint = ""
 
     def say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -106,62 +112,8 @@ class _Lines:
         if line and not self._quiet:
             self.say(line)
 
+    def appear(self) -> None:
+        return
 
-class _Panel:
-    engine = ""
-
-    def __init__(self, stream: TextIO, title: str, hint: str) -> None:
-        from rich.live import Live
-
-        self._console = console(stream, highlight=False)
-        self._title, self._hint = title, hint
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> _Panel:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def show(self, progress: Progress) -> None:
-        self._live.update(_panel(progress, self._title, self.engine, self._hint, self._console.width))
-
-    def say(self, line: str) -> None:
-        self._live.console.print(line, markup=False)
-
-    note = say
-
-
-def _panel(progress: Progress, title: str, engine: str, hint: str, width: int) -> RenderableType:
-    """Title, chapter and bar, the sentence being spoken, the figures."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    head = Table.grid(expand=True, padding=(0, 1))
-    head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    head.add_column(justify="right", no_wrap=True)
-    chunk = progress.chunk
-    chapter = "" if chunk is None else (f"{chunk.chapter} · {chunk.title}" if chunk.title else "")
-    share = "" if progress.share is None else f"{progress.share:.1%}"
-    head.add_row(Text(title, style="bold"), Text(engine, style="dim"))
-    head.add_row(Text(chapter), Text(share))
-    bar = Table.grid(expand=True)  # a bar by itself does not end its line
-    bar.add_row(ProgressBar(total=1.0, completed=progress.share or 0.0, pulse=False))
-    sentence = Text(" ".join(chunk.text.split()) if chunk else "…", style="cyan", overflow="fold")
-    lines = sentence.wrap(_console(width), width)[:4]
-    foot = Table.grid(expand=True, padding=(0, 1))
-    foot.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    foot.add_column(justify="right", no_wrap=True)
-    foot.add_row(Text(figures(progress), style="dim"), Text(hint, style="dim"))
-    return Group(head, bar, *lines, foot)
-
-
-def _console(width: int) -> Console:
-    from rich.console import Console
-
-    return Console(width=width)
+    def vanish(self) -> None:
+        return

@@ -23,10 +23,14 @@ HELP = {
     "↑ ↓": "a paragraph back or forward",
     "[ ]": "a chapter back or forward",
     "+ -": "faster or slower",
+    "g": "go to a chapter, a mark or a time",
+    "m": "list the marks, and go to one",
     "b": "mark this place",
+    "s": "sleep timer: 15 to 60 minutes, the chapter's end, off",
     "q": "stop and keep the place",
     "?": "this list",
 }
+_NAMES = {" ": "space", "\r": "enter", "\n": "enter", "\x7f": "backspace", "\x08": "backspace", "\x1b": "escape"}
 _ARROWS = {b"A": "up", b"B": "down", b"C": "right", b"D": "left"}
 _ARROW = re.compile(rb"\x1b[\[O]([ABCD])")
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\[O])", re.DOTALL)  # any key's, after ECMA-48
@@ -82,7 +86,10 @@ class Keys:
         while self._pending.startswith(b"\x1b") and not _SEQUENCE.match(self._pending):
             rest = self._read(_REST)
             if not rest:  # the escape key itself
-                self._pending = b""
+                self._pending = self._pending[1:]
+                return "escape"
+            self._pending += rest
+        while _is_cut(self._pending) and (rest := self._read(_REST)):
             self._pending += rest
         return self._next()
 
@@ -111,8 +118,22 @@ class Keys:
             self._pending = self._pending[found.end() :]
             arrow = _ARROW.fullmatch(found[0])
             return _ARROWS[arrow[1]] if arrow else None
-        key, self._pending = self._pending[:1], self._pending[1:]
-        return "space" if key == b" " else key.decode("latin-1") or None
+        if not self._pending:
+            return None
+        length = _length(self._pending[0])
+        key, self._pending = self._pending[:length], self._pending[length:]
+        character = key.decode("utf-8", "replace")
+        return _NAMES.get(character, character)
+
+
+def _length(first: int) -> int:
+    """How many bytes a character has in UTF-8, by its first."""
+    return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+
+
+def _is_cut(typed: bytes) -> bool:
+    """True if the rest of the first character has not arrived yet."""
+    return bool(typed) and not typed.startswith(b"\x1b") and len(typed) < _length(typed[0])
 
 
 def _open_terminal() -> tuple[int | None, bool]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from narrate.clock import hms
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
 from narrate.errors import InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
+from narrate.playback.sleep import SleepTimer
 from narrate.session import Began, Done, Failed, Notice, Progress, Session
 from narrate.sinks import Opener
 from narrate.sinks.speaker import Speaker
@@ -30,8 +31,9 @@ from narrate.terminal.display import Display, open_display
 from narrate.terminal.files import FileOptions, are_finished, check_files, file_openers, is_unfinished_split
 from narrate.terminal.keys import Keys
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
+from narrate.terminal.suspend import suspendable
+from narrate.terminal.wording import broken_off_line, closing_line
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
-from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 POLL_SECONDS = 0.1  # between two looks at the keyboard and at the figures
@@ -46,6 +48,7 @@ class ReadingOptions:
 
     `source` is a file, or "-" for standard input; `literal` is text to be read instead of one.
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
+    `sleep` is when to stop: after so many minutes, after the "chapter", or None.
     `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
     `spoken_in` gives the options for a book in a language, once that is known; None if they are the same for all.
     """
@@ -64,7 +67,9 @@ class ReadingOptions:
     device: str | None = None
     store: Path | None = None
     fresh_takes: bool = False
+    sleep: float | str | None = None
     quiet: bool = False
+    verbose: bool = False
     spoken_in: Callable[[str], ReadingOptions] | None = None
 
     @property
@@ -155,12 +160,25 @@ def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> 
         files = replace(files, force=True)
     check_files(files)
     options = replace(options, files=files)
-    hint = "? for keys" if options.listening else ""
-    with open_display(stderr, title, quiet=options.quiet, hint=hint) as display, _log_on(display):
+    listening = options.listening
+    with (
+        open_display(
+            stderr,
+            title,
+            quiet=options.quiet,
+            hint="? for keys" if listening else "",
+            writing=not listening,
+            verbose=options.verbose,
+        ) as display,
+        _log_on(display),
+    ):
         with ExitStack() as stack:
             session = open_session(options, book, display, stack, run)
-            attend(session, display, stack.enter_context(Keys()) if options.listening else None)
-        display.note(_closing_line(options, session))
+            stack.enter_context(suspendable(display, session.transport, listening=listening))
+            keys = stack.enter_context(Keys()) if listening else None
+            with _telling_where_it_stopped(options, session, display):
+                attend(session, display, keys, writing=bool(files.outputs))
+        display.note(closing_line(session, files, source=_quoted(options.source), verbose=options.verbose))
     return Outcome(NOT_ALL_SPOKEN if session.stats.failed else 0, session.transport.stopped)
 
 
@@ -171,6 +189,24 @@ def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
     else:
         book = open_book(options.source, options.text)
     return options if options.spoken_in is None else options.spoken_in(book.language), book
+
+
+@contextmanager
+def _telling_where_it_stopped(options: ReadingOptions, session: Session, display: Display) -> Iterator[None]:
+    """Ctrl-C, and being ended by another program: say where the reading was, and how it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        with suppress(OSError):  # the terminal was closed
+            kept = options.store is not None
+            source = _quoted(options.source)
+            display.note(broken_off_line(session, options.files, source=source, kept=kept))
+        raise
+
+
+def _quoted(source: str) -> str:
+    """The source as one types it."""
+    return shlex.quote(source)
 
 
 @contextmanager
@@ -210,7 +246,14 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
         speed=options.speed,
         fresh_takes=options.fresh_takes,
         bookmarks=None if options.literal is not None else Bookmarks(home() / "places", say=display.say),
+        sleep=_sleep_timer(options.sleep),
     )
+
+
+def _sleep_timer(choice: float | str | None) -> SleepTimer:
+    timer = SleepTimer()
+    timer.set(choice, None, 0.0)
+    return timer
 
 
 def _start(options: ReadingOptions) -> str | None:
@@ -231,9 +274,12 @@ def _openers(options: ReadingOptions, book: Book, engine: str, display: Display)
     return [*speaker, *file_openers(options.files, book, options.voice.name or engine, display.note)]
 
 
-def attend(session: Session, display: Display, keys: Keys | None) -> None:
-    """Let the session read to the end; meanwhile show how it goes and do what the keys say."""
-    controls = Controls(session.player, partial(_mark, session), display.say)
+def attend(session: Session, display: Display, keys: Keys | None, *, writing: bool = False) -> None:
+    """Let the session read to the end; meanwhile show how it goes and do what the keys say.
+
+    `writing`: into files too.
+    """
+    controls = Controls(session, display, writing)
     with session:
         while not session.wait(0.0 if keys and keys.present else POLL_SECONDS):
             key = keys.wait(POLL_SECONDS) if keys and keys.present else None
@@ -255,31 +301,3 @@ def _show(session: Session, display: Display) -> None:
                 display.show(event)
             case Began() | Done():
                 pass  # the figures show it
-
-
-def _mark(session: Session, chunk: Chunk) -> str:
-    mark = session.mark(chunk)
-    return "this text has no places to keep" if mark is None else mark.name
-
-
-def _closing_line(options: ReadingOptions, session: Session) -> str:
-    """What came of it."""
-    stats, player = session.stats, session.player
-    what = f"Wrote {options.files.named}:" if options.files.outputs else "Heard"
-    parts = [f"{what} {hms(player.written_seconds)} in {hms(session.wall_seconds)}"]
-    if stats.rtf is not None:
-        parts.append(f"RTF {stats.rtf:.3g}")
-    total = stats.made + stats.reused
-    if total:
-        parts.append(f"{stats.made} takes made, {stats.reused} reused ({stats.reused / total:.1%})")
-    if stats.retaken:
-        parts.append(f"{stats.retaken} taken again")
-    if player.gaps:
-        parts.append(f"{player.gaps} {'gap' if player.gaps == 1 else 'gaps'}")
-    if session.takes.damaged:
-        parts.append(f"{session.takes.damaged} damaged takes made again")
-    if stats.failed:
-        parts.append(f"{len(stats.failed)} not spoken")
-    if session.transport.stopped and player.chunk is not None:
-        parts.append(f"the place is kept, {session.share_of_book(player.chunk):.0%} into the book")
-    return " · ".join(parts)

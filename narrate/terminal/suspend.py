@@ -1,0 +1,42 @@
+"""Ctrl-Z: the shell gets its screen and its cursor back, and the reading pauses until it is taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from narrate.playback.transport import Transport
+from narrate.terminal.display import Display
+
+SILENT_SECONDS = 0.3  # after a pause until the last block is played: no silence after it is taken for a gap
+
+
+@contextmanager
+def suspendable(display: Display, transport: Transport, *, listening: bool) -> Iterator[None]:
+    """Within the block Ctrl-Z stops the program with a screen as a shell expects it; `fg` goes on as it was."""
+    number = getattr(signal, "SIGTSTP", None)
+    if number is None or signal.getsignal(number) is not signal.SIG_DFL:  # Windows; or somebody else decides
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        paused = transport.paused
+        if listening:
+            transport.pause()
+            time.sleep(SILENT_SECONDS)
+        display.vanish()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # returns when somebody lets us go on
+        signal.signal(number, stop)
+        display.appear()
+        if listening and not paused:
+            transport.play()
+
+    signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)

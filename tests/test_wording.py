@@ -1,0 +1,69 @@
+"""What a listener is told, in a listener's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from narrate.session import Progress
+from narrate.terminal.wording import counted, moment
+from tests.speech import chunks
+
+PROGRESS = Progress(
+    chunk=chunks(1)[0],
+    share=0.3,
+    written_seconds=125.0,
+    ready_seconds=36.0,
+    left_seconds=5750.0,
+    rtf=0.0712,
+    made=3,
+    reused=9,
+    failed=0,
+    gaps=0,
+    paused=False,
+    speed=1.0,
+    position_seconds=2690.0,
+    total_seconds=8440.0,
+    wall_seconds=25.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "44:50 of 2:20:40 · 1:35:50 left"),
+        ({"total_seconds": None, "left_seconds": None}, "44:50"),
+        ({"paused": True}, "paused · 44:50 of 2:20:40 · 1:35:50 left"),
+        ({"speed": 1.3}, "44:50 of 2:20:40 · 1:35:50 left · speed 1.3"),
+        ({"gaps": 1}, "44:50 of 2:20:40 · 1:35:50 left · 1 gap"),
+        ({"gaps": 2, "failed": 1}, "44:50 of 2:20:40 · 1:35:50 left · 2 gaps · 1 not spoken"),
+        ({"sleep_seconds": 890.0}, "44:50 of 2:20:40 · 1:35:50 left · sleep in 14:50"),
+        ({"sleep_at_chapter_end": True}, "44:50 of 2:20:40 · 1:35:50 left · sleep after the chapter"),
+        ({"finished_share": 0.45}, "Completing the file: 45%"),
+    ],
+)
+def test_the_moment(changes: dict[str, object], words: str) -> None:
+    assert moment(replace(PROGRESS, **changes), writing=False) == words  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wall", "words"),
+    [
+        (25.0, " · 5.0 times as fast as speech"),
+        (5.0, " · 25 times as fast as speech"),
+        (500.0, " · 0.2 times the pace of speech"),
+        (1.0, ""),
+    ],
+)
+def test_how_fast_a_file_is_made_is_said_once_that_is_known(wall: float, words: str) -> None:
+    said = moment(replace(PROGRESS, wall_seconds=wall), writing=True)
+    assert said == f"44:50 of 2:20:40 · 1:35:50 left{words}"
+
+
+def test_figures_for_those_who_ask() -> None:
+    assert moment(PROGRESS, writing=False, verbose=True).endswith("left · 36 s ahead · RTF 0.0712 · 9 reused")
+
+
+def test_one_is_one() -> None:
+    assert (counted(1, "gap"), counted(0, "gap"), counted(2, "take")) == ("1 gap", "0 gaps", "2 takes")
