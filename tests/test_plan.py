@@ -110,10 +110,14 @@ def test_a_plan_asks_for_nothing_and_replaces_nothing(tmp_path: Path) -> None:
 
 
 def test_text_that_is_still_being_written_has_no_plan() -> None:
-    command = f"(echo 'It rained.'; sleep 3) | {sys.executable} -m narrate - -e tone --plan"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "cannot be planned" in done.stderr
+    command = [sys.executable, "-m", "narrate", "-", "-e", "tone", "--plan"]
+    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipe) as writing:  # type: ignore[call-overload]
+        writing.stdin.write("It rained.\n")
+        writing.stdin.flush()
+        assert writing.wait() == 2
+        assert writing.stdout.read() == ""
+        assert "cannot be planned" in writing.stderr.read()
 
 
 # --- -t ---------------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def file_options(values: Values) -> FileOptions:
     from narrate.sinks.about import About
     from narrate.terminal.files import FileOptions, series_and_part
 
-    outputs = tuple(map(str, values["output"]))
+    outputs: tuple[str, ...] = values["output"]
     series, part = series_and_part(values["series"] or "")
     cover = values["cover"]
     return FileOptions(

@@ -58,9 +58,10 @@ LISTENING = (
 WRITING = (
     Option(
         "output",
-        Many(File()),
-        "Write an audiobook instead of playing: .m4b .m4a .mp3 .opus .ogg .mka .flac or .wav. May be given several "
-        "times; - writes WAV to standard output.",
+        Many(Text("FILE", "the name of a file or a folder")),
+        "Write an audiobook instead of playing: .m4b .m4a .mp3 .opus .ogg .mka .flac or .wav; .epub is a book to read "
+        "and hear. May be given several times; - writes WAV to standard output. For several books name a folder, as in "
+        "-o books/, or a pattern, as in -o '{author} - {title}.m4b'.",
         short="o",
         places=ONCE,
         default=(),
@@ -259,7 +260,7 @@ ADVANCED = (
     Option(
         "verbose",
         Switch(),
-        "Also say how the sound was made: takes, RTF, what was reused.",
+        "Also say how quickly the sound was made, and how much of it had been made before.",
         places=OF_MACHINE,
         default=False,
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.sinks import SUBTITLES, SUFFIXES
+from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES
 from narrate.sinks.split import plain_name
 from narrate.terminal.files import FileOptions
 from narrate.text.book import Book
@@ -79,7 +79,7 @@ def check_patterns(files: FileOptions) -> None:
             if name not in FIELDS:
                 known = " ".join(f"{{{known}}}" for known in FIELDS)
                 raise InputError(f"{pattern}: there is no field {{{name}}}. Choose from {known}.")
-        if _FIELD.search(pattern) and Path(pattern).suffix.lower() not in SUFFIXES + SUBTITLES:
+        if _FIELD.search(pattern) and Path(pattern).suffix.lower() not in (*SUFFIXES, *SUBTITLES, READ_ALONG):
             raise InputError(f"{pattern}: the name needs a suffix that names a format, such as {pattern}.m4b.")
 
 
