@@ -249,6 +249,7 @@ class Session:
             marks=self.marks(),
             known=self._known_seconds,
             speed=self.transport.speed,
+            chosen=self.book.options.chapters,
         )
 
     def marks(self) -> tuple[Mark, ...]:

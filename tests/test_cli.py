@@ -79,6 +79,22 @@ def test_what_cannot_be_read(odd: Path, name: str, words: str) -> None:
         (["--encoding", "klingon"], "klingon"),
         (["--dict", "nowhere.txt"], "nowhere.txt"),
         (["--no-such-option"], "--no-such-option"),
+        (
+            ["-v", "mei", "-e", "espeak"],
+            "no voice 'mei'; it is a voice of openjtalk for Japanese. Choose one of: en-us,",
+        ),
+        (["-v", "ono_anna", "-e", "espeak"], "it is a voice of qwen for Japanese"),
+        (["--ref-text", "x", "-e", "espeak"], "cannot follow --ref-text, only qwen can."),
+        (["--ref-audio", "x", "-e", "espeak"], "cannot follow --ref-audio"),
+        (["--temperature", "1", "-e", "espeak"], "--temperature is for qwen, not for espeak."),
+        (
+            ["--chapters", "2", "--from", "1", "-e", "tone"],
+            "no chapter '1' among the chapters that --chapters 2 chooses",
+        ),
+        (["--from", "99:99:99", "-e", "tone"], "99:99:99 is no time. Write minutes and seconds, 12:30"),
+        (["--from", "12:60", "-e", "tone"], "12:60 is no time"),
+        (["--from", "1:02:03:04", "-e", "tone"], "is no time"),
+        (["-e", "nothing"], "Choose one of: auto, qwen, openjtalk, espeak."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -205,6 +221,22 @@ def test_voices_and_their_engines() -> None:
     listed = narrate("voices", "-e", "espeak").stdout
     assert "en-us" in listed
     assert all("espeak" in line for line in listed.splitlines())
+
+
+def test_test_engines_are_listed_only_by_their_name() -> None:
+    assert "tone" not in narrate("voices").stdout
+    assert "tone" in narrate("voices", "-e", "tone").stdout
+
+
+def test_a_seed_makes_nothing_anew_where_it_changes_nothing(tmp_path: Path) -> None:
+    assert narrate(STORY, "-e", "espeak", "-o", tmp_path / "a.wav").returncode == 0
+    again = narrate(STORY, "-e", "espeak", "--seed", "-1", "-o", tmp_path / "b.wav")
+    assert "0 takes made" in again.stderr
+
+
+def test_the_room_for_takes_is_what_the_readme_says() -> None:
+    (readme,) = re.findall(r"`--store DIR`; (\d+) GB at most", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert f"of at most {readme}.00 GB" in narrate("store").stdout
 
 
 def test_a_sound_device_that_is_not_there() -> None:

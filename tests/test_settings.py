@@ -384,3 +384,34 @@ def test_every_option_has_a_group_and_a_sentence() -> None:
     for option in OPTIONS:
         assert re.fullmatch(r"[A-Z0-9].*\.", option.help), option.help
     assert any(option.places == OF_BOOK for option in OPTIONS)
+
+
+# --- what was set for all books, and an engine that cannot follow it --------------------------------------------------
+
+
+def test_what_is_set_for_one_engine_does_not_keep_another_from_speaking(user: Path, tmp_path: Path) -> None:
+    user.write_text('temperature = 0.7\nmodel = "1.7B"\ninstruct = "calmly"\nref-text = "words"\n')
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "a.wav").returncode == 0
+    for flag, value in (("--temperature", "0.7"), ("--instruct", "calmly")):
+        refused = narrate(STORY, "-e", "tone", "-o", tmp_path / "b.wav", flag, value)
+        assert refused.returncode == 2
+        assert flag in refused.stderr
+        assert "qwen" in refused.stderr
+
+
+def test_a_voice_that_is_set_for_all_books_and_that_an_engine_does_not_have(user: Path, tmp_path: Path) -> None:
+    user.write_text('voice = "ryan"\n')
+    refused = narrate(STORY, "-e", "tone", "-o", tmp_path / "a.wav")
+    assert refused.returncode == 2
+    assert f"{user}: the voice ryan is set, but tone, which reads this book, does not have it." in refused.stderr
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "a.wav", "-v", "high").returncode == 0
+
+
+def test_a_folder_for_takes_is_nearer_than_no_folder(user: Path, tmp_path: Path) -> None:
+    user.write_text("no-store = true\n")
+    kept = tmp_path / "kept"
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "a.wav", NARRATE_STORE=str(kept)).returncode == 0
+    assert any(kept.rglob("*.flac"))
+    user.write_text(f'store = "{tmp_path / "unused"}"\n')
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "b.wav", "--no-store").returncode == 0
+    assert not (tmp_path / "unused").exists()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from narrate.settings.values import Values
+from narrate.errors import InputError
+from narrate.settings.option import Place
+from narrate.settings.values import Setting, Values
 
 if TYPE_CHECKING:
+    from narrate.engines.table import EngineEntry
+    from narrate.terminal.listen import Speaking
     from narrate.text.book import TextOptions
-    from narrate.voice import Voice
 
 TEXT_OPTIONS = (
     "lang",
@@ -25,6 +29,10 @@ TEXT_OPTIONS = (
     "max-bytes",
 )
 """What `text_options` needs."""
+ENGINE_OPTIONS = ("model", "device", "dtype", "runtime", "temperature", "top-k", "top-p", "repetition-penalty")
+"""What only some engines understand."""
+WISHES = {"instruct": "instruct", "describe": "describe", "ref-audio": "reference", "ref-text": "reference_text"}
+"""What only an engine with models can follow, and the voice's fields for it."""
 
 
 def text_options(values: Values) -> TextOptions:
@@ -47,25 +55,57 @@ def text_options(values: Values) -> TextOptions:
     )
 
 
-def voice(values: Values) -> Voice:
-    """How it should sound."""
+def speaking(values: Values, language: str | None = None) -> Speaking:
+    """Who speaks and how. With the `language` of the book, the tables for it, its engine and its voice hold too.
+
+    What stands in a settings file or in the environment for an engine that can do more is left out for one that cannot;
+    on the command line it stays, so that the engine refuses it. Raises InputError for a voice of another engine.
+    """
+    from narrate.engines.choose import choose_engine
+    from narrate.terminal.listen import Speaking
     from narrate.voice import Voice
 
-    return Voice(
-        name=values["voice"],
-        language=values["lang"],
-        seed=values["seed"],
-        instruct=values["instruct"],
-        describe=values["describe"],
-        reference=values["ref-audio"],
-        reference_text=values["ref-text"],
+    names = {name for name in (*ENGINE_OPTIONS, *WISHES) if values.get(name) is not None}
+    if language is not None:
+        values = values.speaking(language, lambda language: choose_engine(language)[0])
+        names = _understood(values, language)
+    wishes = {field: values[name] for name, field in WISHES.items() if name in names}
+    return Speaking(
+        voice=Voice(name=values["voice"], language=values["lang"], seed=values["seed"], **wishes),
+        speed=values["speed"],
+        engine=values["engine"],
+        engine_options={name.replace("-", "_"): values[name] for name in ENGINE_OPTIONS if name in names},
+        rows=values["batch-size"],
     )
 
 
-def engine_options(values: Values) -> dict[str, Any]:
-    """What only some engines understand, by the names that they have for it."""
-    names = ("model", "device", "dtype", "runtime", "temperature", "top-k", "top-p", "repetition-penalty")
-    return {name.replace("-", "_"): values[name] for name in names if values[name] is not None}
+def _understood(values: Values, language: str) -> set[str]:
+    """The options for some engines only that were given on the command line, or that this engine understands."""
+    from narrate.engines.choose import choose_engine
+    from narrate.engines.table import find_engine
+
+    engine = values["engine"].partition(":")[0]
+    entry = find_engine(choose_engine(language)[0] if engine == "auto" else engine)
+    known: Collection[str] = entry.load().OPTIONS
+    _check_voice(values.setting("voice"), entry, "model" in known)
+    given = {name for name in (*ENGINE_OPTIONS, *WISHES) if values[name] is not None}
+    return {
+        name
+        for name in given
+        if values.commanded(name) or name.replace("-", "_") in known or (name in WISHES and "model" in known)
+    }
+
+
+def _check_voice(voice: Setting, entry: EngineEntry, has_models: bool) -> None:
+    """Raise InputError for a voice that was set for all books, and that the engine of this one does not have. What is
+    given on the command line is the engine's to judge, and so are voices that a model may have added."""
+    known = [each.name for each in entry.voices()]
+    if voice.value is None or voice.place is Place.COMMAND or has_models or voice.value in known:
+        return
+    raise InputError(
+        f"{voice.where}: the voice {voice.value} is set, but {entry.name}, which reads this book, does not have it. "
+        f"Set a voice for each language, in tables such as [voice.en]; narrate voices lists them."
+    )
 
 
 def kept_in(values: Values) -> Path | None:

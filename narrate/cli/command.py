@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from narrate import __version__
+from narrate.errors import InputError
 from narrate.settings.kinds import Many, Switch
 from narrate.settings.option import OF_MACHINE, Option, Place
 from narrate.settings.values import Layer, Setting, Values
@@ -52,6 +54,8 @@ class ErrorDetail:
 def call(command: Command, words: Sequence[str], detail: ErrorDetail, show_help: Callable[[], str]) -> int:
     """Run the command with these words. Returns its exit code; raises what goes wrong."""
 
+    check_flags(flags_of(command), words)
+
     class WithHelp(TyperCommand):
         def format_help(self, context: Any, formatter: Any) -> None:
             formatter.write(show_help())
@@ -60,6 +64,31 @@ def call(command: Command, words: Sequence[str], detail: ErrorDetail, show_help:
     settings = {"help_option_names": ["-h", "--help"]}
     app.command(cls=WithHelp, context_settings=settings)(_function(command))
     return int(app(list(words), prog_name="narrate", standalone_mode=False, obj=detail) or 0)
+
+
+def check_flags(flags: Mapping[str, bool], words: Sequence[str]) -> None:
+    """Raise InputError for a word that looks like a flag and is none, with the nearest one. `flags` says of each
+    whether a value follows it."""
+    waiting = iter(words)
+    for word in waiting:
+        flag, equals, _ = word.partition("=")
+        if word == "--":
+            return
+        if flag.startswith("--") and flag not in flags:
+            near = get_close_matches(flag, flags, 1, 0.6)
+            what = f"Did you mean {near[0]}?" if near else "See narrate --help --all."
+            raise InputError(f"There is no option {flag}. {what}")
+        if flags.get(flag) and not equals:
+            next(waiting, None)
+
+
+def flags_of(command: Command) -> dict[str, bool]:
+    """Every flag of the command, long, short and negative, and whether a value follows it."""
+    found = dict.fromkeys(("--help", "-h", "--debug", "--version"), False)
+    for option in command.options:
+        for flag in filter(None, (option.flag, option.negative, f"-{option.short}" if option.short else "")):
+            found[flag] = not isinstance(option.kind, Switch)
+    return found
 
 
 def _function(command: Command) -> Callable[..., int]:

@@ -94,7 +94,7 @@ def list_chapters(source: str, text: TextOptions) -> None:
 
 def list_voices(engine: str | None) -> None:
     """Print every voice: name, languages, engine, description."""
-    entries = ENGINES if engine is None else (find_engine(engine),)
+    entries = [entry for entry in ENGINES if entry.auto] if engine is None else [find_engine(engine)]
     rows = []
     for entry in entries:
         missing = entry.missing()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from narrate.cli.choices import engine_options, kept_in, text_options, voice
+from narrate.cli.choices import kept_in, speaking, text_options
 from narrate.cli.command import Argument, Command
 from narrate.errors import InputError
 from narrate.settings.table import OPTIONS
@@ -61,17 +61,7 @@ def _check(values: Values) -> None:
 
 
 def _options(values: Values, book: str) -> ReadingOptions:
-    """The options of a reading of this book, which may be others once the language of the book is known."""
-    from narrate.engines.choose import choose_engine
-
-    def spoken_in(language: str) -> ReadingOptions:
-        return _reading(values.speaking(language, lambda language: choose_engine(language)[0]), book, files)
-
-    files = file_options(values)
-    return replace(_reading(values, book, files), spoken_in=spoken_in)
-
-
-def _reading(values: Values, book: str, files: FileOptions) -> ReadingOptions:
+    """The options of a reading of this book. Who speaks is settled once the language of the book is known."""
     from narrate.playback.sleep import parse_sleep
     from narrate.terminal.listen import ReadingOptions
 
@@ -79,20 +69,16 @@ def _reading(values: Values, book: str, files: FileOptions) -> ReadingOptions:
         source=book,
         literal=values["text"],
         text=text_options(values),
-        voice=voice(values),
-        speed=values["speed"],
-        engine=values["engine"],
-        engine_options=engine_options(values),
-        files=files,
+        files=file_options(values),
         play=values["play"],
         start="" if values["from-start"] else values["from"],
-        rows=values["batch-size"],
         device=values["sound-device"],
         store=kept_in(values),
         fresh_takes=values["fresh-takes"],
         sleep=parse_sleep(values["sleep"]) if values["sleep"] is not None else None,
         quiet=values["quiet"],
         verbose=values["verbose"],
+        spoken_in=partial(speaking, values),
     )
 
 

@@ -173,12 +173,28 @@ class BatchEngine(Protocol):
 
 def check_voice(engine: str, voice: Voice, entries: Iterable[VoiceEntry], languages: Iterable[str]) -> None:
     """Raise `InputError` for what an engine with nothing but named voices cannot make."""
+    entries = list(entries)
     names = [entry.name for entry in entries]
     if voice.name is not None and voice.name not in names:
-        raise InputError(f"Engine {engine} has no voice '{voice.name}'. Choose one of: {', '.join(names)}.")
+        own = [entry.name for entry in entries if voice.language is None or voice.language in entry.languages]
+        choice = ", ".join(own or names)
+        raise InputError(f"Engine {engine} has no voice '{voice.name}'{_whose(voice.name)}. Choose one of: {choice}.")
     if voice.language is not None and voice.language not in languages:
         known = ", ".join(sorted(languages))
         raise InputError(f"Engine {engine} does not speak '{voice.language}', only {known}. Try --engine auto.")
-    for wish in ("instruct", "describe", "reference", "reference_text"):
+    wishes = {"instruct": "instruct", "describe": "describe", "ref-audio": "reference", "ref-text": "reference_text"}
+    for flag, wish in wishes.items():
         if getattr(voice, wish) is not None:
-            raise InputError(f"Engine {engine} cannot follow --{wish.replace('_', '-')}; the qwen engine can.")
+            raise InputError(f"Engine {engine} cannot follow --{flag}, only qwen can. Leave it out, or use -e qwen.")
+
+
+def _whose(name: str) -> str:
+    """Which engines have a voice of that name, and for which language; "" if none has."""
+    from narrate.engines.table import ENGINES  # which imports this module
+    from narrate.text.language import LANGUAGES
+
+    found = [(entry, voice) for entry in ENGINES if entry.auto for voice in entry.voices() if voice.name == name]
+    if not found:
+        return ""
+    entry, voice = found[0]
+    return f"; it is a voice of {entry.name} for {' and '.join(LANGUAGES[code] for code in voice.languages)}"

@@ -123,7 +123,7 @@ def find_engine(name: str) -> EngineEntry:
     for entry in ENGINES:
         if entry.name == name:
             return entry
-    known = ", ".join(entry.name for entry in ENGINES)
+    known = ", ".join(entry.name for entry in ENGINES if entry.auto)
     raise InputError(f"There is no engine '{name}'. Choose one of: auto, {known}.")
 
 
@@ -153,7 +153,7 @@ def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
     known = inspect.signature(kind).parameters
     for key in options:
         if key not in known:
-            raise _no_option(name, key, kind.OPTIONS)
+            raise _no_flag(name, key)
     engine: Engine = Batched(kind(**options), rows) if entry.batches else kind(**options)
     return engine
 
@@ -189,6 +189,13 @@ def without_gpu(name: str) -> str | None:
     if not any(Path(folder, "lib").glob("*torch_cuda*") for folder in folders or ()):
         return f"{name} needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
     return None
+
+
+def _no_flag(name: str, key: str) -> InputError:
+    """An option of the command line that is for other engines."""
+    others = [entry.name for entry in ENGINES if entry.auto and entry.missing() is None and key in entry.load().OPTIONS]
+    able = ", ".join(others or ["qwen"])
+    return InputError(f"--{key.replace('_', '-')} is for {able}, not for {name}. Leave it out, or use -e {able}.")
 
 
 def _installed(package: str) -> bool:

@@ -19,14 +19,19 @@ def find_start(
     marks: Iterable[Mark] = (),
     known: Callable[[Chunk], float | None] = lambda _: None,
     speed: float = 1.0,
+    chosen: str | None = None,
 ) -> int:
     """The chunk where a chapter (number or part of its title), a marked sentence (part of it) or a time begins.
 
     A time ("12:30", "1:02:03" of sound) is exact as far as the lengths of takes are `known`, and about right beyond.
-    Raises InputError naming what there is.
+    `chosen` says, for the listener, which chapters the script has if it has not all. Raises InputError naming what
+    there is.
     """
     if ":" in start and all(part.isdecimal() for part in start.split(":")):
         wanted = 0
+        _, *rest = map(int, start.split(":"))
+        if len(rest) > 2 or any(part > 59 for part in rest):
+            raise InputError(f"{start} is no time. Write minutes and seconds, 12:30, or hours too, 1:02:30.")
         for part in start.split(":"):
             wanted = 60 * wanted + int(part)
         return _at_time(script, wanted, known, speed)
@@ -40,6 +45,8 @@ def find_start(
     for mark in marks:
         if start.casefold() in mark.name.casefold():
             return chunk_at(script, mark.place.start)
+    if chosen is not None:
+        raise InputError(f"There is no chapter '{start}' among the chapters that --chapters {chosen} chooses.")
     raise InputError(
         f"There is no chapter '{start}' in this book, and no mark; see narrate --list-chapters and narrate books."
     )

@@ -30,7 +30,7 @@ from narrate.store.presence import Presence
 from narrate.store.take_files import TakeFiles
 from narrate.store.takes import Take, as_stored
 
-LIMIT_BYTES = 20 << 30  # on disk: about twenty long novels
+LIMIT_BYTES = 20_000_000_000  # on disk: about twenty long novels
 ROOM_SHARE = 0.05  # of the limit is made free at once when it is reached
 
 

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,17 @@ NOT_ALL_SPOKEN = 3  # exit code
 
 
 @dataclass(frozen=True, slots=True)
+class Speaking:
+    """Who speaks and how: what a listener may have settled for each language."""
+
+    voice: Voice = field(default_factory=Voice)
+    speed: float = 1.0
+    engine: str = "auto"
+    engine_options: Mapping[str, object] = field(default_factory=dict)
+    rows: Rows = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingOptions:
     """What the listener asked for: plain data from the command line.
 
@@ -50,7 +61,7 @@ class ReadingOptions:
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
     `sleep` is when to stop: after so many minutes, after the "chapter", or None.
     `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
-    `spoken_in` gives the options for a book in a language, once that is known; None if they are the same for all.
+    `spoken_in` says who speaks in the language of the book, once that is known; None if that is the same for all.
     """
 
     source: str = "-"
@@ -70,7 +81,7 @@ class ReadingOptions:
     sleep: float | str | None = None
     quiet: bool = False
     verbose: bool = False
-    spoken_in: Callable[[str], ReadingOptions] | None = None
+    spoken_in: Callable[[str], Speaking] | None = None
 
     @property
     def listening(self) -> bool:
@@ -188,7 +199,11 @@ def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
         book = book_of_text(options.literal, options.text)
     else:
         book = open_book(options.source, options.text)
-    return options if options.spoken_in is None else options.spoken_in(book.language), book
+    if options.spoken_in is None:
+        return options, book
+    who = options.spoken_in(book.language)
+    spoken = {each.name: getattr(who, each.name) for each in fields(who)}
+    return replace(options, **spoken), book
 
 
 @contextmanager
