@@ -19,6 +19,7 @@ COMMANDS = {
     "config": "Show which settings hold and where they were set, or edit them.",
     "bench": "Measure speed, gaps, memory and quality.",
     "doctor": "Say what this machine can do, and what would make it do more.",
+    "completions": "Print what completes words in bash, zsh or fish.",
     "help": "Show the help of narrate or of a command.",
 }
 
