@@ -7,5 +7,6 @@ read.py chunks.py voices.py devices.py books.py store.py inspect.py config.py be
 completions.py help.py
                             one command each; read.py needs no name
 shelf.py                    the last book, a book of the list by its number, forgetting one
+manual.py                   the manual page, from the same table as the help
 listing.py                  what is printed: chunks, chapters, voices, devices, books, the store
 """

@@ -176,6 +176,11 @@ def _wrapped(text: str, columns: int, indent: str = "") -> list[str]:
 
 
 def show(values: Values) -> None:
+    if values["man"]:
+        from narrate.cli.manual import manual
+
+        print(manual(), end="")
+        return
     name = values["command"] or READ
     if name not in (READ, *COMMANDS):
         raise InputError(f"There is no command '{name}'. The commands are: {', '.join(COMMANDS)}.")
@@ -185,5 +190,8 @@ def show(values: Values) -> None:
 COMMAND = Command(
     run=show,
     arguments=(Argument("command", "COMMAND", "The command; otherwise narrate itself.", required=False),),
-    options=(Option("all", Switch(), "Every option of narrate, in groups.", places=ONCE, default=False),),
+    options=(
+        Option("all", Switch(), "Show every option of narrate, in groups.", places=ONCE, default=False),
+        Option("man", Switch(), "Print the manual page, narrate.1.", places=ONCE, default=False),
+    ),
 )
