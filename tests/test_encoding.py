@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import encodings.aliases
+import pkgutil
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -109,6 +112,43 @@ def test_as_told() -> None:
     assert decode("①髙".encode("cp932"), encoding="Shift_JIS").text == "①髙"
     assert decode("镕".encode("gbk"), encoding="GB2312").text == "镕"
     assert decode(b"\xef\xbb\xbfabc", encoding="utf-8").text == "abc"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "doubtful"),
+    [
+        (b"Plain words. " * 8, "utf-16", True),
+        ("Ein Käfer fällt.".encode(), "cp1252", True),
+        ("Ein Käfer fällt.".encode(), "utf-8", False),
+        ("\ufeffEin Käfer fällt.".encode(), "utf-8-sig", False),
+        (b"Plain words.", "cp1252", False),
+        ("Ein Käfer fällt.".encode("cp1252"), "cp1252", False),
+        ("吾輩は猫である。".encode("iso2022_jp"), "iso2022_jp", False),
+        ("吾輩は猫である。".encode("utf-16"), "utf-16", False),
+    ],
+)
+def test_a_file_that_is_read_as_what_it_hardly_is_is_doubtful(data: bytes, encoding: str, doubtful: bool) -> None:
+    warnings = decode(data, encoding).warnings
+    assert [f"looks like UTF-8 and is read as {encoding}" in warning for warning in warnings] == [True] * doubtful
+
+
+CODECS = sorted({module.name for module in pkgutil.iter_modules(encodings.__path__)} | set(encodings.aliases.aliases))
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9 \xff\xfe\x80 words " * 9, b"plain words " * 9, b"\\x1b[31m \\u001b " * 9])
+def test_whatever_codec_a_page_names_it_is_a_text_or_one_clear_line(data: bytes) -> None:
+    for name in CODECS:
+        for how in ({"encoding": name}, {"hint": name}):
+            with suppress(InputError):
+                assert "\x1b" not in decode(data, **how).text
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "raw-unicode-escape", "undefined"])
+def test_codecs_that_no_file_is_written_in_are_unknown(name: str) -> None:
+    with pytest.raises(InputError, match="no such encoding"):
+        decode(b"plain words", name)
+    page = f"<html><meta charset={name}><p>caf\xe9s and \\x41</p></html>".encode("latin-1")
+    assert "\\x41" in decode(page, hint=name).text
 
 
 @pytest.mark.parametrize(

@@ -398,3 +398,9 @@ def test_a_book_that_says_nothing_of_its_edition() -> None:
     plain = epub.read(make_epub(CHAPTERS, metadata=SAID + "<dc:description>3 &lt; 4</dc:description>")).edition
     assert plain.description == "3 < 4"
     assert epub.read(make_epub(CHAPTERS)).edition == Edition()
+
+
+def test_a_book_of_which_no_page_is_left_has_no_words() -> None:
+    contents = nav(item("nav.xhtml", "One") + item("nav.xhtml#a", "Two"))
+    with pytest.raises(InputError, match="has no words in it"):
+        read_bytes(make_epub({"nav.xhtml": contents}), "x.epub")

@@ -14,6 +14,7 @@ speaker.py portaudio.py           the loudspeaker
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -96,6 +97,8 @@ def check_target(target: str | Path, *, force: bool = False) -> None:
             raise InputError("Standard output is a terminal, not a place for sound. Add `| aplay` or `> book.wav`.")
         return
     path = Path(target)
+    if _leads_in_a_circle(path):
+        raise InputError(f"{path} is a link that leads to itself. Remove it, or choose another name.")
     if path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it, such as {path / 'book.wav'}.")
     if path.suffix.lower() not in (*SUFFIXES, *SUBTITLES, READ_ALONG):
@@ -111,6 +114,14 @@ def check_target(target: str | Path, *, force: bool = False) -> None:
             raise InputError(f"{file} exists already. Choose another name, or replace it with --force.")
     if not os.access(path.resolve().parent, os.W_OK):
         raise InputError(f"The folder {path.parent} cannot be written to. Choose another place.")
+
+
+def _leads_in_a_circle(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def files_of(target: str | Path) -> list[Path]:

@@ -124,7 +124,7 @@ class AudioFile(Sink):
     def _write_cue_sheet(self, chapters: Sequence[ChapterTime]) -> None:
         """Write the chapters beside the file, in a cue sheet of its name."""
         sheet = cue_sheet(self.path.name, self.about, chapters, self.sample_rate)
-        write_atomically(self.path.with_suffix(".cue"), sheet.encode(), private=False)
+        write_atomically(self.path.with_suffix(".cue"), sheet.encode("utf-8", "surrogateescape"), private=False)
 
     def _drop(self) -> None:
         try:

@@ -90,7 +90,7 @@ class SplitFiles(Sink):
         if error is None and self._playlist and self._parts:
             path = self.folder / playlist_name(self.folder.name)
             try:
-                write_atomically(path, playlist(self._parts).encode(), private=False)
+                write_atomically(path, playlist(self._parts).encode("utf-8", "surrogateescape"), private=False)
             except OSError as failed:
                 raise SinkError(f"{path} cannot be written: {failed.strerror}.") from failed
 

@@ -16,6 +16,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, NoReturn, ParamSpec, TypeVar
 
+from narrate.files import open_private
 from narrate.store.key import is_key
 
 LEASE_SECONDS = 120.0  # a claim holds for so long after its owner last kept a take
@@ -170,6 +171,8 @@ class Index:
         self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
+        with contextlib.suppress(FileExistsError), open(self._path, "xb", opener=open_private):
+            pass  # SQLite would let everybody read it, and gives the files beside it the same rights
         connection = sqlite3.connect(
             self._path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from narrate.files import NEW, HeldFile, is_held, remove_abandoned
+from narrate.files import NEW, HeldFile, is_held, private_folder, remove_abandoned
 
 
 class Presence:
@@ -20,9 +20,9 @@ class Presence:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "open"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._folder)
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"  # the number is for people who look into the folder
-        self._lock = HeldFile(self._path(self.name, "lock"))
+        self._lock = HeldFile(self._path(self.name, "lock"), private=True)
 
     @property
     def part(self) -> Path:

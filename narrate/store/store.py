@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from narrate.clip import Samples
 from narrate.errors import NarrateError
+from narrate.files import open_private
 from narrate.store import flac, in_memory
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.index import Index, NoIndex, Size, Use, open_index, presence_of
@@ -191,7 +192,8 @@ class Store:
             raise self._unwritable or OSError(errno.EBADF, "the store is not open")
         part = self._presence.part
         try:
-            part.write_bytes(data)
+            with open(part, "wb", opener=open_private) as file:
+                file.write(data)
             self._files.place(key, part)
         except OSError:
             with suppress(OSError):
@@ -301,9 +303,10 @@ class Store:
         return uses
 
     def _not_kept(self, error: OSError, must_keep: bool) -> None:
-        what, todo = _reason(error, self.folder)
+        opened = self._presence is not None
+        what, todo = _reason(error, self.folder, opened)
         if must_keep:
-            kept = "" if error.errno == errno.ENOENT else "Takes stored so far stay; "
+            kept = "Takes stored so far stay; " if opened and error.errno != errno.ENOENT else ""
             advice = f"{kept}{todo}, and run the same command again."
             raise NarrateError(f"{what}. {advice[0].upper()}{advice[1:]}") from error
         if not self._said:
@@ -364,11 +367,13 @@ class BookTakes:
         self._store._release(key, self)
 
 
-def _reason(error: OSError, folder: Path) -> tuple[str, str]:
+def _reason(error: OSError, folder: Path, opened: bool) -> tuple[str, str]:
     """What happened, and what to do about it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"The disk is full: {folder} takes no more", "free some space or choose another disk with --store DIR"
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and opened:
         return f"The store {folder} was deleted while in use", "leave it in place or choose another with --store DIR"
-    why = error.strerror or str(error)
-    return f"Takes cannot be written to {folder} ({why})", "choose another place with --store DIR"
+    dangling = folder.is_symlink() and not folder.exists()
+    why = "the link leads nowhere" if dangling else (error.strerror or str(error)).lower()
+    todo = "choose another place with --store DIR, or keep no takes with --no-store"
+    return f"Takes cannot be kept in {folder} ({why})", todo

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from narrate.files import to_disk
+from narrate.files import private_folder, to_disk
 from narrate.store import flac
 from narrate.store.key import is_key
 
@@ -42,7 +42,7 @@ class TakeFiles:
 
     def build(self) -> None:
         """Make the folder if it is not there yet."""
-        self._takes.mkdir(parents=True, exist_ok=True)
+        private_folder(self._takes)
 
     def path(self, key: str) -> Path:
         name = key.removeprefix(_TAG)
@@ -51,7 +51,7 @@ class TakeFiles:
     def place(self, key: str, part: Path) -> None:
         """Move the file `part` into the place of the take `key`."""
         path = self.path(key)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         part.replace(path)
         self._not_synced.append(path)
 

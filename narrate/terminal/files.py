@@ -16,6 +16,7 @@ from narrate.sinks.loudness import Levelled
 from narrate.sinks.pictures import draw_cover, look_at
 from narrate.sinks.split import SplitFiles, playlist_name
 from narrate.text.book import Book
+from narrate.text.characters import well_formed
 from narrate.text.document import Edition
 
 NO_COVER = "none"
@@ -165,7 +166,7 @@ def _contents(book: Book) -> list[tuple[int, str]]:
 
 def about_book(options: FileOptions, book: Book, voice: str) -> About:
     """What the files say of the book: what the listener said, else what the book says."""
-    given = options.about
+    given = _well_formed(options.about)
     edition = book.document.edition if book.document else Edition()
     series = given.series or edition.series
     part = given.part if given.series else edition.part
@@ -183,6 +184,19 @@ def about_book(options: FileOptions, book: Book, voice: str) -> About:
     if all(output.endswith(WITHOUT_COVER) for output in options.outputs):
         return about
     return replace(about, cover=_cover(options.cover, book, about))
+
+
+def _well_formed(about: About) -> About:
+    """What the listener says, without bytes that are no text."""
+    return replace(
+        about,
+        title=well_formed(about.title),
+        author=well_formed(about.author),
+        narrator=well_formed(about.narrator),
+        description=well_formed(about.description),
+        series=well_formed(about.series),
+        part=well_formed(about.part),
+    )
 
 
 def series_and_part(text: str) -> tuple[str, str]:

@@ -6,6 +6,8 @@ regular expression: `re.compile(f"[{HAN}{KANA}]")`.
 
 from __future__ import annotations
 
+import re
+
 from narrate.text.brackets import CLOSING, OPENING
 
 # --- marks ------------------------------------------------------------------------------------------------------------
@@ -42,6 +44,7 @@ _LINE_ENDS = _SENTENCE_ENDS | set(COLONS + "~～♪*")
 STEERING = "".join(
     map(chr, (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WITHOUT_STEERING = dict.fromkeys(map(ord, STEERING))
 
 
@@ -53,6 +56,11 @@ def harmless(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a title or a name as it can be shown: in one line, and without the characters that steer a terminal."""
     return " ".join(harmless(" ".join(text.split())).split())
+
+
+def well_formed(text: str) -> str:
+    """Return a file name or an argument as text: bytes of it that were no UTF-8 become marks of what is missing."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def ends_sentence(text: str) -> bool:

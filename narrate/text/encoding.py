@@ -35,6 +35,18 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
     b"\x84\x31\x95\x33": "gb18030",
 }
+# Python has codecs that are for names in networks or for source code, and no file is written in them.
+NO_FILES = {
+    "idna",
+    "punycode",
+    "raw_unicode_escape",
+    "undefined",
+    "unicode_escape",
+    "raw-unicode-escape",
+    "unicode-escape",
+}
+# Their bytes are all ASCII, and so they look like UTF-8 when they are not.
+SEVEN_BITS = ("iso2022", "hz", "utf-7")
 # These two also read some bytes as quite different characters. They must leave so many fewer holes to be chosen.
 CLASHING = {"shift_jis_2004": 20, "big5hkscs": 20}
 LATIN = ("cp1252", "mac-roman", "iso8859-15", "cp850")
@@ -149,11 +161,25 @@ def _as_told(data: bytes, encoding: str) -> Decoded:
         raise InputError(
             f"--encoding {encoding}: does not fit this file ({bad} characters cannot be read); leave it out"
         )
-    return Decoded(clean(_text_only(text)), name, _damage(bad, name))
+    return Decoded(clean(_text_only(text)), name, _damage(bad, name) + _doubt(data, encoding, text))
+
+
+def _doubt(data: bytes, encoding: str, text: str) -> tuple[str, ...]:
+    """Return a warning for a file that is UTF-8 and is read as something quite different."""
+    if codecs.lookup(encoding).name.startswith(SEVEN_BITS):
+        return ()
+    try:
+        differs = data.decode("utf-8").replace("\ufeff", "") != text
+    except UnicodeDecodeError:
+        return ()
+    warning = f"the file looks like UTF-8 and is read as {encoding}: if the words are wrong, leave out --encoding"
+    return (warning,) if differs else ()
 
 
 def _known(encoding: str) -> bool:
     try:
+        if codecs.lookup(encoding).name in NO_FILES:
+            return False
         return "a".encode(encoding, "replace").decode(encoding, "replace") == "a"
     except (LookupError, UnicodeError, ValueError, AssertionError):
         return False

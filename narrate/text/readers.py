@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError
-from narrate.text.characters import one_line
+from narrate.text.characters import one_line, well_formed
 from narrate.text.document import Document, Edition, ExcludedKind
 from narrate.text.encoding import MOST_BYTES, decode, too_much, visible
 from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, subrip
@@ -123,16 +123,11 @@ def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Do
     known = document.language if document.language in LANGUAGES else "en"
     return replace(
         document,
-        title=one_line(document.title) or _shown(Path(name).stem),
+        title=one_line(document.title) or one_line(well_formed(Path(name).stem)),
         author=one_line(document.author),
         edition=Edition(*map(one_line, document.edition)),
         language=options.language or detect_language(body, known),
     )
-
-
-def _shown(name: str) -> str:
-    """Return a file name as a title. Bytes of it that are no UTF-8 become marks of what is missing."""
-    return one_line(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def left_out(document: Document, read: int) -> tuple[str, ...]:

@@ -153,7 +153,7 @@ def _openings(blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict
     depth = chapter_depth((point.label, point.level) for point in nav_points)
     starts = [block.paragraph.start for block in blocks]
     pages = sorted((at, name) for name, at in marks.items() if "#" not in name)
-    ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=True)}
+    ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=False)}
     openings: dict[int, list[str]] = {}
     for point in nav_points:
         page = marks.get(point.path)
