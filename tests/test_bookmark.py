@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -295,3 +299,61 @@ def test_killed_at_any_moment_it_keeps_the_last_place_or_the_next(folder: Path) 
         assert place.start in (said, said + 1)
         assert place.sentence == f"sentence {place.start}"
         start = place.start + 1
+
+
+# --- damaged files ----------------------------------------------------------------------------------------------------
+
+
+def every_value(data: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where each value stands in a file of places."""
+    yield path
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for name, part in parts:
+        yield from every_value(part, (*path, name))
+
+
+WRONG = (None, "words", "", -1, 1e308, float("nan"), [], {}, True, ["words"], {"a": 1})
+
+
+def test_a_damaged_place_is_left_out_with_a_line_and_hides_no_other(folder: Path) -> None:
+    book, place = at_sentence(sentences(40), 31)
+    other = book_id(document("Another book.", "Another"), Path("other.txt"))
+    known = book_id(book, Path("miller.txt"))
+    Bookmarks(folder).save(known, place, lasting=True)
+    Bookmarks(folder).mark(known, place)
+    [file] = folder.glob("*.json")
+    good = file.read_text()
+    Bookmarks(folder).save(other, place, lasting=True)
+    for where in every_value(json.loads(good)):
+        for value in WRONG:
+            data = json.loads(good)
+            if where:
+                part = data
+                for name in where[:-1]:
+                    part = part[name]
+                part[where[-1]] = value
+            else:
+                data = value
+            file.write_text(json.dumps(data))
+            said: list[str] = []
+            found = Bookmarks(folder, say=said.append).books()
+            assert other in [reading.book for reading in found]
+            assert len(said) == (len(found) == 1)
+            for reading in found:
+                time.strftime("%Y", time.localtime(reading.when))
+                titles = [reading.book.title, reading.book.path, *(mark.name for mark in reading.marks)]
+                assert all(isinstance(title, str) for title in titles)
+                if reading.place is not None:
+                    assert 0.0 <= reading.place.fraction <= 1.0
+            marks = Bookmarks(folder, say=said.append)
+            marks.load(replace(known, content="b2:corrected"), book.source + " More.")
+            marks.load(known, book.source)
+            marks.marks(known, book.source)
+            marks.forget(replace(known, content="b2:corrected"))
+            for line in said:
+                assert str(file) in line
+    for text in ("", "{", "[" * 100_000, "\x00", "null", good[:-9]):
+        file.write_text(text)
+        said = []
+        assert [reading.book for reading in Bookmarks(folder, say=said.append).books()] == [other]
+        assert len(said) == 1

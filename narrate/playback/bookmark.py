@@ -11,14 +11,15 @@ newest of them that can be read counts.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from narrate.files import (
     HeldFile,
@@ -33,6 +34,7 @@ from narrate.text.book import BookId
 from narrate.text.document import Chunk
 
 _TAG = "b2:"
+_CONTENT = re.compile(r"[\w:]*")
 _EAR = ".ear"  # ends the name of a file that is held while somebody listens
 AROUND = 200  # characters kept before and after the sentence, to find it again
 EVIDENCE = 24  # letters that must agree before a place in a changed text is believed
@@ -99,6 +101,7 @@ class Bookmarks:
 
     def __init__(self, folder: Path, *, say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> None:
         self._folder, self._say, self._said = folder, say, False
+        self._damaged: set[Path] = set()
 
     def save(self, book: BookId, place: Place, *, lasting: bool = False) -> None:
         """The ear is at `place`: cheap enough for every sentence. A kill at any moment leaves this place or the last.
@@ -216,9 +219,18 @@ class Bookmarks:
     def _readings(self, name: str) -> Iterator[Reading]:
         paths = self._folder.glob("*.json") if name == "*" else self._paths(name)
         for path in paths:
-            # What is not there, or not what was written, does not count.
-            with suppress(OSError, ValueError, TypeError, KeyError):
+            try:
                 yield _from_json(path.read_text("utf-8"))
+            except OSError:  # it is not there, or not ours to read
+                continue
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+                self._leave_out(path)
+
+    def _leave_out(self, path: Path) -> None:
+        """Say once that a file is not what was written."""
+        if path not in self._damaged:
+            self._damaged.add(path)
+            self._say(f"The place kept in {path} is damaged and does not count. It may be deleted.")
 
     def _write(self, reading: Reading, lasting: bool) -> None:
         passing, steady = self._paths(reading.book.content)
@@ -306,8 +318,33 @@ def _to_json(reading: Reading) -> str:
 
 
 def _from_json(text: str) -> Reading:
-    """Raises ValueError, TypeError or KeyError if it is not a reading."""
+    """Raises ValueError, TypeError, KeyError and their like if it is not a reading."""
     data: dict[str, Any] = json.loads(text)
-    marks = tuple(Mark(mark["name"], mark["when"], Place(**mark["place"])) for mark in data["marks"])
-    place = None if data["place"] is None else Place(**data["place"])
-    return Reading(BookId(**data["book"]), place, float(data["when"]), marks)
+    marks = tuple(_checked(Mark(mark["name"], mark["when"], _place(mark["place"]))) for mark in data["marks"])
+    place = None if data["place"] is None else _place(data["place"])
+    reading = _checked(Reading(_checked(BookId(**data["book"])), place, float(data["when"]), marks))
+    if not _CONTENT.fullmatch(reading.book.content):  # it is a part of file names
+        raise ValueError("that is no hash")
+    for when in (reading.when, *(mark.when for mark in marks)):
+        time.localtime(when)
+    return reading
+
+
+def _place(data: dict[str, Any]) -> Place:
+    place = _checked(Place(**{**data, "fraction": float(data["fraction"])}))
+    if not (0 <= place.start <= place.end and 0.0 <= place.fraction <= 1.0 and place.chapter >= 0):
+        raise ValueError("there is no such place")
+    return place
+
+
+T = TypeVar("T", BookId, Place, Mark, Reading)
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
+
+
+def _checked(plain: T) -> T:
+    """The same; raises TypeError if one of its words or numbers is none."""
+    for each in fields(plain):
+        wanted, value = _TYPES.get(str(each.type)), getattr(plain, each.name)
+        if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
+            raise TypeError(f"{each.name} is {value!r}")
+    return plain
