@@ -235,6 +235,39 @@ def test_the_next_block_is_begun_before_the_sound_of_the_last_is_looked_at(
     assert told.count("begun") == told.count("looked at")
 
 
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_what_the_device_writes_by_itself_has_no_gaps(cuda: StandIn, rows: int) -> None:
+    """Into memory with gaps torch would copy by way of other memory, before the device has written that."""
+    from narrate.engines.qwen.device import computing_on
+    from narrate.engines.qwen.seats import BlockResult, Outbox, State
+
+    with computing_on(GPU):
+        state, outbox = State(4, torch.zeros(30, 8)), Outbox(4, 6, at_leisure=True)
+        state.frame += torch.arange(5)
+        state.broken[1] = True
+        told, sound = outbox.tell(state, rows), outbox.sound(torch.ones(rows, 6))
+    assert told[0].is_contiguous()
+    assert sound[0].is_contiguous()
+    frames, ended, broken = BlockResult(*told, *sound).rows()
+    assert (frames, ended) == ([0, 1, 2, 3][:rows], [True] * rows)
+    assert broken == [False, True, False, False][:rows]
+
+
+def test_two_blocks_on_their_way_do_not_meet(cuda: StandIn) -> None:
+    from narrate.engines.qwen.device import computing_on
+    from narrate.engines.qwen.seats import BlockResult, Outbox, State
+
+    with computing_on(GPU):
+        state, outbox = State(2, torch.zeros(30, 8)), Outbox(2, 6, at_leisure=True)
+        blocks = []
+        for number in (1, 2):
+            state.frame.fill_(number)
+            blocks.append(BlockResult(*outbox.tell(state, 2), *outbox.sound(torch.full((2, 6), float(number)))))
+    for number, block in enumerate(blocks, start=1):
+        assert block.rows()[0] == [number] * 2
+        assert (block.samples() == number).all()
+
+
 def test_what_ended_in_the_last_block_and_is_cancelled_then_is_not_spoken(runtime: Any) -> None:
     from narrate.engines.qwen.hearing import Table
 

@@ -119,7 +119,7 @@ class BlockResult:
         """Frames of each row so far, whether it has ended, whether its numbers broke."""
         if self._told_at is not None:
             self._told_at.synchronize()
-        frames, ended, broken = self._told.tolist()
+        frames, ended, broken = self._told.t().tolist()
         return frames, [bool(one) for one in ended], [bool(one) for one in broken]
 
     def samples(self) -> Samples:
@@ -132,20 +132,20 @@ class BlockResult:
 
 class Outbox:
     """Where blocks go to on the host, two in turn. On CUDA the device writes them by itself (`at_leisure`), so that the
-    host can begin the next one before it looks at the last."""
+    host can begin the next one before it looks at the last. It can write only into memory without gaps."""
 
     def __init__(self, slots: int, samples: int, at_leisure: bool) -> None:
         self._at_leisure = at_leisure
         pinned = at_leisure and torch.cuda.is_available()
-        self._told = [torch.zeros(3, slots, dtype=torch.long, pin_memory=pinned) for _ in range(2)]
+        self._told = [torch.zeros(slots, 3, dtype=torch.long, pin_memory=pinned) for _ in range(2)]
         self._sounds = [torch.zeros(slots, samples, pin_memory=pinned) for _ in range(2)]
         self._turn = 0
 
     def tell(self, state: State, rows: int) -> tuple[Tensor, Any]:
         """The rows' numbers are on their way; when they are there."""
         self._turn = 1 - self._turn
-        told = torch.stack([state.frame[:rows], state.ended[:rows].long(), state.broken[:rows].long()])
-        return self._sent(told, self._told[self._turn][:, :rows])
+        told = torch.stack([state.frame[:rows], state.ended[:rows].long(), state.broken[:rows].long()], dim=1)
+        return self._sent(told, self._told[self._turn][:rows])
 
     def sound(self, sound: Tensor) -> tuple[Tensor, Any]:
         """The same of the block's sound [rows, samples]."""
