@@ -37,8 +37,8 @@ FLOORS = [
 ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engines", "settings", "sinks", "store",
          "synthesis", "playback", "terminal", "bench", "cli"}  # fmt: skip
 HEAVY = {
-    "av", "budoux", "chardet", "librosa", "lxml", "mammoth", "markdown_it", "pyopenjtalk", "pypdf", "qwen_tts",
-    "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "striprtf", "torch", "torchaudio",
+    "av", "budoux", "chardet", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk", "pypdf",
+    "qwen_tts", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "striprtf", "torch", "torchaudio",
     "transformers", "wetext",
 }  # fmt: skip
 # Children of narrate's own process, and modules that are imported only once their heavy library is needed anyway.

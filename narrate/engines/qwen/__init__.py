@@ -6,6 +6,7 @@ codec.py stock.py draws.py budget.py           what a frame is; the package's ow
 fast.py scheduler.py hearing.py guard.py       the fast runtime: who sits where, what becomes of it
 embedding.py runner.py seats.py shapes.py device.py graphs.py    what is computed, where, and how it is started
 transformer.py predictor.py cache.py sampling.py vocoder.py      what a frame is made of
+products.py kernels.py weights.py              on a CPU: weights as small as they are, read once, by code of our own
 """
 
 from __future__ import annotations

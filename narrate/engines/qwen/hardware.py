@@ -48,8 +48,11 @@ def choose_dtype(device: str, wanted: str | None) -> str:
             return this_processor().dtype
         return "bfloat16" if device.startswith("cuda") else "float32"
     dtype = DTYPES.get(wanted, wanted)
-    if dtype not in DTYPES.values():
-        raise InputError(f"--dtype {wanted} is unknown; use bfloat16, float16 or float32.")
+    if dtype == "int8":
+        if device != "cpu":
+            raise InputError("--dtype int8 is for processors only; use bfloat16 on a graphics card, or --device cpu.")
+    elif dtype not in DTYPES.values():
+        raise InputError(f"--dtype {wanted} is unknown; use bfloat16, float16, float32, or int8 on a CPU.")
     return dtype
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from narrate.engines.qwen.hardware import check_device, is_out_of_memory
-from narrate.engines.qwen.processor import use_cores
+from narrate.engines.qwen.processor import this_processor, use_cores
 from narrate.errors import EngineError
 
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
@@ -71,13 +71,17 @@ def _leave_out_25hz() -> None:
 def load(folder: str | Path, device: str, dtype: str) -> Any:
     """The package's `Qwen3TTSModel` from a folder with all its files, in eval mode; nothing is fetched.
 
-    `device` is a torch device ("cpu", "cuda", "cuda:1", "mps"), `dtype` a torch type by name ("bfloat16", "float32").
+    `device` is a torch device ("cpu", "cuda", "cuda:1", "mps"), `dtype` a torch type by name ("bfloat16", "float32"),
+    or on a CPU "int8": weights so rounded, and everything else in what suits the processor.
     `.model` of what is returned is the network, `.model.talker`, `.model.speech_tokenizer` and `.processor` its parts.
     Raises `EngineError` when the folder does not hold a model that the package can load.
     """
     package = import_package()
     torch = importlib.import_module("torch")
     check_device(device)
+    computed = this_processor().dtype if dtype == "int8" else dtype
+    # See weights.py: nothing is there twice, or wider than needed.
+    as_stored = device == "cpu" and computed == "float32"
     if device == "cpu":
         use_cores()
     progress = importlib.import_module("transformers.utils.logging")
@@ -87,7 +91,7 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
         model = package.Qwen3TTSModel.from_pretrained(
             str(folder),
             device_map=device,
-            dtype=getattr(torch, dtype),
+            dtype="auto" if as_stored else getattr(torch, computed),
             attn_implementation="sdpa",
             local_files_only=True,
         )
@@ -100,4 +104,9 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
         if shown:
             progress.enable_progress_bar()
     model.model.eval()
+    if as_stored or dtype == "int8":
+        from narrate.engines.qwen.weights import store
+
+        store(model.model, getattr(torch, computed), int8=dtype == "int8")
+        model.model.speech_tokenizer.model.to(getattr(torch, computed))
     return model

@@ -10,8 +10,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from narrate.engines.qwen.cache import FrameCache
 from narrate.engines.qwen.codec import CODES
+from narrate.engines.qwen.products import joined, product
 from narrate.engines.qwen.sampling import Draw
-from narrate.engines.qwen.transformer import Layers, joined
+from narrate.engines.qwen.transformer import Layers
 
 
 class Predictor:
@@ -22,7 +23,7 @@ class Predictor:
         self._layers = Layers(network.model)
         self._rope = self._layers.rope(CODES)
         self._draw = draw
-        self._heads = [head.weight.detach() for head in network.lm_head]
+        self._heads = [product(head) for head in network.lm_head]
         books = [talker.model.codec_embedding, *network.model.codec_embedding]
         self._table = joined([book.weight for book in books])
         sizes = [book.num_embeddings for book in books]
@@ -31,7 +32,7 @@ class Predictor:
         self._project = network.small_to_mtp_projection
         with torch.inference_mode():
             self._inputs = self._project(self._table).split(sizes)
-        self._cache = FrameCache(self._layers, slots, CODES, self._heads[0])
+        self._cache = FrameCache(self._layers, slots, CODES, network.model.norm.weight.detach())
 
     def __call__(self, hidden: Tensor, first: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """Codes [rows, 16], and the predictor's last state [rows, channels]."""
@@ -43,7 +44,7 @@ class Predictor:
             if number > 1:
                 step = F.embedding(codes[-1], self._inputs[number - 1])
                 state = self._layers(step, self._rope[number : number + 1], self._cache.step(rows, number))
-            scores = F.linear(self._layers.last_norm(state), head).float()
+            scores = head(self._layers.last_norm(state)).float()
             codes.append(self._draw(scores, uniforms[:, number]))
         return torch.stack(codes, dim=1), state
 

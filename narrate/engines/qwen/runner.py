@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from narrate.clock import OFF, Clock
 from narrate.engines.qwen.cache import SlotCache, step_for
@@ -20,6 +19,7 @@ from narrate.engines.qwen.device import computing_on, under
 from narrate.engines.qwen.draws import Cancelled
 from narrate.engines.qwen.graphs import Graphs
 from narrate.engines.qwen.predictor import Predictor
+from narrate.engines.qwen.products import product
 from narrate.engines.qwen.sampling import Draw, Rules
 from narrate.engines.qwen.seats import BLOCK, BlockResult, Outbox, Page, Seat, State
 from narrate.engines.qwen.shapes import Shape, prompt_shape, widths
@@ -62,17 +62,18 @@ class Runner:
         talker, slots = package.model.talker, self.slots
         self._talker = Layers(talker.model)
         self._rope = self._talker.rope(_FIRST_CAPACITY)
-        self._head = talker.codec_head.weight.detach()
-        self._cache = SlotCache(self._talker, slots, _FIRST_CAPACITY, self._head)
+        self._head = product(talker.codec_head)
+        codes, like = len(talker.codec_head.weight), talker.model.norm.weight.detach()
+        self._cache = SlotCache(self._talker, slots, _FIRST_CAPACITY, like)
         self._predictor = Predictor(talker, Draw.others(options), slots)
-        self._rules = Rules(talker.config, options["repetition_penalty"], self._head.device)
+        self._rules = Rules(talker.config, options["repetition_penalty"], self.device)
         self._draw = Draw.first(options)
-        self._state = State(slots, self._head)
-        self._silent = torch.zeros(len(self._head), dtype=torch.bool, device=self._head.device)
+        self._state = State(slots, codes, like)
+        self._silent = torch.zeros(codes, dtype=torch.bool, device=self.device)
         self._silent[list(silent)] = True
         self.vocoder = Vocoder(package.model.speech_tokenizer.model.decoder, slots)
         samples = BLOCK * self.vocoder.samples_per_frame
-        self._sound = torch.zeros(slots, samples, device=self._head.device)
+        self._sound = torch.zeros(slots, samples, device=self.device)
         self._outbox = Outbox(slots, samples, self.at_leisure)
         self._pad = _pad_embedding(package.model)
 
@@ -152,7 +153,7 @@ class Runner:
     def after(self, codes: Tensor) -> Context:
         """What the vocoder remembers after `codes` [frames, 16] of a recording."""
         with computing_on(self.device):
-            return self.vocoder.after(codes.to(self._head.device))
+            return self.vocoder.after(codes.to(self.device))
 
     def close(self) -> None:
         """Give everything back; nothing else may follow.
@@ -186,7 +187,7 @@ class Runner:
         hidden, position = state.hidden[:rows], state.position[:rows]
         frame, ended = state.frame[:rows], state.ended[:rows]
         uniforms = state.uniforms[state.rows[:rows], frame]
-        scores = F.linear(hidden, self._head).float()
+        scores = self._head(hidden).float()
         said, quiet = state.said[:rows], state.quiet[:rows]
         scores = self._rules(scores, said, frame, state.patience[:rows], quiet)
         first = self._draw(scores, uniforms[:, 0])

@@ -39,11 +39,11 @@ class Seat:
 class State:
     """What every row carries from frame to frame; the last row is for padding and never lives."""
 
-    def __init__(self, slots: int, like: Tensor) -> None:
+    def __init__(self, slots: int, codes: int, like: Tensor) -> None:
         def zeros(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
             return torch.zeros(slots + 1, *shape, dtype=dtype, device=like.device)
 
-        codes, channels = like.shape
+        channels = len(like)
         self.rows = torch.arange(slots + 1, device=like.device)
         self.hidden = zeros(channels, dtype=like.dtype)
         self.position, self.frame, self.patience, self.quiet = zeros(), zeros(), zeros(), zeros()

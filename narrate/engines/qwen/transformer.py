@@ -7,13 +7,14 @@ Face's general machinery; here a layer is fourteen operations on `[tokens, chann
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from narrate.engines.qwen.products import Product, product
 
 
 class Attend(Protocol):
@@ -27,12 +28,12 @@ class Attend(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Layer:
     before_attention: Tensor
-    queries_keys_values: Tensor
+    queries_keys_values: Product
     per_head: Tensor  # [query heads + key heads, head]
-    attention_out: Tensor
+    attention_out: Product
     before_forward: Tensor
-    gate_up: Tensor
-    down: Tensor
+    gate_up: Product
+    down: Product
 
 
 class Layers:
@@ -56,12 +57,12 @@ class Layers:
         query, key = attention.q_norm.weight.detach(), attention.k_norm.weight.detach()
         return _Layer(
             before_attention=layer.input_layernorm.weight.detach(),
-            queries_keys_values=joined([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]),
+            queries_keys_values=product(attention.q_proj, attention.k_proj, attention.v_proj),
             per_head=torch.cat([query.expand(self.heads, -1), key.expand(self.key_heads, -1)]),
-            attention_out=attention.o_proj.weight.detach().t(),
+            attention_out=product(attention.o_proj),
             before_forward=layer.post_attention_layernorm.weight.detach(),
-            gate_up=joined([forward.gate_proj.weight, forward.up_proj.weight]),
-            down=forward.down_proj.weight.detach().t(),
+            gate_up=product(forward.gate_proj, forward.up_proj),
+            down=product(forward.down_proj),
         )
 
     def rope(self, positions: int) -> Tensor:
@@ -78,18 +79,16 @@ class Layers:
         cosine, sine = rope.unbind(1)
         for number, layer in enumerate(self._layers):
             normed = self._norm(hidden) * layer.before_attention
-            split = F.linear(normed, layer.queries_keys_values).view(len(hidden), -1, self.head)
+            split = layer.queries_keys_values(normed).view(len(hidden), -1, self.head)
             # The values are normalized along, and left: to leave them out first would be a copy.
             rotated = self._norm(split)[:, :both] * layer.per_head
             rotated = torch.addcmul(rotated * cosine, rotated.roll(self.head // 2, -1), sine)
             attended = attend(number, rotated[:, : self.heads], rotated[:, self.heads :], split[:, both:])
-            if number == 0:  # what was given stays as it is
-                hidden = torch.addmm(hidden, attended, layer.attention_out)
-            else:
-                hidden.addmm_(attended, layer.attention_out)
+            sums = hidden.clone() if number == 0 else hidden  # what was given stays as it is
+            hidden = layer.attention_out.added(sums, attended)
             normed = self._norm(hidden) * layer.before_forward
-            gate, up = F.linear(normed, layer.gate_up).chunk(2, dim=-1)
-            hidden.addmm_(F.silu(gate) * up, layer.down)
+            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
+            hidden = layer.down.added(hidden, F.silu(gate) * up)
         return hidden
 
     def last_norm(self, hidden: Tensor) -> Tensor:
@@ -98,11 +97,3 @@ class Layers:
     def _norm(self, hidden: Tensor) -> Tensor:
         """RMS norm (Zhang and Sennrich 2019), computed in float32 and rounded before the weight, as in the package."""
         return F.rms_norm(hidden, hidden.shape[-1:], None, self._epsilon)
-
-
-def joined(parameters: Sequence[Any]) -> Tensor:
-    """One tensor of several along their rows. The parameters become views of it: no memory is used twice."""
-    whole = torch.cat([parameter.detach() for parameter in parameters])
-    for parameter, part in zip(parameters, whole.split([len(parameter) for parameter in parameters]), strict=True):
-        parameter.data = part
-    return whole
