@@ -42,6 +42,8 @@ from narrate.voice import Voice
 LAST_SENTENCE_SHARE = 0.999  # while its last sentence sounds, a book counts as read so far, and not as finished
 LOOK_AHEAD_SECONDS = 0.015  # of wall time, at each look at the events, to find out how long the book is
 CATCH_UP_SECONDS = 0.2  # the same, as long as it was not looked as far as the ear is
+LEAST_SHARE = 0.05  # of what was foreseen is left as long as more is to be made
+SURE_SECONDS = 2.0  # of wall time between two batches, from which the pace is known
 WINDOW_SECONDS = 60.0  # of wall time that tell how fast a file is being made
 ABORT_SECONDS = 10.0  # how long a reading that is broken off may take to end
 SILENCE_SECONDS = 3.0  # how long the sinks may take to be silent; a device that hangs would take for ever
@@ -78,7 +80,8 @@ class Progress:
     `share` of the text has been heard or written, 0 … 1. `position_seconds` have sounded since the beginning of the
     book, of `total_seconds` in all, and the chapter has `chapter_left_seconds` left. `left_seconds` is wall time until
     the end. `finished_share`, 0 … 1, is how far files are completed after their last sound; None while there is sound.
-    `sleep_seconds`: the sleep timer ends the reading after them, at `sleep_at_chapter_end` after the chapter.
+    `sleep_seconds`: the sleep timer ends the reading after them, at `sleep_at_chapter_end` after the chapter. `pace`:
+    so many seconds of sound are made in a second of wall time; None while somebody listens.
     """
 
     chunk: Chunk | None
@@ -99,7 +102,7 @@ class Progress:
     finished_share: float | None = None
     sleep_seconds: float | None = None
     sleep_at_chapter_end: bool = False
-    wall_seconds: float = 0.0
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,10 +334,10 @@ class Session:
             chapter_left_seconds=(
                 None if outlook.chapter_end is None else max(0.0, outlook.chapter_end / speed - position)
             ),
-            finished_share=player.finished_share if player.finishing else None,
+            finished_share=player.finished_share,
             sleep_seconds=self.sleep.left_seconds(player.written_seconds),
             sleep_at_chapter_end=self.sleep.choice == "chapter",
-            wall_seconds=time.monotonic() - self._started,
+            pace=None if self.listening else self._pace(),
         )
 
     def _outlook(self) -> Outlook:
@@ -348,23 +351,34 @@ class Session:
         return self.forecast.at(chunk.index)
 
     def _left_seconds(self, sound_seconds: float) -> float | None:
-        """Wall seconds until the end of so much sound: as long as it, or as long as it takes to make it."""
+        """Wall seconds until the end of so much sound: as long as it, or as long as it takes to make it.
+
+        Sound is made in batches, so what is left is known when one was made; from then on time passes.
+        """
         if self.listening:
             return sound_seconds
-        now = time.monotonic() - self._started
-        speed = self.player.transport.speed
+        pace = self._pace()
+        if pace is None:
+            return None
+        left = max(0.0, sound_seconds - self.player.ready_seconds / self.transport.speed) / pace
+        waited = time.monotonic() - self._started - self._made[-1][0]
+        return max(LEAST_SHARE * left, left - waited)
+
+    def _pace(self) -> float | None:
+        """Seconds of sound made in a second of wall time: lately, else by what the engine needed so far."""
+        speed = self.transport.speed
         made = self.player.written_seconds + self.player.ready_seconds / speed
-        if not self._made or made > self._made[-1][1]:
+        now = time.monotonic() - self._started
+        if made > (self._made[-1][1] if self._made else 0.0):
             self._made.append((now, made))
         while len(self._made) > 2 and now - self._made[1][0] > WINDOW_SECONDS:
             self._made.popleft()
-        (then, before), (last, _) = self._made[0], self._made[-1]
-        if made <= before:  # all of it came at once
-            then, before, last = 0.0, 0.0, now
-        if made <= 0:
+        if not self._made:
             return None
-        left = sound_seconds - self.player.ready_seconds / speed
-        return max(0.0, left) * (last - then) / (made - before)
+        (then, before), (last, most) = self._made[0], self._made[-1]
+        if last - then > SURE_SECONDS:
+            return (most - before) / (last - then)
+        return 1 / (self.stats.rtf * speed) if self.stats.rtf else None
 
     def _keep_place(self, *, at_end: bool = False, finished: bool = False) -> None:
         """Note where the ear is, at every sentence; for good (see `Bookmarks.save`) where it may stay for a while."""

@@ -19,6 +19,7 @@ import pytest
 from narrate.clip import Clip
 from narrate.sinks import open_sink
 from narrate.sinks.about import About
+from narrate.sinks.encoded import EncodedFile
 from narrate.sinks.mp4 import Box, boxes
 from narrate.sinks.pictures import draw_cover
 from tests.speech import a_chunk
@@ -329,3 +330,23 @@ def test_no_room_for_the_last_rewriting_leaves_no_file(tmp_path: Path, suffix: s
     ended = subprocess.run(program, capture_output=True, text=True, cwd=ROOT)
     assert f"SinkError: {path} cannot be written: the file is larger than is allowed there." in ended.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_how_far_the_last_rewriting_is_can_be_seen(tmp_path: Path) -> None:
+    shares: list[float] = []
+
+    class Watched(EncodedFile):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "finished_share":
+                shares.append(float(str(value)))
+            super().__setattr__(name, value)
+
+    with Watched(tmp_path / "book.mp3", RATE, ABOUT) as sink:
+        for number, title in enumerate(("One", "Two"), 1):
+            chunk = replace(a_chunk(number), chapter=number, title=title)
+            sink.begin(chunk)
+            sink.write(Clip(chunk, np.zeros(RATE, np.float32), RATE))
+    assert shares == sorted(shares)
+    assert len(shares) > 20
+    assert shares[0] < 0.1
+    assert 0.9 < shares[-1] <= 1.0

@@ -95,6 +95,8 @@ def test_what_cannot_be_read(odd: Path, name: str, words: str) -> None:
         (["--from", "12:60", "-e", "tone"], "12:60 is no time"),
         (["--from", "1:02:03:04", "-e", "tone"], "is no time"),
         (["-e", "nothing"], "Choose one of: auto, qwen, openjtalk, espeak."),
+        (["--sleep", "soon"], "such as 30"),
+        (["--sleep", "30"], "--sleep is for listening"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -60,6 +60,11 @@ def test_the_content_tells_it_and_a_zip_file_of_it_is_opened() -> None:
     assert texts(read_bytes(packed.getvalue(), "book.fb2.zip")) == SAID
 
 
+def test_what_stands_between_pictures_is_read() -> None:
+    book = BOOK.replace("Другая.".encode("cp1251"), "Другая <image/> глава.<image/>".encode("cp1251"))
+    assert texts(read_bytes(book, "book.fb2"))[-1] == "Другая глава."
+
+
 def test_what_was_cut_short_is_read_as_far_as_it_goes() -> None:
     assert texts(read_bytes(BOOK[: BOOK.index(b"<empty-line")], "book.fb2"))[:4] == SAID[:4]
     with pytest.raises(InputError, match="damaged FictionBook"):

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 import narrate
 from narrate.clip import Clip, Samples, silence
 from narrate.sinks import open_sink
+from narrate.sinks.audiofile import WavFile
 from narrate.sinks.inspection import inspect
 from narrate.sinks.loudness import Levelled, Meter, Peaks, limiter
 from tests.speech import a_chunk
@@ -123,3 +124,23 @@ def test_the_command_levels_and_says_so(tmp_path: Path) -> None:
     refused = subprocess.run([*command, "-o", "-"], capture_output=True, text=True, cwd=ROOT)
     assert refused.returncode == 2
     assert "--loudness needs a whole file" in refused.stderr
+
+
+def test_how_far_a_book_is_levelled_can_be_seen(tmp_path: Path, speech: tuple[Samples, int]) -> None:
+    """A listener who waits for the file sees that it goes on; the shares grow, and all is done at the end."""
+    samples, rate = speech
+    shares: list[float] = []
+
+    class Watching(WavFile):
+        def write(self, clip: Clip) -> None:
+            shares.append(levelled.finished_share)
+            super().write(clip)
+
+    levelled = Levelled(rate, -19, [partial(Watching, tmp_path / "book.wav")], tmp_path)
+    with levelled as sink:
+        for index, part in enumerate(np.array_split(samples, 13)):
+            sink.begin(a_chunk(index))
+            sink.write(Clip(a_chunk(index), part, rate))
+    assert shares == sorted(shares)
+    assert 0.1 < shares[0] < 0.5 < shares[-1] < 1.0
+    assert levelled.finished_share == 1.0

@@ -324,3 +324,27 @@ def test_the_examples_of_the_documentation_run(verb: str, tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_place_and_the_length_are_told_from_the_first_sound_on(book: Path) -> None:
+    session = a_session(book, Ear(), listening=True)
+    progress = [event for event in read_through(session) if isinstance(event, Progress) and event.chunk]
+    assert all(moment.total_seconds is not None for moment in progress)
+    assert [moment.position_seconds for moment in progress] == sorted(moment.position_seconds for moment in progress)
+    last = progress[-1]
+    assert last.position_seconds == pytest.approx(session.player.written_seconds)
+    assert last.total_seconds == pytest.approx(session.player.written_seconds, rel=0.01)
+    assert last.chapter_left_seconds == pytest.approx(0.0, abs=0.5)
+
+
+def test_what_is_left_of_a_file_is_known_while_a_large_batch_is_in_hand(book: Path) -> None:
+    """Nothing arrives for a while, and time passes all the same: what is left does not grow."""
+    session = a_session(book, Ear(), "tone:rate=8000,rtf=0.1")
+    left: list[float] = []
+    with session:
+        while not session.wait(0.02):
+            for event in session.events():
+                if isinstance(event, Progress) and event.left_seconds is not None:
+                    left.append(event.left_seconds)
+    assert left, "it was told before the end"
+    assert max(left) < 3 * session.wall_seconds

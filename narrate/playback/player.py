@@ -48,7 +48,7 @@ class Player:
     chunk: Chunk | None = field(default=None, init=False)
     written_seconds: float = field(default=0.0, init=False)
     finishing: bool = field(default=False, init=False)
-    """All sound is written; files are being completed."""
+    """All sound is written."""
     _sinks: list[Sink] = field(default_factory=list, init=False)
     _prefetch: Prefetch[Clip] | None = field(default=None, init=False)
     _unwritten: float = field(default=0.0, init=False)  # seconds of the clip that is being written
@@ -75,9 +75,10 @@ class Player:
                 raise Aborted
 
     @property
-    def finished_share(self) -> float:
-        """How much of completing the files is done, 0 to 1."""
-        return min((sink.finished_share for sink in self._sinks), default=0.0)
+    def finished_share(self) -> float | None:
+        """How much of completing the files is done, 0 to 1; None while there is sound, and where there are no files."""
+        files = [sink.finished_share for sink in self._sinks if not sink.is_heard]
+        return min(files) if files and self.finishing else None
 
     def hush(self) -> None:
         """Let the ear hear no more. Files are written on, as fast as they can be. May be called from any thread."""

@@ -152,6 +152,8 @@ def check_options(options: ReadingOptions) -> None:
         check_patterns(options.files)
     else:
         check_files(options.files)
+    if options.sleep is not None and not options.listening:
+        raise InputError("--sleep is for listening, and -o writes a file to its end. Add --play to do both.")
     if options.files.split and options.listening:
         raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
 

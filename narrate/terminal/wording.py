@@ -10,8 +10,6 @@ from narrate.sinks import SUBTITLES
 from narrate.sinks.audiofile import FEWEST_CHAPTERS
 from narrate.terminal.files import FileOptions
 
-SURE_SECONDS = 2.0  # of wall time before it is said how fast a file is being made
-
 
 def place(progress: Progress) -> str:
     """Where the reading is: "44:50 of 2:20:40"."""
@@ -26,8 +24,8 @@ def moment(progress: Progress, *, writing: bool, verbose: bool = False) -> str:
     parts = ["paused"] * progress.paused + [place(progress)]
     if progress.left_seconds is not None:
         parts.append(f"{hms(progress.left_seconds)} left")
-    if writing and progress.wall_seconds > SURE_SECONDS:
-        parts.append(_pace(progress.written_seconds, progress.wall_seconds))
+    if writing and progress.pace is not None:
+        parts.append(_as_fast_as(progress.pace))
     if progress.speed != 1.0:
         parts.append(f"speed {progress.speed:.2g}")
     if progress.sleep_at_chapter_end:
@@ -50,8 +48,7 @@ def counted(count: int, name: str) -> str:
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
-def _pace(sound: float, wall: float) -> str:
-    times = sound / max(wall, 0.1)
+def _as_fast_as(times: float) -> str:
     said = f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
     return f"{said} times as fast as speech" if times >= 1 else f"{said} times the pace of speech"
 
@@ -62,7 +59,9 @@ def closing_line(session: Session, files: FileOptions, *, source: str, verbose: 
     if files.outputs:
         facts = [f"{hms(sound)} of sound", *_facts_of_files(session, files)]
         last = ", in" if len(facts) > 1 else " in"
-        line = f"Wrote {files.named}: {', '.join(facts)}{last} {_duration(wall)} ({_pace(sound, wall)})"
+        line = (
+            f"Wrote {files.named}: {', '.join(facts)}{last} {_duration(wall)} ({_as_fast_as(sound / max(wall, 0.1))})"
+        )
     else:
         line = f"Heard {hms(sound)}"
     parts = [line]

@@ -83,6 +83,7 @@ class _Page:
         """Add an element that lies within `depth` sections. The parser allows elements to be nested 256 deep."""
         name = tag_of(element)
         if name in ("image", "binary", "empty-line", ""):
+            self._etree.SubElement(to, "span")  # what follows is put behind it, in one step
             return
         if name == "title":
             heading = self._etree.SubElement(to, f"h{min(depth + 1, DEEPEST)}")
