@@ -12,7 +12,9 @@ from narrate.errors import InputError
 from narrate.terminal.listen import ReadingOptions, Run, check_options, read_aloud, read_one
 from narrate.terminal.naming import has_patterns
 
-SUFFIXES = frozenset(".txt .text .md .markdown .epub .html .htm .xhtml .docx .pdf .rtf .fb2 .mobi .azw3".split())
+SUFFIXES = frozenset(
+    ".txt .text .md .markdown .epub .html .htm .xhtml .mhtml .mht .docx .pdf .rtf .fb2 .mobi .azw3".split()
+)
 """Of the files of a folder that are taken for books. Subtitles are not: they stand beside what narrate has written."""
 _NUMBER = re.compile(r"(\d+)")
 

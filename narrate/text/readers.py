@@ -17,7 +17,7 @@ from narrate.errors import InputError
 from narrate.text.characters import one_line, well_formed
 from narrate.text.document import Document, Edition, ExcludedKind
 from narrate.text.encoding import MOST_BYTES, decode, too_much, visible
-from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, subrip
+from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, saved_page, subrip
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.markup import DECLARED
 from narrate.text.language import LANGUAGES, detect_language, unspoken_language
@@ -174,8 +174,12 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
         raise InputError("is a zip file but no book; unpack it and name the text in it")
     if fictionbook.is_fictionbook(data):
         return fictionbook.read(data, options.ruby, footnotes)
+    codec = ""
+    if saved_page.is_saved_page(data):
+        data, codec = saved_page.page_of(data)
+        suffix = HTML[0]
     declared = DECLARED.search(data[:2000])
-    decoded = decode(data, options.encoding, options.language, declared[1].decode() if declared else None)
+    decoded = decode(data, options.encoding, options.language, codec or (declared[1].decode() if declared else None))
     document = _read_text(decoded.text, suffix, options)
     return replace(document, encoding=decoded.encoding, warnings=document.warnings + decoded.warnings)
 

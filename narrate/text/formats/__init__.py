@@ -5,6 +5,7 @@ aozora.py notation.py gaiji.py ruby.py  Aozora Bunko
 pages.py markdown.py                    HTML, Markdown, DOCX
 epub.py package.py archive.py           EPUB
 article.py                              the article of a page from the web, without what stands beside it
+saved_page.py                           a page that a browser saved in one file (MHTML)
 pdf.py rich_text.py fictionbook.py      PDF, RTF, FictionBook
 subrip.py                               subtitles: SubRip and WebVTT
 markup.py page_reader.py                the tree of a page, and its text
