@@ -39,7 +39,7 @@ def test_what_is_absent_comes_with_its_remedy(findings: list[Finding]) -> None:
     (qwen,) = (finding for finding in findings if finding.what == "qwen")
     if find_spec("torch") is None:
         assert qwen.remedy is not None
-        assert "pip install 'narrate-aloud[qwen]'" in str(qwen)
+        assert "pip install torch 'qwen-tts>=0.1.1'" in str(qwen)
         assert str(qwen).count("\n") == 1
     else:
         assert re.match(r"on (cpu|cuda|mps)", qwen.answer)

@@ -99,7 +99,9 @@ def test_an_engine_that_is_quicker_than_speech_with_all_rows_is_never_held_back(
     assert a_feed(cost=(0.1, 0.02)).quick
     assert not a_feed(cost=(0.1, 0.03)).quick
     assert Feed(10, ROUND).quick  # nothing is known yet
-    assert Feed(10, ROUND).rows([], late) == 10
+    assert Feed(10, ROUND).rows([], late) == 1
+    assert Feed(10, ROUND).rows(late[:2], late) == 2
+    assert Feed(10, ROUND).rows([], [Pending(20.0)]) == 10  # for a file
 
 
 @given(st.lists(st.integers(1, 20), min_size=3, max_size=30), costs)
@@ -111,7 +113,7 @@ def test_what_rounds_cost_is_learned(rows: list[int], cost: tuple[float, float])
         assert learned.known
         assert min(learned.a, learned.c) >= 0
     for count in {*rows[1:]}:
-        assert learned.of(count) == pytest.approx(a + c * count, rel=0.1)
+        assert learned.of(count) == pytest.approx(a + c * count, rel=0.2)
 
 
 def test_of_one_number_of_rows_a_further_row_is_supposed_to_cost_a_tenth() -> None:
@@ -205,7 +207,7 @@ def test_where_a_row_is_slower_than_speech_and_ten_are_quicker_nothing_breaks_of
 
 def test_a_quick_engine_gives_the_first_piece_at_once() -> None:
     ear = listen(BOOK, cost=(0.05, 0.01))
-    assert ear.first == pytest.approx(0.15)  # a round with all ten rows
+    assert ear.first == pytest.approx(0.06)  # a round with the first row alone
     assert ear.silences == []
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite", reason="the qwen extra is not installed")
 
 from narrate.engines.qwen import products  # noqa: E402
 from narrate.engines.qwen.products import fits, product  # noqa: E402
-from narrate.engines.qwen.weights import StoredLinear, rounded  # noqa: E402
+from narrate.engines.qwen.stored import StoredLinear, rounded  # noqa: E402
 
 KINDS = ["float32", "bfloat16", "int8"]
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40).map(lambda n: 4 * n), st.integers(1, 12).map(lambda n: 16 * n))

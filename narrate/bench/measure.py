@@ -84,7 +84,7 @@ def open_workload(
         raise InputError("A benchmark reads its text again and again: name a file, not standard input.")
     book = open_book(source, text)
     if spec == "auto":
-        spec, _ = choose_engine(book.language)
+        spec = choose_engine(book.language).name
     simulated = Simulated() if simulate else None
     options: dict[str, object] = {}
     if simulated is not None:

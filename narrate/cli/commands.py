@@ -18,6 +18,7 @@ COMMANDS = {
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
     "config": "Show which settings hold and where they were set, or edit them.",
     "bench": "Measure speed, gaps, memory and quality.",
+    "setup": "Fetch the weights of the neural voice, and measure how quick it is here.",
     "doctor": "Say what this machine can do, and what would make it do more.",
     "completions": "Print what completes words in bash, zsh or fish.",
     "help": "Show the help of narrate or of a command.",

@@ -16,6 +16,7 @@ from narrate.cli.command import Command
 from narrate.clock import OFF
 from narrate.engines import Engine, Request
 from narrate.engines.choose import choose_engine
+from narrate.engines.qwen.processor import this_processor
 from narrate.engines.table import ENGINES, EngineEntry, load_engine
 from narrate.errors import NarrateError
 from narrate.settings.values import Values
@@ -47,7 +48,7 @@ class Finding:
 def report(seconds: float = 5.0) -> Iterator[Finding]:
     """Findings one after the other, the speed of the voices last, for which it takes `seconds` in all."""
     yield Finding("narrate", f"{_version('narrate-aloud')}, Python {platform.python_version()}, {platform.platform()}")
-    yield Finding("processor", f"{_processor()}, {os.cpu_count()} threads")
+    yield Finding("processor", f"{this_processor()}; {os.cpu_count()} processors in the machine")
     yield _gpu()
     yield Finding("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     yield _loudspeaker()
@@ -66,14 +67,6 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def _gpu() -> Finding:
     query = "name,driver_version,memory.total,memory.free,compute_cap"
     if tool := shutil.which("nvidia-smi"):
@@ -84,7 +77,7 @@ def _gpu() -> Finding:
         return Finding("GPU", _ask([tool, "--showproductname", "--csv"]).replace("\n", " ") or "rocm-smi finds none")
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return Finding("GPU", "Apple")
-    return Finding("GPU", "none found", "The neural voice is slow without one; the embedded voices do not need it.")
+    return Finding("GPU", "none found", "The neural voice needs a quick processor then; the embedded voices do not.")
 
 
 def _ask(command: list[str]) -> str:
@@ -109,41 +102,58 @@ def _qwen() -> Iterator[Finding]:
     if (missing := entry.missing()) is not None:
         yield Finding("qwen", "absent", missing)
         return
-    from narrate.engines.qwen import hardware, models
+    from narrate.engines.qwen import hardware
 
     device = hardware.choose_device(None)
     runtime = hardware.choose_runtime("auto", device)
     free = hardware.free_bytes(device)
     memory = f"{free / 2**30:.1f} GB free" if free is not None else "free memory unknown"
-    yield Finding("qwen", f"on {device} ({memory}), {hardware.choose_dtype(device, None)}")
+    threads = f", {this_processor().threads} threads" if device == "cpu" else ""
+    yield Finding("qwen", f"on {device} ({memory}), {hardware.choose_dtype(device, None)}{threads}")
     why = {
         "fast": "narrate's own: refilled slots, sound from the first frames"
         + ", CUDA graphs" * device.startswith("cuda"),
         "stock": "the package's, in batches: narrate's own has not been tried on Apple's GPUs (--runtime fast does)",
     }
     yield Finding("runtime", f"{runtime}: {why[runtime]}")
-    here = [name for name in models.RELEASED if _is_here(name)]
-    yield (
-        Finding("models", ", ".join(here))
-        if here
-        else Finding(
-            "models", "none on this machine yet", "narrate fetches the one that fits when it is first used (2 to 4 GB)."
+    yield from _models(device)
+
+
+def _models(device: str) -> Iterator[Finding]:
+    """Which weights are here, and how quick they are on the processor, if there is no GPU."""
+    from narrate.engines.qwen import models, trial, weights
+
+    here = [name for name in models.RELEASED if weights.found(name)]
+    if not here:
+        size = weights.about_gigabytes(models.for_processor())
+        wanted = f"`narrate setup` fetches one that suits this machine ({size} for the small one)."
+        yield Finding("models", f"none on this machine yet; they would lie in {weights.cache_folder()}", wanted)
+        return
+    yield Finding("models", ", ".join(here))
+    if device != "cpu" or not {*here} & {*models.RELEASED[:2]}:
+        return
+    try:
+        speed = trial.known_speed(measure=False)
+    except NarrateError as error:
+        yield Finding("qwen speed", "unknown", str(error))
+        return
+    if speed is None:
+        yield Finding("qwen speed", "not measured on this machine yet", "`narrate setup` measures it.")
+    elif speed.rtf >= trial.FAILED:
+        yield Finding("qwen speed", "a trial failed", "`narrate setup` tries it again.")
+    else:
+        remedy = (
+            None if speed.quick_enough else "Too slow to listen to without gaps: write a file (-e qwen -o book.wav)."
         )
-    )
-
-
-def _is_here(model: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)
+        yield Finding("qwen speed", f"{speed.rtf:.2f} s for a second of speech, with {speed.rows} rows at once", remedy)
 
 
 def _chosen(language: str) -> Finding:
     try:
-        _, why = choose_engine(language)
+        choice = choose_engine(language)
     except NarrateError as error:
         return Finding(LANGUAGES[language], "nobody can read it", str(error))
-    return Finding(LANGUAGES[language], why)
+    return Finding(LANGUAGES[language], choice.why, choice.better)
 
 
 def _quick_to_load(entry: EngineEntry) -> bool:
@@ -152,9 +162,9 @@ def _quick_to_load(entry: EngineEntry) -> bool:
         return False
     if not entry.wants_gpu:
         return True
-    from narrate.engines.qwen import hardware, models
+    from narrate.engines.qwen import hardware, models, weights
 
-    return hardware.choose_device(None) != "cpu" and any(map(_is_here, models.RELEASED[:2]))
+    return hardware.choose_device(None) != "cpu" and any(map(weights.found, models.RELEASED[:2]))
 
 
 def _speed(entry: EngineEntry, seconds: float) -> Finding:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
+from typing import NamedTuple
 
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.table import ENGINES, EngineEntry, find_engine, load_engine, without_gpu
 from narrate.errors import InputError
+from narrate.files import write_atomically
+from narrate.folders import home
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
 
@@ -30,7 +37,10 @@ def open_engine(
     """
     why = None
     if spec == "auto":
-        spec, why = choose_engine(language)
+        choice = choose_engine(language, measure=True)
+        spec, why = choice.name, choice.why
+        if choice.better and _say_once(choice.better):
+            why = f"{why}. {choice.better.rstrip('.')}"
     known = find_engine(spec.partition(":")[0]).load().OPTIONS
     own = dict(options or {})
     if "model" in known and "model" not in own and (voice.reference or voice.describe):
@@ -55,20 +65,52 @@ def _with_help(engine: Engine) -> Engine:
     return Mixed(engine, second)
 
 
-def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES) -> tuple[str, str]:
-    """The best engine of the table that can speak `language` on this machine, and in one line why it.
+class Choice(NamedTuple):
+    """The name of an engine, in one sentence why it, and how to get a better one, if there is one."""
 
-    Raises `InputError` with the remedy if none can.
+    name: str
+    why: str
+    better: str | None = None
+
+
+def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES, *, measure: bool = False) -> Choice:
+    """The best engine of the table that can speak `language` on this machine.
+
+    One whose speed here is not known counts as too slow, unless it may be measured now. Raises `InputError` with the
+    remedy if none can.
     """
     if language not in LANGUAGES:
         raise InputError(f"No engine speaks '{language}'. Languages: {', '.join(LANGUAGES)}.")
     spoken = LANGUAGES[language]
-    better = ""
+    better = None
     for entry in table:
         if not entry.auto or language not in entry.languages:
             continue
-        absent = entry.missing() or (without_gpu(entry.name) if entry.wants_gpu else None)
+        absent = entry.missing() or (_too_slow(entry, measure) if entry.wants_gpu and without_gpu() else None)
         if absent is None:
-            return entry.name, f"{entry.name} ({entry.description}) reads {spoken}{better}"
-        better = better or f"; {absent}"
-    raise InputError(f"No engine that reads {spoken} can run here{better}.")
+            return Choice(entry.name, f"{entry.name} ({entry.description}) reads {spoken}", better)
+        better = better or f"{entry.description[:1].upper()}{entry.description[1:]}, would read it better: {absent}."
+    raise InputError(f"No engine that reads {spoken} can run here. {better or ''}".strip())
+
+
+def _too_slow(entry: EngineEntry, measure: bool) -> str | None:
+    """Why an engine that wants a GPU should not run on this processor; None if it is quick enough here."""
+    if entry.processor is None:
+        return without_gpu()
+    return import_module(entry.processor).not_chosen(measure=measure)  # type: ignore[no-any-return]
+
+
+def _say_once(sentence: str) -> bool:
+    """True the first time that this sentence is to be said to the user; it is remembered."""
+    path = home() / "said.json"
+    digest = hashlib.blake2b(sentence.encode(), digest_size=8).hexdigest()
+    said: list[str] = []
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        said = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    if digest in said:
+        return False
+    with suppress(OSError):  # where nothing can be kept it is said again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps([*said, digest]).encode())
+    return True

@@ -39,6 +39,7 @@ class RoundCost:
     def __init__(self, a: float = 0.0, c: float = 0.0) -> None:
         self.known = a > 0 or c > 0
         self.a, self.c = a, c
+        self.rounds = 0  # seen
         self._sums = [0.0] * 5
         if self.known:
             for rows in (1, 10):
@@ -49,6 +50,7 @@ class RoundCost:
 
     def learn(self, rows: int, seconds: float) -> None:
         """A round of so many rows took so many `seconds`."""
+        self.rounds += 1
         if self.known:
             self._sums = [FORGET * total for total in self._sums]
             self._add(rows, seconds, 1.0)
@@ -99,6 +101,8 @@ class Feed:
     def rows(self, working: Sequence[Pending], waiting: Sequence[Pending]) -> int:
         """How many rows should be worked on now, if `working` are and those `waiting` follow in this order."""
         someone_listens = any(each.due < inf for each in (*working, *waiting))
+        if someone_listens and not self.cost.known and self.round_seconds < inf:
+            return max(1, len(working))  # the first round tells
         if self.quick or not someone_listens or len(working) >= self.slots:
             return self.slots
         late = {rows: self.late(working, waiting, rows) for rows in self._numbers(len(working))}

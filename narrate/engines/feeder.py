@@ -70,6 +70,9 @@ class Feeder:
         wanted = {request.id for request in self._in_hand.requests}
         self._begun = {name: request for name, request in self._begun.items() if name in wanted}
         self._sent = {name: seconds for name, seconds in self._sent.items() if name in wanted}
+        if len(working) >= self._feed.slots:
+            self._rows = self._feed.slots
+            return self._rows
         waiting = self._arrivals.look(1)  # a listener's first request is not held up by a look at others
         if waiting and not (self._feed.quick and waiting[0].due() < inf):
             waiting = self._arrivals.look(AHEAD * self._feed.slots)
@@ -96,7 +99,7 @@ class Feeder:
         """True if the ear has nothing to hear, and something would come late if it began now."""
         if self._feed.quick or min(map(self._due, self._begun.values()), default=inf) > SOON_SECONDS:
             return False
-        waiting = self._pending(self._next(self._arrivals.waiting))
+        waiting = self._pending(self._next(self._arrivals.look(AHEAD * self._feed.slots)))
         return self._feed.late(self._pending(working), waiting, self._rows) > 0
 
     def _pending(self, rows: Iterable[Working]) -> list[Pending]:

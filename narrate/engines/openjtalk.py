@@ -139,7 +139,7 @@ def _import_package() -> Any:
     try:
         return import_module("pyopenjtalk")
     except (ImportError, OSError) as error:
-        remedy = "pip install --force-reinstall 'narrate-aloud[ja]'"
+        remedy = "pip install --force-reinstall pyopenjtalk-plus"
         raise EngineError(f"Open JTalk cannot be loaded: {error}. Try: {remedy}") from error
 
 

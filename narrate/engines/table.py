@@ -28,7 +28,8 @@ class EngineEntry:
     `home` is "module:Class"; the module has `VOICES`, and the class has `OPTIONS` (option name → how to read its text).
     `batches`: the class is a `BatchEngine`, otherwise it is an `Engine`, and the options `rows_options` say how many
     requests it takes at once. `lengths` are the lengths of chunks that suit it; if it `wants_gpu`, `slow_lengths` where
-    there is none. `auto`: it may be chosen without being named.
+    there is none; `processor` is then a module whose `not_chosen` says why it should not run without one. `auto`: it
+    may be chosen without being named.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EngineEntry:
     lengths: Lengths = Lengths()
     slow_lengths: Lengths = Lengths()
     wants_gpu: bool = False
+    processor: str | None = None
     auto: bool = True
 
     @property
@@ -74,10 +76,11 @@ ENGINES = (
         languages=tuple(LANGUAGES),
         description="Qwen3-TTS, a neural voice",
         packages=("torch", "qwen_tts"),
-        remedy="pip install 'narrate-aloud[qwen]'",
+        remedy="pip install torch 'qwen-tts>=0.1.1'",
         rows_options=("slots", "batch_size"),
         slow_lengths=_SLOW,
         wants_gpu=True,
+        processor="narrate.engines.qwen.trial",
     ),
     EngineEntry(
         name="openjtalk",
@@ -86,7 +89,7 @@ ENGINES = (
         languages=("ja",),
         description="Open JTalk, a small Japanese voice",
         packages=("pyopenjtalk",),
-        remedy="pip install 'narrate-aloud[ja]'",
+        remedy="pip install pyopenjtalk-plus",
     ),
     EngineEntry(
         name="espeak",
@@ -135,7 +138,7 @@ def voices(name: str) -> tuple[VoiceEntry, ...]:
 def engine_lengths(name: str) -> Lengths:
     """The lengths of chunks that suit the engine called `name`."""
     entry = find_engine(name)
-    return entry.slow_lengths if entry.wants_gpu and without_gpu(name) else entry.lengths
+    return entry.slow_lengths if entry.wants_gpu and without_gpu() else entry.lengths
 
 
 def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
@@ -176,18 +179,18 @@ def _no_option(name: str, key: str, readers: Mapping[str, object]) -> InputError
     return InputError(f"Engine {name} has no option '{key}'. {known}")
 
 
-def without_gpu(name: str) -> str | None:
-    """None if PyTorch could use a CUDA or Apple GPU here, else what the engine called `name` lacks; found out without
-    importing it, which takes seconds."""
+def without_gpu() -> str | None:
+    """None if PyTorch could use a CUDA or Apple GPU here, else what is lacking; found out without importing it, which
+    takes seconds."""
     if sys.platform == "darwin":
-        return None if platform.machine() == "arm64" else f"{name} needs an Apple M processor to be quick enough"
+        return None if platform.machine() == "arm64" else "it needs an Apple M processor to be quick enough"
     drivers = ("/proc/driver/nvidia/version", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll")
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") or not any(map(os.path.exists, drivers)):
-        return f"{name} needs an NVIDIA GPU to be quick enough"
+        return "it needs an NVIDIA GPU to be quick enough"
     torch = find_spec("torch")
     folders = torch.submodule_search_locations if torch is not None else None
     if not any(Path(folder, "lib").glob("*torch_cuda*") for folder in folders or ()):
-        return f"{name} needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
+        return "it needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
     return None
 
 

@@ -1,30 +1,33 @@
 """Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time.
 
-models.py speakers.py options.py prompts.py    what to load, who speaks, how
+models.py weights.py speakers.py options.py prompts.py    what to load and where it comes from, who speaks, how
 loading.py hardware.py processor.py fitting.py    the package's model, the device, the cores, what fits
 codec.py stock.py draws.py budget.py           what a frame is; the package's own loop, kept in hand
+trial.py                                       how quick all of it is on a processor
 fast.py scheduler.py hearing.py guard.py       the fast runtime: who sits where, what becomes of it
 embedding.py runner.py seats.py shapes.py device.py graphs.py    what is computed, where, and how it is started
 transformer.py predictor.py cache.py sampling.py vocoder.py      what a frame is made of
-products.py kernels.py weights.py              on a CPU: weights as small as they are, read once, by code of our own
+products.py kernels.py stored.py               on a CPU: weights as small as they are, read once, by code of our own
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from narrate.clip import Clip
 from narrate.clock import Clock
 from narrate.engines import Abilities, Request, VoiceEntry
 from narrate.engines.batched import BATCH, Batched, Rows
+from narrate.engines.feed import Feed, RoundCost
 from narrate.engines.qwen import fitting, hardware, loading, models, speakers
 from narrate.engines.qwen.codec import SAMPLE_RATE
 from narrate.engines.qwen.fitting import MOST_SLOTS
 from narrate.engines.qwen.models import Model
 from narrate.engines.qwen.options import Sampling
-from narrate.engines.tuning import best_batch_size
+from narrate.engines.tuning import Speed, best_batch_size, keep_speed, speed_of
 from narrate.errors import EngineError, InputError
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from narrate.engines.qwen.stock import StockRuntime
 
 VOICES = speakers.SPEAKERS
+_ROUNDS_TO_REMEMBER = 30
 
 
 def _rows(text: str) -> Rows:
@@ -45,12 +49,12 @@ class Qwen:
     """The Qwen3-TTS models of the `qwen-tts` package, from 0.1.1 on; an `Engine`.
 
     `model`: a released name or its short form ("1.7B", "0.6B-Base"), a kind ("base", "voicedesign"), or a folder; else
-    the largest CustomVoice model that fits the free memory. `device`: cuda, mps or cpu, else the best. `dtype`: else
-    bfloat16 on CUDA and on processors that have it, float32 elsewhere. `runtime`: "fast" is ours, with `slots` rows at
-    once, each followed by the next chunk as soon as it ends; "compiled" the same through `torch.compile`; "stock" the
-    package's, in batches of `batch_size` rows. "auto" for either is what was measured to be best here; where nothing
-    was, and for None, it is as many as the free memory holds. The sampling options are those of `Sampling`. Raises
-    `InputError` for a value that makes no sense.
+    the largest CustomVoice model that fits the free memory, on a processor the small one. `device`: cuda, mps or cpu,
+    else the best. `dtype`: else bfloat16 on CUDA and on processors that have it, float32 elsewhere. `runtime`: "fast"
+    is ours, with `slots` rows at once, each followed by the next chunk as soon as it ends; "compiled" the same through
+    `torch.compile`; "stock" the package's, in batches of `batch_size` rows. "auto" for either is what was measured to
+    be best here; where nothing was, and for None, it is as many as the free memory holds. The sampling options are
+    those of `Sampling`. Raises `InputError` for a value that makes no sense.
 
     Building it takes no time; nothing heavier than a config is read before `prepare`. What was closed may be prepared
     again.
@@ -110,9 +114,10 @@ class Qwen:
 
     @cached_property
     def model(self) -> Model:
-        """The model found, its files perhaps still to be fetched. Raises `InputError` or `EngineError`."""
+        """The model found. Raises `InputError` or `EngineError`."""
         loading.package_version()
-        return models.find_model(self._wanted_model, self.dtype, hardware.free_bytes(self.device))
+        wanted = self._wanted_model or (models.for_processor() if self.device == "cpu" else None)
+        return models.find_model(wanted, self.dtype, hardware.free_bytes(self.device))
 
     @cached_property
     def fingerprint(self) -> Mapping[str, str]:
@@ -132,6 +137,7 @@ class Qwen:
     def check(self, voice: Voice) -> None:
         """Raises `InputError` for what this model cannot honour, and for no model. Loads nothing."""
         speakers.check_voice(self.model, voice)
+        models.files_of(self.model)
 
     def prepare(self, voice: Voice, clock: Clock) -> None:
         """Load the model and run it once; read the voice's recording. Call it in the thread that will synthesize."""
@@ -152,9 +158,27 @@ class Qwen:
     def close(self) -> None:
         """Give the model's memory back."""
         if self._runtime is not None:
+            self._remember_speed()
             self._runtime.close()
             self._runtime = self._speaker = None
             hardware.give_back_memory()
+
+    @property
+    def feed(self) -> Feed | None:
+        """What the fast runtime has learned of its own speed; None if it is not loaded."""
+        runtime = self._runtime
+        return None if runtime is None or self.runtime == "stock" else cast("FastRuntime", runtime).feed
+
+    def _remember_speed(self) -> None:
+        """What rounds cost on a processor, for the next start: so it knows at once how to feed an ear. Whether it is
+        quick enough to be chosen was measured when nothing else went on; a busy hour does not change that."""
+        feed = self.feed
+        if self.device != "cpu" or feed is None or feed.cost.rounds < _ROUNDS_TO_REMEMBER:
+            return
+        known = speed_of(self.fingerprint)
+        rtf = min(feed.rtf, known.rtf) if known else feed.rtf
+        with suppress(OSError):
+            keep_speed(self.fingerprint, Speed(rtf, feed.slots, feed.cost.a, feed.cost.c))
 
     @property
     def _rows(self) -> int | None:
@@ -169,7 +193,7 @@ class Qwen:
         if self._speaker is None:
             from narrate.engines.qwen.prompts import Prompts
 
-            package = loading.load(models.fetch(self.model), self.device, self.dtype)
+            package = loading.load(models.files_of(self.model), self.device, self.dtype)
             prompts = Prompts(package, self.model)
             self._speaker = self._load_stock(prompts) if self.runtime == "stock" else self._load_fast(prompts)
         return self._speaker
@@ -191,6 +215,9 @@ class Qwen:
             )
         slots = self._rows or fitting.fitting_slots(prompts.package)
         runtime = FastRuntime(prompts, self.sampling, slots, compiled=self.runtime == "compiled")
+        known = speed_of(self.fingerprint) if self.device == "cpu" else None
+        if known is not None and known.a + known.c > 0:
+            runtime.feed.cost = RoundCost(known.a, known.c)
         self._runtime = runtime
         return runtime
 

@@ -17,7 +17,7 @@ from narrate.errors import EngineError
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
 
 _TOKENIZER_25HZ = "qwen_tts.core.tokenizer_25hz.modeling_qwen3_tts_tokenizer_v1"
-_INSTALL = "install it with: pip install 'narrate-aloud[qwen]'"
+_INSTALL = "install it with: pip install torch 'qwen-tts>=0.1.1'"
 
 
 def package_version() -> str:
@@ -80,7 +80,7 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
     torch = importlib.import_module("torch")
     check_device(device)
     computed = this_processor().dtype if dtype == "int8" else dtype
-    # See weights.py: nothing is there twice, or wider than needed.
+    # See stored.py: nothing is there twice, or wider than needed.
     as_stored = device == "cpu" and computed == "float32"
     if device == "cpu":
         use_cores()
@@ -105,7 +105,7 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
             progress.enable_progress_bar()
     model.model.eval()
     if as_stored or dtype == "int8":
-        from narrate.engines.qwen.weights import store
+        from narrate.engines.qwen.stored import store
 
         store(model.model, getattr(torch, computed), int8=dtype == "int8")
         model.model.speech_tokenizer.model.to(getattr(torch, computed))

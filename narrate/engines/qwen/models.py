@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from narrate.engines.qwen import weights
 from narrate.errors import EngineError, InputError
 
 RELEASED = (
@@ -23,12 +21,11 @@ RELEASED = (
 )  # fmt: skip
 _PARAMETERS = {"1.7B": 2.09e9, "0.6B": 1.08e9}  # with the speech tokenizer
 _WORKING_BYTES = 2.5e9  # a batch of ten rows and the vocoder's share
-_COMPLETE = ("generation_config.json", "tokenizer_config.json", "speech_tokenizer/config.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model found: its files may still have to be fetched (`folder` None) but its config is known.
+    """A model found: its config is known; `folder` is None if its files are where the hub's client keeps them.
 
     `identity` changes whenever the weights may have changed. `kind` is "custom_voice" (named speakers), "base" (clones
     a reference) or "voice_design" (builds a voice from a description).
@@ -51,33 +48,42 @@ class Model:
 def find_model(wanted: str | None, dtype: str, free_bytes: int | None) -> Model:
     """The model called `wanted` (released name or its short form, a kind, or a folder), else the largest that fits.
 
-    Reads the config alone: from the folder, from the Hugging Face cache, or (a few kilobytes) from the hub. Raises
-    `InputError` for a name that means nothing and `EngineError` when the model is neither here nor to be had.
+    Reads the config alone, from the folder or from where `narrate setup` keeps models. Models that are here come before
+    larger ones that are not. Raises `InputError` for a name that means nothing and `EngineError`, saying what is
+    needed, when the model is not here.
     """
     if wanted and (folder := _as_folder(wanted)) is not None:
         return _from_folder(folder)
     if wanted and wanted.count("/") == 1 and wanted not in RELEASED:
-        return _from_hub(wanted)
+        return _in_cache(wanted)
     candidates = _by_short_name(wanted) if wanted else RELEASED[:2]
     if not candidates:
         raise InputError(f"There is no model “{wanted}”: use {', '.join(map(_short, RELEASED))}, or a folder.")
-    return _from_hub(_largest_that_fits(candidates, dtype, free_bytes))
+    here = tuple(name for name in candidates if weights.found(name) is not None)
+    return _in_cache(_largest_that_fits(here or candidates, dtype, free_bytes))
 
 
-def fetch(model: Model) -> Path:
-    """The folder with all of the model's files; downloads what is missing. Raises `EngineError`."""
-    if model.folder is not None:
-        return model.folder
-    from huggingface_hub import snapshot_download
+def for_processor() -> str:
+    """The model that suits a computer without a GPU: the small one, unless only the large one is here."""
+    large, small = RELEASED[:2]
+    return large if weights.found(large) and not weights.found(small) else small
 
-    with _speaking_of(model.name):
-        try:
-            folder = Path(snapshot_download(model.name, revision=model.revision, local_files_only=True))
-        except FileNotFoundError:
-            folder = None
-        if folder is None or not _complete(folder):
-            _check_network()
-            folder = Path(snapshot_download(model.name, revision=model.revision))
+
+def full_name(wanted: str | None, dtype: str, free_bytes: int | None) -> str:
+    """The name on the hub of what `wanted` means, or of the largest model that fits. Raises `InputError`."""
+    if wanted and wanted.count("/") == 1:
+        return wanted
+    candidates = _by_short_name(wanted) if wanted else RELEASED[:2]
+    if not candidates:
+        raise InputError(f"There is no model “{wanted}”: use {_names()}.")
+    return _largest_that_fits(candidates, dtype, free_bytes)
+
+
+def files_of(model: Model) -> Path:
+    """The folder with all of the model's files. Raises `EngineError` if they are not here: nothing is fetched."""
+    folder = model.folder or weights.found(model.name)
+    if folder is None:
+        raise EngineError(weights.how_to_get(model.name))
     return folder
 
 
@@ -127,22 +133,18 @@ def _names() -> str:
 def _from_folder(folder: Path) -> Model:
     config = _read_config(folder / "config.json")
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=8)
-    for weights in sorted(folder.rglob("*.safetensors")):
-        digest.update(_sample(weights))
+    for path in sorted(folder.rglob("*.safetensors")):
+        digest.update(_sample(path))
     return _described(folder.name, f"{folder.name}#{digest.hexdigest()}", folder, None, config)
 
 
-def _from_hub(name: str) -> Model:
-    from huggingface_hub import hf_hub_download
-
-    with _speaking_of(name):
-        try:
-            path = Path(hf_hub_download(name, "config.json", local_files_only=True))
-        except FileNotFoundError:
-            _check_network()
-            path = Path(hf_hub_download(name, "config.json"))
-    revision = path.parent.name
-    return _described(name, f"{name}@{revision}", None, revision, _read_config(path))
+def _in_cache(name: str) -> Model:
+    folder = weights.config_folder(name)
+    if folder is None:
+        raise EngineError(weights.how_to_get(name))
+    if folder.parent.name != "snapshots":
+        return _from_folder(folder)
+    return _described(name, f"{name}@{folder.name}", None, folder.name, _read_config(folder / "config.json"))
 
 
 def _described(name: str, identity: str, folder: Path | None, revision: str | None, config: dict[str, Any]) -> Model:
@@ -178,49 +180,3 @@ def _sample(path: Path) -> bytes:
             file.seek(size * place // 64)
             digest.update(file.read(256))
     return digest.digest()
-
-
-def _complete(folder: Path) -> bool:
-    return (
-        all((folder / name).is_file() for name in _COMPLETE)
-        and any(folder.glob("*.safetensors"))
-        and any((folder / "speech_tokenizer").glob("*.safetensors"))
-    )
-
-
-@contextmanager
-def _speaking_of(name: str) -> Iterator[None]:
-    """Say in one line what the hub's client would say in a page."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        raise InputError(f"There is no model {name} on huggingface.co; use one of {_names()}, or a folder.") from error
-    except OSError as error:  # every failure of network, disk or cache that the client knows is one
-        cause = str(error).strip().partition("\n")[0][:120] or type(error).__name__
-        raise EngineError(
-            f"The model {name} is not on this machine and cannot be fetched ({cause}). Either download it on another "
-            f"machine (hf download {name} --local-dir FOLDER) and use --model FOLDER, or use an embedded voice "
-            "(--engine openjtalk or espeak)."
-        ) from error
-
-
-def _check_network() -> None:
-    """Raises `ConnectionError` when the hub cannot be reached: its client would try for 20 seconds, and print pages."""
-    import urllib.error
-    import urllib.request
-
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise ConnectionError("HF_HUB_OFFLINE is set")
-    try:
-        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
-    except urllib.error.HTTPError:
-        return
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, ConnectionError | TimeoutError | socket.gaierror):
-            raise ConnectionError("no network") from error
-    except TimeoutError as error:
-        raise ConnectionError("no network") from error
