@@ -184,7 +184,10 @@ COMMAND = Command(
     run=setup,
     options=(
         Option(
-            "model", Text("MODEL"), "0.6B, 1.7B, base or voicedesign; otherwise what suits this machine.", places=ONCE
+            "model",
+            Text("MODEL"),
+            "Which model: 0.6B, 1.7B, base or voicedesign; otherwise what suits this machine.",
+            places=ONCE,
         ),
         Option("from", File("FOLDER"), "Copy the weights from this folder instead of fetching them.", places=ONCE),
         Option("yes", Switch(), "Fetch them without asking.", short="y", places=ONCE, default=False),
