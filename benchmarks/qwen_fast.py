@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--steady-seconds", type=float)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--chunks", type=int, default=30)
+    parser.add_argument("--chunks", type=int, default=24)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     start = time.perf_counter()
@@ -128,7 +128,7 @@ def run(given: argparse.Namespace, report: Report, left: Any) -> None:
         frames=given.frames,
         runs=given.runs,
         chunks=given.chunks,
-        steady_seconds=given.steady_seconds or (70.0 if cuda else 8.0),
+        steady_seconds=given.steady_seconds or (70.0 if cuda else 6.0),
         left=left,
     )
     report.machine = ran_on(device, dtype)
