@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="the qwen extra is not installed")
 pytest.importorskip("llvmlite", reason="the qwen extra is not installed")
 
-from narrate.engines.qwen import products  # noqa: E402
+from narrate.engines.qwen import kernels, products  # noqa: E402
 from narrate.engines.qwen.products import fits, product  # noqa: E402
 from narrate.engines.qwen.stored import StoredLinear, rounded  # noqa: E402
 
@@ -99,3 +101,19 @@ def test_int8_is_half_a_step_away_at_most() -> None:
     whole, scale = rounded(weight)
     assert (whole.float() * scale[:, None] - weight).abs().max() <= scale.max() * 0.5001
     assert whole.abs().amax(1).tolist() == [127] * 3 + [0] + [127] * 12
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="the instruction is x86's")
+def test_bfloat16_is_multiplied_in_pairs_where_a_processor_can() -> None:
+    """Each pair of sums in a register: one instruction takes 32 weights, and no sum is put aside to make room."""
+    import llvmlite.binding as llvm
+
+    products.fits(torch.zeros(4, 16))  # LLVM is told of this machine
+    module = llvm.parse_assembly(kernels.code("pairs", {"avx512f": True, "avx512bf16": True}))
+    module.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu="znver4", opt=3)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    builder.getModulePassManager().run(module, builder)
+    assembly = machine.emit_assembly(module)
+    assert assembly.count("vdpbf16ps") == 2 * kernels.OUTPUTS_AT_ONCE * sum(range(1, 7))
+    assert not re.search(r"zmm\d+, -?\d*\(%rsp\)", assembly)

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-Number = Literal["float32", "bfloat16", "int8"]
-BYTES: dict[Number, int] = {"float32": 4, "bfloat16": 2, "int8": 1}
+# The weight's type; "pairs" is bfloat16 for rows that are bfloat16 as well, which some processors multiply in pairs.
+Number = Literal["float32", "bfloat16", "int8", "pairs"]
+BYTES: dict[Number, int] = {"float32": 4, "bfloat16": 2, "int8": 1, "pairs": 2}
 
 OUTPUTS_AT_ONCE = 4
 _OUTPUTS_IN_A_TURN = 64  # what a thread takes at a time: quick ones, or those left alone, take more turns
@@ -29,7 +30,8 @@ _OUTPUTS_IN_A_TURN = 64  # what a thread takes at a time: quick ones, or those l
 class Work(ctypes.Structure):
     """One product: `out` [rows, outputs] = (`add` is 1: `out` +) `x` [rows, inputs] · `weight`ᵀ · `scale` [outputs].
 
-    `x_step` and `out_step`: numbers from one row to the next. `scale` is for int8 only. `next` is the code's own.
+    `x` and `out` are float32, but for "pairs" `x` is bfloat16. `x_step` and `out_step`: numbers from one row to the
+    next. `scale` is for int8 only. `next` is the code's own.
     """
 
     _fields_ = [
@@ -57,11 +59,13 @@ def product_of(kind: Number) -> Run | None:
     if not llvm.address_of_symbol("GOMP_parallel"):
         return None
     features = llvm.get_host_cpu_features()
+    if kind == "pairs" and not features.get("avx512bf16"):
+        return None
+    module = llvm.parse_assembly(code(kind, features))
+    module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3
     )
-    module = llvm.parse_assembly(_Code(kind, lanes=_lanes(features)).text())
-    module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
@@ -72,16 +76,21 @@ def product_of(kind: Number) -> Run | None:
     return run  # type: ignore[no-any-return]
 
 
-def lanes() -> int:
-    """Numbers in a register here; inputs must be a multiple of it."""
+def code(kind: Number, features: Mapping[str, bool]) -> str:
+    """The code in LLVM's language, for a processor with those features (LLVM's names)."""
+    return _Code(kind, _lanes(kind, features)).text()
+
+
+def lanes(kind: Number) -> int:
+    """Weights that are multiplied at a time here; inputs must be a multiple of it."""
     import llvmlite.binding as llvm
 
-    return _lanes(llvm.get_host_cpu_features())
+    return _lanes(kind, llvm.get_host_cpu_features())
 
 
-def _lanes(features: Any) -> int:
+def _lanes(kind: Number, features: Mapping[str, bool]) -> int:
     if features.get("avx512f"):
-        return 16
+        return 32 if kind == "pairs" else 16
     return 8 if features.get("avx2") and features.get("fma") else 4
 
 
@@ -94,6 +103,23 @@ def _openmp() -> Path | None:
         if found := sorted(folder.glob(pattern)):
             return found[0]
     return None
+
+
+def _bfloat() -> Any:
+    """LLVM's type bfloat, which llvmlite has no name for."""
+    from llvmlite import ir
+
+    class Bfloat(ir.Type):  # type: ignore[misc]
+        def _to_string(self) -> str:
+            return "bfloat"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Bfloat)
+
+        def __hash__(self) -> int:
+            return hash(Bfloat)
+
+    return Bfloat()
 
 
 class _Code:
@@ -109,15 +135,23 @@ class _Code:
         from llvmlite import ir
 
         self.ir, self.kind, self.lanes = ir, kind, lanes
-        self.rows_at_once = 6 if lanes == 16 or platform.machine().lower() in ("arm64", "aarch64") else 3
+        self.rows_at_once = 6 if lanes >= 16 or platform.machine().lower() in ("arm64", "aarch64") else 3
         self.int32, self.int64, self.float = ir.IntType(32), ir.IntType(64), ir.FloatType()
-        self.floats = ir.VectorType(self.float, lanes)
-        self.number = {"float32": self.float, "bfloat16": ir.IntType(16), "int8": ir.IntType(8)}[kind]
-        floats = self.float.as_pointer()
-        self.work = ir.LiteralStructType([floats, self.number.as_pointer(), floats, floats, *[self.int64] * 7])
+        sums = lanes // 2 if kind == "pairs" else lanes
+        self.floats = ir.VectorType(self.float, sums)
+        half = ir.IntType(16)
+        self.number = {"float32": self.float, "bfloat16": half, "int8": ir.IntType(8), "pairs": half}[kind]
+        self.row_number = half if kind == "pairs" else self.float
+        floats, weights, rows = (number.as_pointer() for number in (self.float, self.number, self.row_number))
+        self.work = ir.LiteralStructType([rows, weights, floats, floats, *[self.int64] * 7])
         self.module = ir.Module()
-        self._multiply_add = self._outside(f"llvm.fma.v{lanes}f32", self.floats, *[self.floats] * 3)
-        self._sum = self._outside(f"llvm.vector.reduce.fadd.v{lanes}f32", self.float, self.float, self.floats)
+        if kind == "pairs":
+            self.pairs = ir.VectorType(_bfloat(), lanes)
+            name = "llvm.x86.avx512bf16.dpbf16ps.512"
+            self._multiply_add = self._outside(name, self.floats, self.floats, self.pairs, self.pairs)
+        else:
+            self._multiply_add = self._outside(f"llvm.fma.v{sums}f32", self.floats, *[self.floats] * 3)
+        self._sum = self._outside(f"llvm.vector.reduce.fadd.v{sums}f32", self.float, self.float, self.floats)
         self._prefetch = self._outside("llvm.prefetch.p0", ir.VoidType(), ir.IntType(8).as_pointer(), *[self.int32] * 3)
 
     def text(self) -> str:
@@ -231,18 +265,20 @@ class _Code:
         builder.position_at_end(loop)
         at = builder.phi(int64, "input")
         at.add_incoming(int64(0), start)
-        zeros = ir.Constant(self.floats, [0.0] * self.lanes)
+        zeros = ir.Constant(self.floats, [0.0] * self.floats.count)
         sums = [[builder.phi(self.floats) for _ in weights] for _ in lines]
         for sum_ in (one for line in sums for one in line):
             sum_.add_incoming(zeros, start)
         if ahead:
             self._ask_ahead(builder, weights[0], inputs, at)
-        values = [self._loaded(builder, line, at, self.float) for line in lines]
+        values = [self._loaded(builder, line, at, self.row_number) for line in lines]
         following: list[list[Any]] = [[] for _ in lines]
         for column, one in enumerate(weights):
             wide = self._widened(builder, self._loaded(builder, one, at, self.number))
             for number, value in enumerate(values):
-                following[number].append(builder.call(self._multiply_add, [value, wide, sums[number][column]]))
+                sum_ = sums[number][column]
+                taken = [sum_, value, wide] if self.kind == "pairs" else [value, wide, sum_]
+                following[number].append(builder.call(self._multiply_add, taken))
         on = builder.add(at, int64(self.lanes))
         at.add_incoming(on, loop)
         for line, new in zip(sums, following, strict=True):
@@ -277,7 +313,8 @@ class _Code:
         place = builder.gep(base, [at], inbounds=True)
         vector = self.ir.VectorType(number, self.lanes)
         size = 4 if number == self.float else BYTES[self.kind]
-        return builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+        loaded = builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+        return builder.bitcast(loaded, self.pairs) if self.kind == "pairs" else loaded
 
     def _widened(self, builder: Any, vector: Any) -> Any:
         """Weights as float32; bfloat16 is its upper half."""

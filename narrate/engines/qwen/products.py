@@ -22,6 +22,7 @@ _KINDS: dict[torch.dtype, kernels.Number] = {
 }
 _WORTH_THREADS = 2**16  # weights: fewer are read before a second thread has woken up
 _NEVER = 2**30
+_PAIRS_AT_ONCE = 32
 _TRIED_ROWS = (4, 8, 16, 32)
 _TRIED_SECONDS = 0.1
 
@@ -56,7 +57,7 @@ def fits(weight: Tensor) -> bool:
     kind = _KINDS.get(weight.dtype)
     if kind is None or kernels.product_of(kind) is None:
         return False
-    return bool(outputs % kernels.OUTPUTS_AT_ONCE == 0 and inputs % kernels.lanes() == 0)
+    return bool(outputs % kernels.OUTPUTS_AT_ONCE == 0 and inputs % kernels.lanes(kind) == 0)
 
 
 def joined(parameters: Sequence[Any]) -> Tensor:
@@ -99,10 +100,16 @@ class _OnProcessor:
             inputs=self._inputs,
         )
         self._reference = ctypes.byref(self._work)
+        in_pairs = weight.dtype == torch.bfloat16 and self._inputs % _PAIRS_AT_ONCE == 0
+        self._run_pairs = kernels.product_of("pairs") if in_pairs and pairs_are_right() else None
 
     def __call__(self, rows: Tensor) -> Tensor:
         if self._left_to_torch(rows):
             return F.linear(rows, self._wide(rows.dtype))
+        return self.multiplied(rows)
+
+    def multiplied(self, rows: Tensor) -> Tensor:
+        """The product by our own code."""
         sums = torch.empty(len(rows), self._outputs)
         self._multiply(rows, sums, add=False)
         return sums.to(rows.dtype)
@@ -115,13 +122,15 @@ class _OnProcessor:
         return whole.to(sums.dtype)
 
     def _multiply(self, rows: Tensor, sums: Tensor, *, add: bool) -> None:
-        rows = rows.float()
+        run = self._run_pairs
+        if run is None or rows.dtype != torch.bfloat16:
+            rows, run = rows.float(), self._run
         if rows.stride(1) != 1:
             rows = rows.contiguous()
         work = self._work
         work.x, work.out, work.x_step = rows.data_ptr(), sums.data_ptr(), rows.stride(0)
         work.rows, work.add = len(rows), add
-        self._run(self._reference, torch.get_num_threads() if self._threaded else 1)
+        run(self._reference, torch.get_num_threads() if self._threaded else 1)
 
     def _left_to_torch(self, rows: Tensor) -> bool:
         if torch.compiler.is_compiling() or type(rows) is not Tensor:
@@ -131,6 +140,21 @@ class _OnProcessor:
     def _wide(self, dtype: torch.dtype) -> Tensor:
         weight = self._weight.to(dtype)
         return weight if self._scale is None else weight * self._scale[:, None].to(dtype)
+
+
+@cache
+def pairs_are_right() -> bool:
+    """Whether this processor multiplies pairs of bfloat16, and a product of them is what torch computes."""
+    run = kernels.product_of("pairs")
+    if run is None:
+        return False
+    weight, rows = torch.randn(68, 96).bfloat16(), torch.randn(7, 96).bfloat16()
+    sums = torch.ones(7, 68)
+    work = kernels.Work(
+        *(rows.data_ptr(), weight.data_ptr(), 0, sums.data_ptr()), *(96, 68, 7, 68, 96), add=1
+    )  # fmt: skip
+    run(ctypes.byref(work), 2)
+    return torch.allclose(sums - 1, rows.float() @ weight.float().t(), rtol=1e-3, atol=1e-3)  # type: ignore[no-any-return]
 
 
 @cache
@@ -144,11 +168,9 @@ def rows_for_torch() -> int:
     weights = torch.randn(16, 1024, 2048).bfloat16()  # more than a cache holds
     ours = [_OnProcessor(weight, None) for weight in weights]
     for count in _TRIED_ROWS:
-        rows = torch.randn(count, 2048)
-        half = rows.bfloat16()
-        if _seconds(lambda half=half: [F.linear(half, weight) for weight in weights]) < _seconds(
-            lambda rows=rows: [one(rows) for one in ours]
-        ):
+        rows = torch.randn(count, 2048).bfloat16()
+        theirs = _seconds(lambda rows=rows: [F.linear(rows, weight) for weight in weights])
+        if theirs < _seconds(lambda rows=rows: [one.multiplied(rows) for one in ours]):
             return count
     return _NEVER
 
