@@ -34,9 +34,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the hub, and no network."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     return tmp_path
 
 
@@ -58,9 +57,9 @@ def edited(source: Path, target: Path, **changes: str) -> Path:
     return target
 
 
-def test_no_weights_and_no_network_names_the_two_ways_out(hub_cache: Path) -> None:
+def test_no_weights_names_the_ways_out(hub_cache: Path) -> None:
     for wanted in (None, "1.7B", RELEASED[3], "somebody/finetune"):
-        with pytest.raises(EngineError, match=r"hf download .* --model FOLDER, or use an embedded voice \(--engine"):
+        with pytest.raises(EngineError, match=r"`narrate setup --model \S+` fetches .*--model FOLDER.*-e"):
             find_model(wanted, "bfloat16", 8 * 2**30)
 
 
@@ -102,12 +101,22 @@ def test_the_largest_model_that_fits(
     assert size in find_model(None, choose_dtype("cuda", dtype), gigabytes * 10**9).name
 
 
+def test_a_model_that_is_here_comes_before_a_larger_one_that_is_not(hub_cache: Path, checkpoint: Checkpoint) -> None:
+    shutil.copytree(checkpoint("custom_voice"), cached(hub_cache, RELEASED[1]), dirs_exist_ok=True)
+    assert find_model(None, "bfloat16", 80 * 10**9).name == RELEASED[1]
+    shutil.copytree(checkpoint("custom_voice"), cached(hub_cache, RELEASED[0]), dirs_exist_ok=True)
+    assert find_model(None, "bfloat16", 80 * 10**9).name == RELEASED[0]
+    assert find_model(None, "bfloat16", 3 * 10**9).name == RELEASED[1]
+    assert Qwen(device="cpu").model.name == RELEASED[1]  # a processor reads the small one
+    assert Qwen(device="cuda").model.name in RELEASED[:2]
+
+
 def test_a_model_in_the_cache_needs_no_network(hub_cache: Path, checkpoint: Checkpoint) -> None:
     folder = cached(hub_cache, RELEASED[1])
     shutil.copy(checkpoint("custom_voice") / "config.json", folder)
     engine = Qwen(model="0.6B", device="cpu")
     assert engine.fingerprint["model"].endswith(f"@{COMMIT}")
-    with pytest.raises(EngineError, match="is not on this machine"):  # its weights are not
+    with pytest.raises(EngineError, match="are not on this machine"):  # its weights are not
         engine.prepare(Voice(), OFF)
     shutil.copytree(checkpoint("custom_voice"), folder, dirs_exist_ok=True)
     assert len(clips_of(engine, requests([a_chunk(0, "A.")]))) == 1

@@ -89,7 +89,7 @@ def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES, *, meas
         absent = entry.missing() or (_too_slow(entry, measure) if entry.wants_gpu and without_gpu() else None)
         if absent is None:
             return Choice(entry.name, f"{entry.name} ({entry.description}) reads {spoken}", better)
-        better = better or f"{entry.description[:1].upper()}{entry.description[1:]}, would read it better: {absent}."
+        better = better or f"{entry.name} ({entry.description}) would read it better, but {absent}."
     raise InputError(f"No engine that reads {spoken} can run here. {better or ''}".strip())
 
 
