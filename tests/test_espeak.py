@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -137,6 +138,38 @@ def test_killed_always_it_is_given_up_with_the_text_named(espeak: Espeak) -> Non
                 child.kill()
     with pytest.raises(EngineError, match=rf"'Sentence \d .*{DEATHS_IN_A_ROW} times in a row"):
         speaking.result()
+
+
+def test_a_child_that_was_stopped_is_ended_and_another_speaks(
+    espeak: Espeak, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrate.engines.espeak.PATIENCE_SECONDS", 2.0)
+    [before] = espeak.synthesize_batch(requests(chunks(1)))
+    [child] = the_children()
+    child.suspend()
+    with caplog.at_level(logging.WARNING):
+        [clip] = espeak.synthesize_batch(requests(chunks(1)))
+    assert np.array_equal(clip.samples, before.samples)
+    assert "did not answer for 2 seconds at chunk 0: 'Sentence 0" in caplog.text
+    assert not child.is_running()
+
+
+def test_stopped_twice_over_one_text_the_failure_is_named_and_the_others_are_spoken(
+    espeak: Espeak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrate.engines.espeak.PATIENCE_SECONDS", 4.0)
+    stopped, spoken = while_it_speaks(espeak, LONG, lambda child: child.suspend(), times=2)
+    assert stopped.failure == "the speech process did not answer to this text twice"
+    assert spoken.failure is None
+
+
+def test_a_child_that_is_idle_is_not_ended(espeak: Espeak, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrate.engines.espeak.PATIENCE_SECONDS", 0.3)
+    espeak.prepare(Voice(), OFF)
+    [child] = the_children()
+    time.sleep(1.0)
+    espeak.synthesize_batch(requests(chunks(2)))
+    assert the_children() == [child]
 
 
 def test_cancel_ends_even_a_child_that_hangs(espeak: Espeak) -> None:

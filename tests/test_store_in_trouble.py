@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from narrate.errors import NarrateError
+from narrate.pipeline import Background
+from narrate.store import index
 from narrate.store.index import LEASE_SECONDS
 from narrate.store.store import BookTakes, Store
 from tests.stored import RATE, files, key, same, sound, takes_in
@@ -285,6 +288,62 @@ def test_where_files_cannot_be_locked_takes_are_kept_and_nobody_is_taken_for_dea
         assert same(other, 1)
         assert one.claim(key(2))
         assert not other.claim(key(2))
+
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def index_held(folder: Path) -> Iterator[None]:
+    """Another process is stopped in the middle of writing the index."""
+    command = [sys.executable, "-c", HOLD, str(folder / "index.sqlite")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield
+        holder.communicate()
+
+
+def test_an_index_that_another_holds_costs_a_line_and_is_not_waited_for_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(index, "LOCK_WAIT_SECONDS", 0.3)
+    said: list[str] = []
+    with Store(folder, say=said.append) as store, store.for_book("b") as takes:
+        takes.put(key(0), sound(0), RATE)
+        with index_held(folder):
+            for number in range(1, 30):
+                began = time.monotonic()
+                assert takes.claim(key(number))
+                takes.put(key(number), sound(number), RATE)
+                assert same(takes, number)
+                waits.append(time.monotonic() - began)
+        assert len(said) == 1
+        assert "Another program holds" in said[0]
+        assert str(folder / "index.sqlite") in said[0]
+        assert sum(wait > 0.25 for wait in waits) <= 3, "not at every take"
+        takes.put(key(30), sound(30), RATE)
+        assert store.books()["b"].takes == 31, "what was kept meanwhile is entered later"
+
+
+def test_patience_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(index, "IMPATIENT_SECONDS", 0.0)
+    with Store(folder, say=lambda _: None) as store, store.for_book("b") as takes:
+        with index_held(folder):
+            takes.put(key(0), sound(0), RATE)
+            monkeypatch.setattr(index, "LOCK_WAIT_SECONDS", 60.0)
+            waiting = Background(lambda: takes.put(key(1), sound(1), RATE))
+            assert not waiting.wait(0.5)
+        waiting.result()
+        assert store.books()["b"].takes == 2
 
 
 def test_many_threads_use_one_store(folder: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,11 +20,14 @@ from narrate.clock import Clock
 from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.engines.espeak_child import receive, send
 from narrate.errors import EngineError
+from narrate.pipeline import Background
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 VERSION = "1"  # a new one whenever the same request sounds different: it is part of the key of a take
 DEATHS_IN_A_ROW = 6  # of the child, with nothing spoken in between: then the engine is given up
+PATIENCE_SECONDS = 30.0  # for one text, which takes some milliseconds; a child that takes longer is ended
+LOOKS = 30  # within that patience
 TEXTS_PER_CHILD = 1000  # the library loses some kilobytes with every text
 
 # Voice: (language, the library's name for it, description). The first of a language is its default.
@@ -62,7 +65,8 @@ _DEFAULTS = {language: name for name, (language, _, _) in reversed(_VOICES.items
 class Espeak:
     """A `BatchEngine`. Same text and voice, same samples, whatever was said before.
 
-    If the child dies over a text it is tried once more in a new child; then the clip names the failure.
+    If the child dies over a text, or does not answer, it is tried once more in a new child; then the clip names the
+    failure.
     """
 
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
@@ -73,6 +77,7 @@ class Espeak:
     def __init__(self) -> None:
         self._child: _Child | None = None
         self._deaths = 0
+        self._silent = False  # the last of them was no death: it did not answer
         self._closed = False
         self._lock = Lock()  # between the text that is being spoken and `cancel`
         self._speaking: str | None = None
@@ -131,7 +136,8 @@ class Espeak:
         if self._is_cancelled(request):
             return None
         if sound is None:
-            return request.failed("the speech process died of this text twice", self.sample_rate)
+            why = "did not answer to this text twice" if self._silent else "died of this text twice"
+            return request.failed(f"the speech process {why}", self.sample_rate)
         if not sound:
             return request.failed("nothing to say", self.sample_rate)
         return request.clip(from_int16(np.frombuffer(sound, dtype="<i2")), self.sample_rate)
@@ -145,6 +151,7 @@ class Espeak:
                     return None
                 sound = child.ask(voice, request.chunk.spoken)
             except (EOFError, OSError):
+                self._silent = self._child is not None and self._child.silent
                 code = self._end_child()
                 if self._is_cancelled(request):
                     return None
@@ -174,7 +181,8 @@ class Espeak:
         import logging
 
         self._deaths += 1
-        what = f"The speech process of espeak died (exit code {code}) at chunk {chunk.index}: {chunk.text[:60]!r}"
+        fate = f"did not answer for {PATIENCE_SECONDS:g} seconds" if self._silent else f"died (exit code {code})"
+        what = f"The speech process of espeak {fate} at chunk {chunk.index}: {chunk.text[:60]!r}"
         if self._deaths >= DEATHS_IN_A_ROW:
             raise EngineError(f"{what}, and {self._deaths} times in a row. Try another engine with --engine.")
         logging.getLogger(__name__).warning("%s; it is started again.", what)
@@ -197,15 +205,36 @@ class _Child:
         assert self._process.stdout is not None
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self._asked = 0
-        self._killed = False
+        self._killed = self._waits = False
+        self.silent = False
+        """It was ended because it did not answer."""
+        self._ended = Event()
+        Background(self._watch, "narrate-espeak-watch")
 
     @property
     def usable(self) -> bool:
         return self._asked < TEXTS_PER_CHILD and not self._killed and self._process.poll() is None
 
+    def _watch(self) -> None:
+        """End the process if it does not answer, because somebody stopped it perhaps. Its own watch stops with it.
+
+        What is counted are looks and not the time, which also passes while all of narrate is stopped.
+        """
+        looks, text = 0, 0
+        while not self._ended.wait(PATIENCE_SECONDS / LOOKS):
+            waits, asked = self._waits, self._asked
+            looks = looks + 1 if waits and asked == text else 0
+            text = asked
+            if looks > LOOKS:
+                self.silent = True
+                self._process.kill()
+                return
+
     def greet(self, sample_rate: int) -> None:
         """Hear whether it could load the library. Raises `EngineError` if not, `EOFError` if it died."""
+        self._waits = True
         hello = receive(self._replies)
+        self._waits = False
         rate, text = struct.unpack("<I", hello[:4])[0], hello[4:].decode("utf-8", "replace")
         if rate == 0:
             raise EngineError(f"eSpeak NG cannot be loaded: {text}. Try: pip install --force-reinstall espeakng-loader")
@@ -216,8 +245,11 @@ class _Child:
         """16-bit samples of `text`. Raises `EOFError` or `OSError` if the process dies meanwhile."""
         self._asked += 1
         spoken = text.replace("\0", " ").encode("utf-8", "replace")
+        self._waits = True
         send(self._requests, voice.encode() + b"\0" + spoken)
-        return receive(self._replies)
+        sound = receive(self._replies)
+        self._waits = False
+        return sound
 
     def kill(self) -> None:
         """May be called from any thread."""
@@ -226,6 +258,7 @@ class _Child:
 
     def end(self) -> int:
         """Kill it if it still runs, and take its exit code away. It has nothing to lose."""
+        self._ended.set()
         self._process.kill()
         code = self._process.wait()
         for pipe in (self._requests, self._replies):

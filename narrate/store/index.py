@@ -20,7 +20,8 @@ from narrate.files import open_private
 from narrate.store.key import is_key
 
 LEASE_SECONDS = 120.0  # a claim holds for so long after its owner last kept a take
-LOCK_WAIT_SECONDS = 2.0  # how long to wait for another process that is writing
+LOCK_WAIT_SECONDS = 1.0  # how long to wait for another process that is writing; it takes milliseconds
+IMPATIENT_SECONDS = 60.0  # once that was in vain, for so long nobody is waited for
 FLUSH_AFTER_USES = 256  # uses of takes are entered in bundles of so many
 _VERSION = 1
 # A session is an open view of the store. Earlier versions write one row per process; both read what the other wrote.
@@ -57,15 +58,24 @@ class Use(NamedTuple):
     book: str = ""
 
 
-def open_index(path: Path, stored: Callable[[], Mapping[str, Use]]) -> Index | NoIndex:
+def open_index(
+    path: Path, stored: Callable[[], Mapping[str, Use]], say: Callable[[str], object] = lambda _: None
+) -> Index | NoIndex:
     """The index in the file `path`. Where that is missing or broken it is written anew from `stored`, all the takes.
 
-    Where there can be none, because the file cannot be written or is busy for long, `NoIndex`.
+    Where there can be none, because the file cannot be written or is busy for long, `NoIndex`. `say` gets one line when
+    another process holds the index.
     """
     try:
-        return Index(path, stored)
-    except (*_FAULTS, OSError):
+        return Index(path, stored, say)
+    except (*_FAULTS, OSError) as fault:
+        if _is_busy(fault):
+            say(_held(path))
         return NoIndex(stored)
+
+
+def _held(path: Path) -> str:
+    return f"Another program holds {path}. Takes are kept all the same, and reading goes on without the index."
 
 
 class NoIndex:
@@ -127,9 +137,12 @@ def _answered(method: Callable[Concatenate[Index, P], T]) -> Callable[Concatenat
     @wraps(method)
     def answer(self: Index, /, *arguments: P.args, **options: P.kwargs) -> T:
         try:
+            self.gather_patience()
             return method(self, *arguments, **options)
         except _FAULTS as fault:
             broken = _is_broken(fault)
+            if _is_busy(fault):
+                self.lose_patience()
         if broken:
             with contextlib.suppress(*_FAULTS, OSError):
                 self.rebuild()
@@ -147,8 +160,14 @@ class Index:
     Opening it may raise `_FAULTS` and `OSError` (see `open_index`), what follows nothing.
     """
 
-    def __init__(self, path: Path, stored: Callable[[], Mapping[str, Use]]) -> None:
-        self._path, self.stored = path, stored
+    def __init__(
+        self,
+        path: Path,
+        stored: Callable[[], Mapping[str, Use]],
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self._path, self.stored, self._say = path, stored, say
+        self._impatient_until: float | None = None
         self._uses: dict[str, Use] = {}  # not yet entered
         self._views: dict[str, str] = {}  # those that arrived here, and their books
         try:
@@ -200,6 +219,18 @@ class Index:
                 connection.execute(statement)
             _record(connection, uses)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def lose_patience(self) -> None:
+        """Another process holds the index, perhaps one that was stopped. For a while nobody waits for it."""
+        if self._impatient_until is None:
+            self._say(_held(self._path))
+        self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
+        self._connection.execute("PRAGMA busy_timeout = 0")
+
+    def gather_patience(self) -> None:
+        if self._impatient_until is not None and time.monotonic() > self._impatient_until:
+            self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
+            self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * LOCK_WAIT_SECONDS)}")
 
     def close(self) -> None:
         """What is asked of it from now on, `NoIndex` answers."""
@@ -326,6 +357,10 @@ class Index:
 def presence_of(name: str) -> str:
     """The presence a view belongs to."""
     return name.partition("/")[0]
+
+
+def _is_busy(fault: Exception) -> bool:
+    return getattr(fault, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _is_broken(fault: Exception) -> bool:

@@ -89,7 +89,7 @@ class Store:
             self._unwritable = error
             return self
         self._unwritable = None
-        self._index = open_index(self.folder / "index.sqlite", self._stored)
+        self._index = open_index(self.folder / "index.sqlite", self._stored, self._say)
         self._bytes = self._index.known_bytes()
         self._reap(self._presence)
         return self
