@@ -15,7 +15,7 @@ from narrate.sinks import Sink
 from narrate.text.document import Chunk
 
 SAMPLE_SECONDS = 3.0  # of wall time, to learn how fast the voice is here
-MOST_SAMPLE_SOUND = 120.0  # seconds of sound, to learn how large a file becomes
+MOST_SAMPLE_SOUND = 60.0  # seconds of sound, to learn how large a file becomes
 SHORT_SHARE = 0.25  # of the sample goes into a first file; what a second, longer one adds is the cost of sound alone
 
 

@@ -126,7 +126,7 @@ TEXT = (
     Option(
         "dict",
         File(),
-        "A file of words and how to say them, one in a line: word = reading. See the end of this help.",
+        "A file of words and how to say them, one in a line: word = reading. The notes below say more.",
         places=ANYWHERE & FILES,
     ),
     Option(

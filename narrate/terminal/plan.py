@@ -33,8 +33,17 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
         for line in _table(planned):
             print(line, file=stdout)
         stdout.flush()
-        for line in _costs(options, book, planned, sample(session)):
+        _passing("Measuring how fast it is made here …", stderr)
+        costs = list(_costs(options, book, planned, sample(session)))
+        _passing("", stderr)
+        for line in costs:
             print(line, file=stdout)
+
+
+def _passing(line: str, stderr: TextIO) -> None:
+    """A line that the next one takes the place of, where there is a terminal."""
+    if stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=stderr, flush=True)
 
 
 def _table(planned: Sequence[ChapterPlan]) -> Iterator[str]:
