@@ -110,14 +110,19 @@ def test_a_plan_asks_for_nothing_and_replaces_nothing(tmp_path: Path) -> None:
 
 
 def test_text_that_is_still_being_written_has_no_plan() -> None:
+    """Standard input stays open for as long as narrate runs."""
     command = [sys.executable, "-m", "narrate", "-", "-e", "tone", "--plan"]
-    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipe) as writing:  # type: ignore[call-overload]
-        writing.stdin.write("It rained.\n")
-        writing.stdin.flush()
-        assert writing.wait() == 2
-        assert writing.stdout.read() == ""
-        assert "cannot be planned" in writing.stderr.read()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        child.stdin.write("It rained.\n")
+        child.stdin.flush()
+        assert child.wait() == 2
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.read() == ""
+        assert "cannot be planned" in child.stderr.read()
 
 
 # --- -t ---------------------------------------------------------------------------------------------------------------
