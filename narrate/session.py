@@ -120,10 +120,10 @@ class Session:
     """A reading of `book` with `engine` and `voice`, whose takes are kept in `takes`, into the sinks of `openers`.
 
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter, a mark or a time
-    ("12:30"). `bookmarks` None keeps no place. `listening`: somebody hears it and may change their mind; `streaming`:
-    what reads the sound may be a player, so it should begin soon. Use it as a context manager: the reading runs in the
-    background inside the block. Leaving the block raises what went wrong; leaving it with an error breaks the reading
-    off.
+    ("12:30"). `bookmarks` None keeps no place. `listening`: somebody hears it and may change their mind; `writing`: it
+    goes into files, which are to be whole; `streaming`: what reads the sound may be a player, so it should begin soon.
+    Use it as a context manager: the reading runs in the background inside the block. Leaving the block raises what went
+    wrong; leaving it with an error breaks the reading off.
     """
 
     book: Book
@@ -132,6 +132,7 @@ class Session:
     takes: Takes
     openers: Sequence[Opener]
     listening: bool = False
+    writing: bool = False
     streaming: bool = False
     start: str | None = None
     speed: float = 1.0
@@ -216,6 +217,8 @@ class Session:
     def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; True once the reading has ended. Keeps the listener's place meanwhile."""
         ended = self._playing is not None and self._playing.wait(seconds)
+        if self.slept and self.writing and self.listening:
+            self.stop_listening()
         self._keep_place()
         return ended
 
@@ -307,7 +310,8 @@ class Session:
         self._began_at = self.player.written_seconds
         if self.listening and self.sleep.is_due(chunk, self.player.written_seconds):
             self.slept = True
-            self.transport.stop()
+            if not self.writing:
+                self.transport.stop()
         self._events.append(Began(chunk))
 
     def _progress(self) -> Progress:

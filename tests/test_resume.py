@@ -45,13 +45,13 @@ def narrate(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 
 def takes(said: str) -> tuple[int, int]:
     """How many takes the program says it has made, and how many it has reused."""
-    found = re.search(r"(\d+) takes made, (\d+) reused \(\d+\.\d%\)", said)
+    found = re.search(r"(\d+) takes? made, (\d+) reused \(\d+\.\d%\)", said)
     assert found, said
     return int(found[1]), int(found[2])
 
 
 def exported(source: Path, target: Path, *options: object) -> tuple[int, int]:
-    done = narrate(source, "-o", target, "--force", *options)
+    done = narrate(source, "-o", target, "--force", "--verbose", *options)
     assert done.returncode == 0, done.stderr
     return takes(done.stderr)
 
@@ -175,7 +175,7 @@ def test_fifty_damaged_takes_are_noticed_and_made_again(tmp_path: Path, source: 
         data = bytearray(path.read_bytes())
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         path.write_bytes(data)
-    done = narrate(source, "-o", tmp_path / "second.wav", *options)
+    done = narrate(source, "-o", tmp_path / "second.wav", "--verbose", *options)
     assert done.returncode == 0, done.stderr
     assert takes(done.stderr) == (50, chunks - 50)
     assert "50 damaged" in done.stderr

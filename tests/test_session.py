@@ -21,6 +21,7 @@ from narrate.engines.table import load_engine
 from narrate.errors import InputError, NarrateError, SinkError
 from narrate.playback.bookmark import Bookmarks, Place
 from narrate.playback.player import Aborted
+from narrate.playback.sleep import SleepTimer
 from narrate.session import Began, Done, Event, Failed, Notice, Progress, Session
 from narrate.sinks import Sink
 from narrate.store.in_memory import MemoryTakes
@@ -348,3 +349,15 @@ def test_what_is_left_of_a_file_is_known_while_a_large_batch_is_in_hand(book: Pa
                     left.append(event.left_seconds)
     assert left, "it was told before the end"
     assert max(left) < 3 * session.wall_seconds
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_the_sleep_timer_ends_the_listening_and_no_file(book: Path, writing: bool) -> None:
+    timer = SleepTimer()
+    timer.set(1e-3, None, 0.0)
+    session = a_session(book, ear := Ear(), listening=True, writing=writing, sleep=timer)
+    read_through(session)
+    assert session.slept
+    assert session.transport.stopped is not writing
+    assert len({clip.index for clip in ear.clips}) == (12 if writing else 1)
+    assert not (writing and session.listening)

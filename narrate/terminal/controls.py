@@ -28,11 +28,10 @@ _Part = Callable[[Chunk], int]
 
 @dataclass(slots=True)
 class Controls:
-    """The keyboard's hold on a reading. `writing`: files are written while somebody listens, and must stay whole."""
+    """The keyboard's hold on a reading. Files that are written while somebody listens stay whole."""
 
     session: Session
     display: Display
-    writing: bool = False
     _typed: str | None = field(default=None, init=False)  # where to go, while it is being typed
 
     def press(self, key: str) -> None:
@@ -52,7 +51,7 @@ class Controls:
         elif key == "?":
             for name, meaning in HELP.items():
                 self.display.say(f"  {name:6} {meaning}")
-        elif self.writing and key in (*_MOVES, "+", "=", "-", "g", "m"):
+        elif self.session.writing and key in (*_MOVES, "+", "=", "-", "g", "m"):
             self.display.say(STAYS_WHOLE)
         elif key in _MOVES and player.chunk is not None:
             self._move(key)
@@ -88,7 +87,7 @@ class Controls:
         self.display.say(f"Sleep timer: {said_of(choice)}.")
 
     def _stop(self) -> None:
-        if not self.writing:
+        if not self.session.writing:
             self.session.transport.stop()
         elif self.session.listening:
             self.session.stop_listening()

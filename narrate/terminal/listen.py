@@ -190,7 +190,7 @@ def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> 
             stack.enter_context(suspendable(display, session.transport, listening=listening))
             keys = stack.enter_context(Keys()) if listening else None
             with _telling_where_it_stopped(options, session, display):
-                attend(session, display, keys, writing=bool(files.outputs))
+                attend(session, display, keys)
         display.note(closing_line(session, files, source=_quoted(options.source), verbose=options.verbose))
     return Outcome(NOT_ALL_SPOKEN if session.stats.failed else 0, session.transport.stopped)
 
@@ -258,6 +258,7 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
         _takes(options, book, stack, display),
         _openers(options, book, engine.name, display),
         listening=options.listening,
+        writing=bool(options.files.outputs),
         streaming="-" in options.files.outputs,
         start=_start(options),
         speed=options.speed,
@@ -291,12 +292,9 @@ def _openers(options: ReadingOptions, book: Book, engine: str, display: Display)
     return [*speaker, *file_openers(options.files, book, options.voice.name or engine, display.note)]
 
 
-def attend(session: Session, display: Display, keys: Keys | None, *, writing: bool = False) -> None:
-    """Let the session read to the end; meanwhile show how it goes and do what the keys say.
-
-    `writing`: into files too.
-    """
-    controls = Controls(session, display, writing)
+def attend(session: Session, display: Display, keys: Keys | None) -> None:
+    """Let the session read to the end; meanwhile show how it goes and do what the keys say."""
+    controls = Controls(session, display)
     with session:
         while not session.wait(0.0 if keys and keys.present else POLL_SECONDS):
             key = keys.wait(POLL_SECONDS) if keys and keys.present else None

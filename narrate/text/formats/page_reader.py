@@ -113,7 +113,7 @@ class PageReader:
 
     def _finish(self, element: Any) -> None:
         tag = tag_of(element)
-        if tag == "tr" and sum(tag_of(cell) in ("td", "th") for cell in element) > 1:
+        if tag == "tr":
             self._builder.end_row()
         if tag in BLOCKS:
             self._end_paragraph()

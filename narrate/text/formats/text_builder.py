@@ -32,6 +32,7 @@ class TextBuilder:
     _lines: list[list[Span]] = field(default_factory=lambda: [[]])
     _space: str = ""
     _end: str = ""
+    _in_row: bool = False
 
     @property
     def source(self) -> str:
@@ -81,10 +82,11 @@ class TextBuilder:
         if self._lines[-1] and self._end.isalnum():
             self._space = ""
             self._put("、" if _UNSPACED.match(self._end) else ", ")
+            self._in_row = True
 
     def end_row(self) -> None:
-        """Write a full stop after a row of a table, so that it is no sentence together with what follows."""
-        if self._lines[-1] and self._end.isalnum():
+        """Write a full stop after cells in one line, so that they are no sentence together with what follows."""
+        if self._in_row and self._lines[-1] and self._end.isalnum():
             self._space = ""
             self._put("。" if _UNSPACED.match(self._end) else ".")
 
@@ -101,6 +103,7 @@ class TextBuilder:
     def end_line(self) -> None:
         """End the line within a paragraph."""
         self._space = self._end = ""
+        self._in_row = False
         if self._lines[-1]:
             self._append("\n")
             self._lines.append([])
