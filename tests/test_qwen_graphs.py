@@ -242,7 +242,7 @@ def test_what_the_device_writes_by_itself_has_no_gaps(cuda: StandIn, rows: int) 
     from narrate.engines.qwen.seats import BlockResult, Outbox, State
 
     with computing_on(GPU):
-        state, outbox = State(4, torch.zeros(30, 8)), Outbox(4, 6, at_leisure=True)
+        state, outbox = State(4, 30, torch.zeros(8)), Outbox(4, 6, at_leisure=True)
         state.frame += torch.arange(5)
         state.broken[1] = True
         told, sound = outbox.tell(state, rows), outbox.sound(torch.ones(rows, 6))
@@ -258,7 +258,7 @@ def test_two_blocks_on_their_way_do_not_meet(cuda: StandIn) -> None:
     from narrate.engines.qwen.seats import BlockResult, Outbox, State
 
     with computing_on(GPU):
-        state, outbox = State(2, torch.zeros(30, 8)), Outbox(2, 6, at_leisure=True)
+        state, outbox = State(2, 30, torch.zeros(8)), Outbox(2, 6, at_leisure=True)
         blocks = []
         for number in (1, 2):
             state.frame.fill_(number)

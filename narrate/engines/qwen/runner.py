@@ -66,14 +66,14 @@ class Runner:
         codes, like = len(talker.codec_head.weight), talker.model.norm.weight.detach()
         self._cache = SlotCache(self._talker, slots, _FIRST_CAPACITY, like)
         self._predictor = Predictor(talker, Draw.others(options), slots)
-        self._rules = Rules(talker.config, options["repetition_penalty"], self.device)
+        self._rules = Rules(talker.config, options["repetition_penalty"], like.device)
         self._draw = Draw.first(options)
         self._state = State(slots, codes, like)
-        self._silent = torch.zeros(codes, dtype=torch.bool, device=self.device)
+        self._silent = torch.zeros(codes, dtype=torch.bool, device=like.device)
         self._silent[list(silent)] = True
         self.vocoder = Vocoder(package.model.speech_tokenizer.model.decoder, slots)
         samples = BLOCK * self.vocoder.samples_per_frame
-        self._sound = torch.zeros(slots, samples, device=self.device)
+        self._sound = torch.zeros(slots, samples, device=like.device)
         self._outbox = Outbox(slots, samples, self.at_leisure)
         self._pad = _pad_embedding(package.model)
 
@@ -153,7 +153,7 @@ class Runner:
     def after(self, codes: Tensor) -> Context:
         """What the vocoder remembers after `codes` [frames, 16] of a recording."""
         with computing_on(self.device):
-            return self.vocoder.after(codes.to(self.device))
+            return self.vocoder.after(codes.to(self._pad.device))
 
     def close(self) -> None:
         """Give everything back; nothing else may follow.
