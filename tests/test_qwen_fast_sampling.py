@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.engines.qwen.draws import _Choice
-from narrate.engines.qwen.fitting import MOST_SLOTS, slot_bytes, slots_in, unknown
+from narrate.engines.qwen.fitting import MOST_SLOTS, fitting_slots, slot_bytes, slots_in, unknown
 
 torch = pytest.importorskip("torch")
 END = 2150
@@ -98,6 +98,18 @@ def test_slots_fit_into_the_memory(free: int, itemsize: int) -> None:
 def test_a_card_of_ten_gigabytes_has_room_for_many_rows_of_the_large_model() -> None:
     weights = 2.1e9 * 2
     assert slots_in(int(9.5 * 2**30 - weights), slot_bytes(SHAPE, 2)) >= 24
+
+
+@pytest.mark.parametrize(("free", "whole", "slots"), [(22e9, 25e9, 64), (130e9, 150e9, 128), (9.5e9, 10e9, 64)])
+def test_unless_asked_for_more_a_card_takes_as_many_rows_as_it_can_keep_up_with(
+    monkeypatch: pytest.MonkeyPatch, free: float, whole: float, slots: int
+) -> None:
+    """A frame of hundreds of rows lasts longer on most cards than its sound does."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(free), int(whole)))
+    model = SimpleNamespace(config=SimpleNamespace(talker_config=SHAPE), dtype=torch.bfloat16)
+    package = SimpleNamespace(device=torch.device("cuda"), model=model)
+    assert fitting_slots(package) == slots
 
 
 @pytest.mark.parametrize(

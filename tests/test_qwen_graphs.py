@@ -7,6 +7,7 @@ import logging
 import random
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,22 @@ def test_work_runs_once_as_written_and_is_then_played(cuda: StandIn, graphs: Gra
     assert graphs.recordings == 1
     assert graphs.settled("count")
     assert not graphs.settled("another")
+
+
+def test_a_thread_that_records_has_run_the_work_before(cuda: StandIn, graphs: Graphs, count: Any) -> None:
+    """CUDA's libraries keep something for every thread, which they cannot make while something is recorded."""
+
+    def once() -> None:
+        with torch.inference_mode():
+            graphs.run("count", lambda: count.add_(1))
+
+    once()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(once).result()
+    assert graphs.recordings == 0
+    once()
+    assert graphs.recordings == 1
+    assert count.tolist() == [3] * 3
 
 
 def test_what_is_recorded_after_the_tensors_moved_gets_a_fresh_pool(cuda: StandIn, graphs: Graphs, count: Any) -> None:
@@ -288,11 +305,17 @@ def test_what_ended_in_the_last_block_and_is_cancelled_then_is_not_spoken(runtim
 
 
 def test_memory_that_runs_out_while_recording_shrinks_the_slots_and_loses_nothing(
-    cuda: StandIn, runtime: Any, healthy: dict[str, Any]
+    cuda: StandIn, runtime: Any, healthy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And what silence sounds like is not found out again."""
+    from narrate.engines.qwen import fast
+
+    found: list[int] = []
+    monkeypatch.setattr(fast, "silent_codes", lambda tokenizer: found.append(1) or [])
     cuda.breaks += [torch.OutOfMemoryError("CUDA out of memory.")]
     assert_same(takes_of(runtime, script(7)), healthy)
     assert runtime.slots == 2
+    assert len(found) == 1
 
 
 def test_a_shape_that_cannot_be_recorded_costs_speed_alone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Hashable
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -17,9 +18,10 @@ _log = logging.getLogger(__name__)
 class Graphs:
     """Runs pieces of work that read and write the same tensors every time, each known by its key.
 
-    The first time a piece runs as it is written, which is also what makes CUDA load its kernels; the second time it is
-    recorded, which runs nothing, and played. What cannot be recorded runs as it is written for ever. Not `enabled` (no
-    CUDA), everything does. Call it under the `device` (see `computing_on`).
+    The first time in a thread a piece runs as it is written, which is also what makes CUDA load its kernels, and its
+    libraries what they keep for the thread; the second time it is recorded, which runs nothing, and played. What cannot
+    be recorded runs as it is written for ever. Not `enabled` (no CUDA), everything does. Call it under the `device`
+    (see `computing_on`).
 
     `recordings` and `recording_seconds` count what was recorded; `failures` what could not be.
     """
@@ -29,7 +31,7 @@ class Graphs:
         self.recordings = self.failures = 0
         self.recording_seconds = 0.0
         self._device = device
-        self._met: set[Hashable] = set()
+        self._met: set[tuple[Hashable, int]] = set()
         self._as_written: set[Hashable] = set()
         self._recorded: dict[Hashable, Any] = {}
         self._stream: Any = None
@@ -37,8 +39,9 @@ class Graphs:
 
     def run(self, key: Hashable, work: Callable[[], None]) -> None:
         """Raises what the work raises, and out of memory also while it is recorded."""
-        if not self.enabled or key not in self._met or key in self._as_written:
-            self._met.add(key)
+        met = (key, get_ident())
+        if not self.enabled or key in self._as_written or not (key in self._recorded or met in self._met):
+            self._met.add(met)
             work()
             return
         if key not in self._recorded:
@@ -52,7 +55,7 @@ class Graphs:
 
     def settled(self, key: Hashable) -> bool:
         """True if the key's work will not be recorded when it runs next."""
-        return key in self._recorded or key in self._as_written or (not self.enabled and key in self._met)
+        return not self.enabled or key in self._recorded or key in self._as_written
 
     def forget(self) -> None:
         """The tensors have moved, or are about to go.
