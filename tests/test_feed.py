@@ -224,6 +224,27 @@ def test_where_all_rows_are_slower_than_speech_the_gaps_are_few_and_long() -> No
     assert ear.first < 300
 
 
+def test_a_listener_to_an_engine_that_cannot_keep_up_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    listen(BOOK[:40], cost=SLOW)
+    (said,) = caplog.messages
+    assert said.startswith("This machine takes 2.2 s for a second of speech with this voice: listening has gaps.")
+    assert "-o FILE, and begin to listen 71 min later for each hour" in said
+    caplog.clear()
+    listen(BOOK[:40], cost=SLOW, listening=False)
+    listen(BOOK[:40], cost=TWO_CORES)
+    assert caplog.messages == []
+
+
+def test_nothing_is_said_of_gaps_before_it_is_clear() -> None:
+    feed = Feed(10, ROUND)
+    for number in range(8):
+        assert feed.head_start == 0.0, number
+        feed.cost.learn(10, 7.0)
+    assert feed.head_start == pytest.approx(7.0 / 3.2 - 1)
+    assert a_feed(cost=SLOW).head_start == pytest.approx(7.0 / 3.2 - 1)  # it was known before
+    assert a_feed().head_start == 0.0
+
+
 def test_for_a_file_all_slots_are_filled_from_the_first_round_on() -> None:
     ear = listen([20] * 10, cost=(1.0, 0.0), listening=False)
     rounds = ceil(chunk_seconds(a_chunk(0, "word " * 20)) / ROUND)

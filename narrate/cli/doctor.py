@@ -108,7 +108,8 @@ def _qwen() -> Iterator[Finding]:
     runtime = hardware.choose_runtime("auto", device)
     free = hardware.free_bytes(device)
     memory = f"{free / 2**30:.1f} GB free" if free is not None else "free memory unknown"
-    threads = f", {this_processor().threads} threads" if device == "cpu" else ""
+    count = this_processor().threads
+    threads = f", {count} thread{'s' * (count > 1)}" if device == "cpu" else ""
     yield Finding("qwen", f"on {device} ({memory}), {hardware.choose_dtype(device, None)}{threads}")
     why = {
         "fast": "narrate's own: refilled slots, sound from the first frames"

@@ -16,6 +16,7 @@ from math import ceil, inf
 MARGIN = 1.1  # all may take so many times longer than foreseen
 NEARLY = 1.02  # delays within 2 % count as equal: then more rows go, which make more sound
 SUSTAINED = 0.9  # seconds for a second of sound, at most: with fewer rows nothing would be gained while an ear listens
+SURE_ROUNDS = 8  # after so many rounds it is clear what one costs
 FORGET = 0.97  # of what an older round counts for, per newer one
 _FURTHER = 0.1  # a further row costs so much of the first one, until two numbers of rows have been seen
 _SUPPOSED = 0.01  # the weight of that guess
@@ -40,10 +41,16 @@ class RoundCost:
         self.known = a > 0 or c > 0
         self.a, self.c = a, c
         self.rounds = 0  # seen
+        self._given = self.known
         self._sums = [0.0] * 5
         if self.known:
             for rows in (1, 10):
                 self._add(rows, a + c * rows, 1.0)
+
+    @property
+    def sure(self) -> bool:
+        """True if it was known before, or has been seen often enough."""
+        return self._given or self.rounds >= SURE_ROUNDS
 
     def of(self, rows: int) -> float:
         return self.a + self.c * rows
@@ -82,6 +89,7 @@ class Feed:
     round_seconds: float
     cost: RoundCost = field(default_factory=RoundCost)
     seat_seconds: float = 0.0
+    told: bool = False  # has the listener been told that gaps cannot be avoided
 
     @property
     def quick(self) -> bool:
@@ -92,6 +100,12 @@ class Feed:
     def rtf(self) -> float:
         """Seconds that a second of sound takes with all slots taken."""
         return self.cost.of(self.slots) / (self.slots * self.round_seconds)
+
+    @property
+    def head_start(self) -> float:
+        """How many seconds before the ear the work would have to begin for every second of the book, so that no gap
+        comes; 0 for an engine that keeps up."""
+        return max(0.0, self.rtf - 1.0) if self.cost.sure else 0.0
 
     def learn_seats(self, rows: int, seconds: float) -> None:
         """To begin so many rows took so many `seconds`."""

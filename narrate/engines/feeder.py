@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -12,6 +13,8 @@ from narrate.engines import Request
 from narrate.engines.feed import Feed, Pending
 from narrate.engines.in_hand import Arrivals, InHand
 from narrate.pace import chunk_seconds
+
+_log = logging.getLogger(__name__)
 
 SOON_SECONDS = 0.25  # an ear that is due so soon has nothing to hear: what it might hear would be over before
 ENOUGH_SECONDS = 60.0  # so much is not kept back: an engine that cannot keep up would else keep back the whole book
@@ -35,6 +38,10 @@ def goes_in_pieces(request: Request, now: float, *, first: bool) -> bool:
     """
     due = request.due() - now
     return request.attempt == 0 and due < inf and (due < SOON_SECONDS or first)
+
+
+def _is_heard(request: Request) -> bool:
+    return request.due() < inf
 
 
 class Feeder:
@@ -70,6 +77,7 @@ class Feeder:
         wanted = {request.id for request in self._in_hand.requests}
         self._begun = {name: request for name, request in self._begun.items() if name in wanted}
         self._sent = {name: seconds for name, seconds in self._sent.items() if name in wanted}
+        self._tell_of_gaps()
         if len(working) >= self._feed.slots:
             self._rows = self._feed.slots
             return self._rows
@@ -83,14 +91,26 @@ class Feeder:
         """Of these clips, and of those that were kept back, the ones that may go out now."""
         ready = [clip for clip in (*self._kept, *clips) if self._is_wanted(clip)]
         late = 0 < sum(clip.seconds for clip in ready) < ENOUGH_SECONDS and self._comes_late(working)
-        self._kept = [clip for clip in ready if late and self._is_heard(clip)]
-        going = [clip for clip in ready if not (late and self._is_heard(clip))]
+        self._kept = [clip for clip in ready if late and _is_heard(self._begun[clip.request_id])]
+        going = [clip for clip in ready if not (late and _is_heard(self._begun[clip.request_id]))]
         for clip in going:
             self._sent[clip.request_id] = self._sent.get(clip.request_id, 0.0) + clip.seconds
             if clip.final:
                 self._begun.pop(clip.request_id, None)
                 self._sent.pop(clip.request_id, None)
         return going
+
+    def _tell_of_gaps(self) -> None:
+        """One line, once, if an ear waits for an engine that cannot keep up with it however many rows there are."""
+        if self._feed.told or not self._feed.head_start or not any(map(_is_heard, self._begun.values())):
+            return
+        self._feed.told = True
+        _log.warning(
+            "This machine takes %.1f s for a second of speech with this voice: listening has gaps. Without gaps: write "
+            "the book with -o FILE, and begin to listen %.0f min later for each hour that the book is long.",
+            self._feed.rtf,
+            60 * self._feed.head_start,
+        )
 
     def _next(self, waiting: Sequence[Request]) -> list[Working]:
         return [Working(request, 0.0, pieces=not (self._ever or number)) for number, request in enumerate(waiting)]
@@ -114,9 +134,6 @@ class Feeder:
 
     def _is_wanted(self, clip: Clip) -> bool:
         return clip.request_id in self._begun and not self._in_hand.is_cancelled(clip.request_id)
-
-    def _is_heard(self, clip: Clip) -> bool:
-        return self._begun[clip.request_id].due() < inf
 
     def _due(self, request: Request) -> float:
         """In how many seconds the ear wants the request. What it has of an earlier one passes before that."""
