@@ -20,7 +20,7 @@ from narrate.clip import Clip, Samples, join, silence
 from narrate.engines import Engine
 from narrate.engines.choose import open_engine
 from narrate.engines.table import engine_lengths
-from narrate.errors import NarrateError
+from narrate.errors import NarrateError, SinkError
 from narrate.files import HeldFile
 from narrate.pipeline import Background
 from narrate.playback.bookmark import Bookmarks, Mark, place_of
@@ -215,11 +215,16 @@ class Session:
                 self._ear.discard()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most `seconds`; True once the reading has ended. Keeps the listener's place meanwhile."""
+        """Wait at most `seconds`; True once the reading has ended. Keeps the listener's place meanwhile.
+
+        Raises `SinkError` if the reading was stopped and cannot end, because a device hangs.
+        """
         ended = self._playing is not None and self._playing.wait(seconds)
         if self.slept and self.writing and self.listening:
             self.stop_listening()
         self._keep_place()
+        if not ended and self.transport.stopped and self.player.hangs:
+            raise SinkError("The sound device does not answer. Check it, and start again.")
         return ended
 
     def events(self) -> Iterator[Event]:

@@ -139,7 +139,8 @@ def test_a_heading_without_a_title() -> None:
     "Dreißigstes Kapitel|Hundertstes Kapitel|Kapitel einundzwanzig|CHAPITRE XXII[1].|Twenty-first Chapter"
     "|Chapter One Hundred and Twelve|Chapitre vingt et unième|Chapitre cinquante-deuxième|Capítulo vigésimo quinto"
     "|Capítulo trigésimo|Capitolo ventunesimo|Глава двадцать первая"
-    "|Глава сороковая|Глава сотая|上卷 第一回　甄士隐".split("|"),
+    "|Глава сороковая|Глава сотая|上卷 第一回　甄士隐|下卷 第一百回 径回东土|中卷 第一章|卷上 第一章"
+    "|卷下 第三回 归|前編 第一章|下篇 第一章 春".split("|"),
 )
 def test_numbers_up_to_two_hundred_in_words(text: str) -> None:
     assert heading_level(text) == 2

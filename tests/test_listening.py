@@ -114,6 +114,27 @@ def test_ctrl_c_falls_silent_at_once_keeps_the_place_and_leaves(tmp_path: Path, 
     assert list((home / "places").glob("*.json"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_sound_server_that_hangs_can_be_left_and_the_place_is_kept(home: Path, number: signal.Signals) -> None:
+    with pulse_recorder() as recorder:
+        assert recorder.server is not None
+        reading = subprocess.Popen(narrate(STORY, "-e", "tone"), env=recorder.env, stderr=subprocess.PIPE, text=True)
+        _wait_for_sound(recorder, seconds=3.0, heard=True)
+        recorder.server.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(1.5)  # until the device is full
+            reading.send_signal(number)
+            _, said = reading.communicate(timeout=60)
+        finally:
+            recorder.server.send_signal(signal.SIGCONT)
+            reading.kill()
+    assert reading.returncode == 128 + number, said
+    assert "Traceback" not in said
+    [reading_of] = Bookmarks(home / "places").books()
+    assert reading_of.place is not None
+    assert 0.0 < reading_of.place.fraction < 0.5
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_being_ended_leaves_no_half_file(tmp_path: Path, number: signal.Signals) -> None:
     target = tmp_path / "book.wav"
@@ -166,9 +187,15 @@ def test_listening_goes_on_where_the_ear_stopped(tmp_path: Path) -> None:
     assert np.array_equal(rest, np.trim_zeros(whole, "b")[-len(rest) :])
 
 
-def _wait_for_sound(recorder: Recorder, seconds: float = 0.0) -> None:
-    """Until `seconds` of sound have reached the device."""
+def _wait_for_sound(recorder: Recorder, seconds: float = 0.0, *, heard: bool = False) -> None:
+    """Until `seconds` of sound have reached the device; if `heard`, it records the silence before them, too."""
     deadline = time.monotonic() + 60
+    while heard and not np.fromfile(recorder.raw, dtype="<f4").any():
+        assert time.monotonic() < deadline, "no sound"
+        time.sleep(0.1)
+    if heard:
+        time.sleep(seconds)
+        return
     while not recorder.raw.exists() or recorder.raw.stat().st_size <= seconds * 24_000 * 4:
         assert time.monotonic() < deadline, "no sound"
         time.sleep(0.02)

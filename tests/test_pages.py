@@ -355,3 +355,38 @@ def test_rows_of_a_table_are_no_sentence_together_with_what_follows() -> None:
     assert texts(document) == ["One", "A, B.", "1, 2.", "item one", "item two"]
     said = [chunk.text for chunk in chunks.cut(document)]
     assert said == ["One", "A, B. 1, 2. item one", "item two"]
+
+
+def long_docx(paragraphs: int) -> bytes:
+    """A Word document with headings, tables, boxes around its paragraphs, empty ones, and a paragraph in two runs."""
+    rows = []
+    for number in range(paragraphs):
+        run = f"<w:r><w:t>Paragraph {number} </w:t></w:r><w:r><w:rPr><w:b/></w:rPr><w:t>ends.</w:t></w:r>"
+        if number % 10 == 0:
+            rows.append(f'<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Chapter {number}</w:t></w:r></w:p>')
+        if number % 10 == 3:
+            cells = f"<w:tc><w:p>{run}</w:p></w:tc><w:tc><w:p><w:r><w:t>beside {number}</w:t></w:r></w:p></w:tc>"
+            rows.append(f"<w:tbl><w:tr>{cells}</w:tr><w:tr>{cells}</w:tr></w:tbl><w:p/>")
+        elif number % 10 == 6:
+            rows.append(f"<w:sdt><w:sdtPr/><w:sdtContent><w:p>{run}</w:p><w:p>{run}</w:p></w:sdtContent></w:sdt>")
+        else:
+            rows.append(f"<w:p>{run}</w:p>")
+    return docx(document=DOCUMENT.format("".join(rows)))
+
+
+@pytest.mark.parametrize("piece", [1, 50, 400])
+def test_a_word_document_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    whole = read_bytes(long_docx(60), "x.docx")
+    monkeypatch.setattr("narrate.text.formats.docx.PIECE", piece)
+    pieces = read_bytes(long_docx(60), "x.docx")
+    assert texts(pieces) == texts(whole)
+    assert titles(pieces) == titles(whole)
+    assert len(texts(whole)) > 70
+
+
+def test_a_word_document_of_marks_alone_is_no_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrate.text.formats.docx.MOST_ELEMENTS", 5000)
+    paragraph = "<w:p>" + "<w:r><w:t>a</w:t></w:r>" * 2000 + "</w:p>"
+    with pytest.raises(InputError, match="holds more marks than words"):
+        read_bytes(docx(document=DOCUMENT.format(paragraph)), "x.docx")
+    assert texts(read_bytes(docx(document=DOCUMENT.format("<w:p><w:r><w:t>a</w:t></w:r></w:p>" * 2000)), "x.docx"))

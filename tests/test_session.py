@@ -258,6 +258,27 @@ def test_a_device_that_hangs_does_not_keep_the_place_nor_the_end(
         let_go.set()
 
 
+def test_who_stops_a_reading_whose_device_hangs_is_told(
+    book: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    class Hanging(Ear):
+        hangs = True
+
+        def write(self, clip: Clip) -> None:
+            session.transport.stop()
+            let_go.wait()
+
+    monkeypatch.setattr("narrate.session.ABORT_SECONDS", 0.1)
+    session = a_session(book, Hanging(), listening=True, bookmarks=Bookmarks(home / "places"))
+    try:
+        with pytest.raises(SinkError, match="does not answer"):
+            read_through(session)
+    finally:
+        let_go.set()
+
+
 def test_the_sink_learns_the_sample_rate_from_the_engine(book: Path) -> None:
     rates: list[int] = []
     session = a_session(book, Ear())

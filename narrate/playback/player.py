@@ -65,6 +65,11 @@ class Player:
         """How often the sound broke off because the next of it came late."""
         return sum(sink.gaps for sink in self._sinks)
 
+    @property
+    def hangs(self) -> bool:
+        """True while a device does not answer."""
+        return any(sink.hangs for sink in self._sinks)
+
     def play(self) -> None:
         """Play to the end of the script, or until the listener stops. Raises `Aborted` if it was broken off."""
         with ExitStack() as stack:

@@ -57,6 +57,11 @@ class Sink(ABC):
         """The sound of this chunk comes next. A chunk begins again when the listener goes back to it."""
         del chunk
 
+    @property
+    def hangs(self) -> bool:
+        """True while a device has not taken anything for seconds in which it should have."""
+        return False
+
     @abstractmethod
     def write(self, clip: Clip) -> None:
         """Deliver all samples of the clip, and wait as long as the device needs. Raises `SinkError`."""

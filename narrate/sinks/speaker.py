@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from narrate.errors import SinkError
 from narrate.sinks import Sink, portaudio
 
 LATENCY = 0.2  # seconds of sound in the device: enough for a busy machine, little to wait for after a key press
+HANGS_SECONDS = 5.0  # a device that takes so long for one block does not answer any more
 BLOCK = 0.02  # seconds given to the device at once: how long another thread waits to stop it
 
 
@@ -31,6 +33,7 @@ class Speaker(Sink):
         self._device = portaudio.find_device(device)
         self._one_at_a_time = threading.Lock()
         self._aborted = self._closed = False
+        self._delivering_since: float | None = None  # when the block began that the device is taking now
         self._written = self._delivered = 0  # samples of clips; the same with the silence after them
         self._excused = 0  # running dry is as it should be until this many samples are delivered
         self.rest()
@@ -98,7 +101,13 @@ class Speaker(Sink):
                 self._deliver(np.ascontiguousarray(samples[start : start + step], dtype=np.float32))
         return self._delivered - before
 
+    @property
+    def hangs(self) -> bool:
+        since = self._delivering_since
+        return since is not None and time.monotonic() - since > HANGS_SECONDS
+
     def _deliver(self, block: Samples) -> None:
+        self._delivering_since = time.monotonic()
         try:
             ran_dry = self._stream.write(block)
         except self._sounddevice.PortAudioError as error:
@@ -108,5 +117,7 @@ class Speaker(Sink):
                 f"The sound device {self._device.name!r} stopped playing ({portaudio.words(error)}). "
                 f"Check it and start again, {portaudio.INSTEAD}."
             ) from error
+        finally:
+            self._delivering_since = None
         self._delivered += len(block)
         self.gaps += ran_dry and self._delivered > self._excused

@@ -2,7 +2,7 @@
 
 plain.py gutenberg.py                   plain text, Project Gutenberg
 aozora.py notation.py gaiji.py ruby.py  Aozora Bunko
-pages.py markdown.py                    HTML, Markdown, DOCX
+pages.py markdown.py docx.py            HTML, Markdown, DOCX
 epub.py package.py archive.py           EPUB
 article.py                              the article of a page from the web, without what stands beside it
 saved_page.py                           a page that a browser saved in one file (MHTML)

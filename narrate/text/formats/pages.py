@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from io import BytesIO
-from typing import Any, Literal
+from typing import Literal
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Excluded
-from narrate.text.formats import gutenberg, markdown
+from narrate.text.formats import docx, gutenberg, markdown
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.article import beside_article
 from narrate.text.formats.contents import contents_of
@@ -29,8 +28,6 @@ NOTE = re.compile(r"^\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*
 # The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
 HEAD = 20
 SAME_LEVEL = 9
-# The style "Title" becomes <title>. A heading would be counted among those of the chapters.
-DOCX_STYLES = "p[style-name='Title'] => title:fresh\np[style-name='Subtitle'] => p:fresh"
 
 
 def is_html(text: str) -> bool:
@@ -80,16 +77,8 @@ def _unquoted(value: str) -> str:
 
 def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
     """Read a Word document. Raises InputError for one that is damaged or locked."""
-    import mammoth
-
     archive = Archive(data)
-    for name in archive.names:
-        archive.read(name)
-    try:
-        page = mammoth.convert_to_html(BytesIO(data), style_map=DOCX_STYLES, convert_image=_no_image).value
-    except Exception as error:  # mammoth raises errors of every kind for a damaged file
-        raise InputError(f"is a damaged Word document ({type(error).__name__}); save it anew") from None
-    document = read_html(f"<html><body>{page}</body></html>", ruby, footnotes)
+    document = read_html(f"<html><body>{docx.to_html(data)}</body></html>", ruby, footnotes)
     core = (
         parse_text(archive.read("docProps/core.xml").decode("utf-8", "replace"))
         if archive.find("docProps/core.xml")
@@ -98,10 +87,6 @@ def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> D
     fields = {tag_of(element): text_of(element) for element in core.iter()} if core is not None else {}
     title, author = fields.get("title") or document.title, fields.get("creator", "")
     return replace(document, title=title, author=author)
-
-
-def _no_image(image: Any) -> list[Any]:
-    return []
 
 
 def _document(builder: TextBuilder, title: str, author: str, language: str) -> Document:

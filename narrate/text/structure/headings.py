@@ -85,7 +85,7 @@ COMPOUND = (
     "|幕(?:后|僚|府|布)|段(?:时|時|落|路|话|話)|夜(?:里|晚|色)"
 )
 HAN_LABELLED = re.compile(
-    rf"(?:正文\s*)?(?:(?:第\s*{HAN_NUMBER}\s*[卷巻部集]\s*\S{{0,15}}|[上中下前後后][卷巻編编篇])\s+)?"
+    rf"(?:正文\s*)?(?:(?:第\s*{HAN_NUMBER}\s*[卷巻部集]\s*\S{{0,15}}|[上中下前後后][卷巻編编篇]|[卷巻編编篇][上中下])\s+)?"
     rf"(?:第\s*(?P<number>{HAN_NUMBER}|{ROMAN})\s*(?!{COMPOUND})(?P<label>[{''.join(HAN_LEVELS)}])"
     rf"|卷[之第]?(?P<scroll>{HAN_NUMBER}))(?P<title>.*)"
 )
