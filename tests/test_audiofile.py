@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -109,6 +110,21 @@ def test_parts_that_nobody_is_writing_are_swept_and_no_others(tmp_path: Path) ->
                     ".book.part-77.wav.new"}  # fmt: skip
     for each in held:
         each.discard()
+
+
+def test_parts_of_other_books_are_swept_when_nobody_has_written_to_them_for_a_day(tmp_path: Path) -> None:
+    abandoned = [".other.part-0123456789abcdef.mp3", ".other.part-0123456789abcdef.wav.new"]
+    young = [".other.part-0000000000000000.mp3"]
+    of_others = [".other.part-1234.mp3", "other.part-0123456789abcdef.mp3", ".other.part-0123456789abcdef.txt"]
+    for name in abandoned + young + of_others:
+        (tmp_path / name).touch()
+    held = HeldFile(tmp_path / ".other.part-aaaaaaaaaaaaaaaa.mp3")
+    for path in tmp_path.iterdir():
+        days = 0.9 if path.name in young else 1.1
+        os.utime(path, 2 * (time.time() - days * 86_400,))
+    write(tmp_path / "book.wav")
+    assert {path.name for path in tmp_path.iterdir()} == {*young, *of_others, held.path.name, "book.wav"}
+    held.discard()
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])

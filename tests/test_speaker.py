@@ -223,3 +223,11 @@ def test_without_portaudio_the_remedy_is_named() -> None:
     assert "the PortAudio library is missing" in line
     assert "sudo apt install libportaudio2" in line
     assert "-o book.wav" in line
+
+
+def test_what_libraries_below_have_to_say_is_not_on_the_screen() -> None:
+    """PulseAudio complains of a home in which it cannot keep its cookie, and plays all the same."""
+    with pulse_recorder() as recorder:
+        env = {name: value for name, value in recorder.env.items() if name != "PULSE_COOKIE"}
+        ended = run({**env, "HOME": "/proc/nohome"}, PLAY_THREE_SECONDS + "print('still heard', file=sys.stderr)")
+        assert (ended.stdout.split()[-1], ended.stderr) == ("3.0", "still heard\n")

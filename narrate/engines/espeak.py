@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, ClassVar
+from weakref import ref
 
 import numpy as np
 
@@ -209,26 +210,11 @@ class _Child:
         self.silent = False
         """It was ended because it did not answer."""
         self._ended = Event()
-        Background(self._watch, "narrate-espeak-watch")
+        Background(partial(_watch, ref(self), self._ended), "narrate-espeak-watch")
 
     @property
     def usable(self) -> bool:
         return self._asked < TEXTS_PER_CHILD and not self._killed and self._process.poll() is None
-
-    def _watch(self) -> None:
-        """End the process if it does not answer, because somebody stopped it perhaps. Its own watch stops with it.
-
-        What is counted are looks and not the time, which also passes while all of narrate is stopped.
-        """
-        looks, text = 0, 0
-        while not self._ended.wait(PATIENCE_SECONDS / LOOKS):
-            waits, asked = self._waits, self._asked
-            looks = looks + 1 if waits and asked == text else 0
-            text = asked
-            if looks > LOOKS:
-                self.silent = True
-                self._process.kill()
-                return
 
     def greet(self, sample_rate: int) -> None:
         """Hear whether it could load the library. Raises `EngineError` if not, `EOFError` if it died."""
@@ -251,6 +237,16 @@ class _Child:
         self._waits = False
         return sound
 
+    @property
+    def question(self) -> int | None:
+        """The number of the text that it is asked for now, None while it is idle."""
+        return self._asked if self._waits else None
+
+    def give_up(self) -> None:
+        """It does not answer: have whoever waits for it wait no more."""
+        self.silent = True
+        self._process.kill()
+
     def kill(self) -> None:
         """May be called from any thread."""
         self._killed = True
@@ -265,3 +261,23 @@ class _Child:
             with suppress(OSError):  # what was still to be sent to the dead
                 pipe.close()
         return code
+
+
+def _watch(child: ref[_Child], ended: Event) -> None:
+    """End a process that does not answer, because somebody stopped it perhaps. Its own watch stops with it.
+
+    What is counted are looks and not the time, which also passes while all of narrate is stopped. A child that nobody
+    holds any more ends by itself.
+    """
+    looks, before = 0, None
+    while not ended.wait(PATIENCE_SECONDS / LOOKS):
+        watched = child()
+        if watched is None:
+            return
+        question = watched.question
+        looks = looks + 1 if question is not None and question == before else 0
+        before = question
+        if looks > LOOKS:
+            watched.give_up()
+            return
+        del watched

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ from narrate.sinks.cue import cue_sheet
 from narrate.sinks.timeline import ChapterTime, Timeline
 from narrate.text.document import Chunk
 
+ANY_PART = re.compile(r"\..*\.part-[0-9a-f]{16}\.(?:wav|flac|mp3|ogg|opus|mka|m4b|m4a)(?:\.new)?")
+OLD_SECONDS = 24 * 3600.0  # nobody has written to it for so long
 FEWEST_CHAPTERS = 2  # a book with one has no marks
 
 
@@ -57,14 +60,15 @@ class AudioFile(Sink):
         return self
 
     def _sweep(self) -> None:
-        """Remove the parts of this file that killed programs left; they may be gigabytes.
+        """Remove the parts that killed programs left; they may be gigabytes, and nobody sees them.
 
-        Their names end in random letters, or in the process number that earlier versions put there.
+        Their names end in random letters, or in the process number that earlier versions put there. Parts of other
+        files must also be old, for a folder may be shared with machines whose locks are not seen here.
         """
         suffix = re.escape(self.path.suffix)
         part = re.compile(rf"{re.escape(self._part_prefix)}(\d+|[0-9a-f]{{16}}){suffix}({re.escape(NEW)})?")
         for name in os.listdir(self._place.parent):
-            if part.fullmatch(name):
+            if part.fullmatch(name) or (ANY_PART.fullmatch(name) and _is_old(self._place.with_name(name))):
                 remove_abandoned(self._place.with_name(name))
 
     def begin(self, chunk: Chunk) -> None:
@@ -160,6 +164,12 @@ def reason(error: OSError) -> str:
     if error.errno == errno.EFBIG:
         return "the file is larger than is allowed there. Choose another disk or a smaller format (.opus) with -o."
     return f"{(error.strerror or str(error)).lower()}. Choose another place with -o."
+
+
+def _is_old(path: Path) -> bool:
+    with suppress(OSError):
+        return path.stat().st_mtime < time.time() - OLD_SECONDS
+    return False
 
 
 class WavFile(AudioFile):

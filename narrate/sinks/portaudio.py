@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from narrate.errors import InputError, SinkError
 
+STDERR = 2  # its descriptor, which C libraries write to
 INSTEAD = "or write a file with -o book.wav"
 
 
@@ -67,6 +70,24 @@ def load() -> Any:
     if sys.platform == "linux":
         _silence_alsa()
     return sounddevice
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What the libraries below PortAudio write to stderr meanwhile goes nowhere: what matters comes as an error."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STDERR)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def words(error: Exception) -> str:

@@ -38,10 +38,11 @@ class Speaker(Sink):
         self._excused = 0  # running dry is as it should be until this many samples are delivered
         self.rest()
         try:
-            self._stream: Any = self._sounddevice.OutputStream(
-                samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
-            )
-            self._stream.start()
+            with portaudio.unheard():
+                self._stream: Any = self._sounddevice.OutputStream(
+                    samplerate=sample_rate, channels=1, dtype="float32", device=self._device.number, latency=LATENCY
+                )
+                self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise SinkError(
                 f"The sound device {self._device.name!r} cannot play {sample_rate} Hz ({portaudio.words(error)}). "
