@@ -46,8 +46,8 @@ def test_chapters_are_chosen_by_number(wanted: str, numbers: list[int]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("x", "no chapter number"),
-        ("", "no chapter number"),
+        ("x", "not a chapter number"),
+        ("", "not a chapter number"),
         ("5-3", "backwards"),
         ("9", "has 0 to 7"),
         ("1,12-20", "has 0 to 7"),

@@ -36,11 +36,11 @@ def test_any_encoding_and_no_rules_will_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("word\n", "line 1: 'word' is no rule"),
+        ("word\n", "line 1: 'word' is not a rule"),
         ("a = b\n= c\n", "line 2"),
         ("[xx]\n", "line 1: no such language: xx"),
-        ("/(/ = x\n", "no regular expression"),
-        ("/a/ = \\2\n", "no regular expression"),
+        ("/(/ = x\n", "not a valid regular expression"),
+        ("/a/ = \\2\n", "not a valid regular expression"),
         ("/a*/ = x\n", "where there is no text"),
     ],
 )

@@ -131,7 +131,7 @@ def _samples() -> list[str]:
         found = [str(folder / name) for name in SAMPLES if (folder / name).is_file()]
         if found:
             return found
-    raise InputError("The samples did not come with this copy of narrate. Name a text: narrate bench INPUT")
+    raise InputError("The samples did not come with this copy of narrate. Name a text: narrate bench BOOK")
 
 
 def _measure(source: str, options: BenchOptions, document: dict[str, Any], progress: _Progress) -> None:

@@ -112,7 +112,7 @@ def list_devices() -> None:
 
     found = devices()
     if not found:
-        raise InputError("There is no sound device here. Write a file instead: narrate INPUT -o book.wav")
+        raise InputError("There is no sound device here. Write a file instead: narrate book.txt -o book.wav")
     _table([(str(device.number), device.name, "default" if device.default else "") for device in found])
 
 

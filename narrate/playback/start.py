@@ -31,7 +31,7 @@ def find_start(
         wanted = 0
         _, *rest = map(int, start.split(":"))
         if len(rest) > 2 or any(part > 59 for part in rest):
-            raise InputError(f"{start} is no time. Write minutes and seconds, 12:30, or hours too, 1:02:30.")
+            raise InputError(f"{start} is not a time. Write minutes and seconds, 12:30, or hours too, 1:02:30.")
         for part in start.split(":"):
             wanted = 60 * wanted + int(part)
         return _at_time(script, wanted, known, speed)

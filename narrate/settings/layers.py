@@ -109,10 +109,10 @@ def _load(path: Path) -> dict[str, object]:
             f"The settings file {path} cannot be read: {(error.strerror or str(error)).lower()}."
         ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is no valid settings file: it is not UTF-8.") from None
+        raise InputError(f"{path} is not a valid settings file: it is not UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         why = str(error).rstrip(".")
-        raise InputError(f"{path} is no valid settings file: {why}. {_remedy(text)}") from None
+        raise InputError(f"{path} is not a valid settings file: {why}. {_remedy(text)}") from None
 
 
 def _remedy(text: str) -> str:
@@ -144,7 +144,9 @@ def _check_name(key: str, name: str, where: str) -> None:
     if name in LANGUAGES:
         return
     if len(name) == 2:
-        raise InputError(f"{where}: '{name}' is no language of narrate. Choose one of {', '.join(LANGUAGES)}.")
+        raise InputError(
+            f"{where}: '{name}' is not a language that narrate speaks. Choose one of {', '.join(LANGUAGES)}."
+        )
     known = [voice.name for entry in ENGINES for voice in entry.voices()]
     if name not in known and (near := get_close_matches(name, known, 1, 0.75)):  # a model of one's own has others
         raise InputError(f"{where}: there is no voice '{name}'. Did you mean {near[0]}?")

@@ -58,7 +58,7 @@ def _rules(text: str) -> Iterator[Rule]:
             continue
         rule = RULE.fullmatch(line)
         if not rule:
-            raise InputError(f"line {number}: {line[:40]!r} is no rule; write: word = reading")
+            raise InputError(f"line {number}: {line[:40]!r} is not a rule; write: word = reading")
         word = rule["word"].strip()
         regex = len(word) > 2 and word[0] == word[-1] == "/"
         yield _checked(Rule(word[1:-1] if regex else word, rule["reading"].strip(), language, regex), number)
@@ -72,7 +72,7 @@ def _checked(rule: Rule, number: int) -> Rule:
         # This match has no text in any group. It fails if the reading names a group that does not exist.
         re.sub(f"(?:{rule.word})|$", lambda match: match.expand(rule.reading), "")
     except (re.error, IndexError) as error:
-        raise InputError(f"line {number}: /{rule.word}/ is no regular expression: {error}") from None
+        raise InputError(f"line {number}: /{rule.word}/ is not a valid regular expression: {error}") from None
     if pattern.match(""):
         raise InputError(f"line {number}: /{rule.word}/ also matches where there is no text")
     return rule

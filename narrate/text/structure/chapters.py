@@ -125,7 +125,9 @@ def parse_chapters(wanted: str) -> tuple[range, ...]:
     for part in wanted.replace("，", ",").replace("、", ",").split(","):
         match = CHAPTERS.fullmatch(part)
         if not match:
-            raise InputError(f"--chapters {wanted}: {part.strip()!r} is no chapter number; write for example 3-5,9")
+            raise InputError(
+                f"--chapters {wanted}: {part.strip()!r} is not a chapter number; write them like this: 3-5,9"
+            )
         first = last = int(match[1])
         if match[2]:
             last = int(match[3]) if match[3] else sys.maxsize - 1
