@@ -200,6 +200,17 @@ def test_a_default_stands_beside_tables(user: Path) -> None:
     assert spoken("en", of_user())["engine"] == "qwen"
 
 
+def test_the_table_of_a_voice_holds_though_nobody_asked_for_it(user: Path, tmp_path: Path) -> None:
+    """The usual voice of the engine has a name, too."""
+    import soundfile
+
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "plain.wav").returncode == 0
+    user.write_text("[voice.low]\nspeed = 2.0\n[voice.high]\nspeed = 0.5\n")
+    assert narrate(STORY, "-e", "tone", "-o", tmp_path / "fast.wav").returncode == 0
+    plain, fast = (soundfile.info(tmp_path / f"{name}.wav").duration for name in ("plain", "fast"))
+    assert fast == pytest.approx(plain / 2, rel=0.01)
+
+
 # --- what is wrong is said, with the file and the nearest name --------------------------------------------------------
 
 

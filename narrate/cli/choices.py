@@ -67,7 +67,9 @@ def speaking(values: Values, language: str | None = None) -> Speaking:
 
     names = {name for name in (*ENGINE_OPTIONS, *WISHES) if values.get(name) is not None}
     if language is not None:
-        values = values.speaking(language, lambda language: choose_engine(language)[0])
+        made_up = values["describe"] is not None or values["ref-audio"] is not None
+        usual = (lambda *_: None) if made_up else _usual_voice
+        values = values.speaking(language, lambda language: choose_engine(language)[0], usual)
         names = _understood(values, language)
     wishes = {field: values[name] for name, field in WISHES.items() if name in names}
     return Speaking(
@@ -77,6 +79,13 @@ def speaking(values: Values, language: str | None = None) -> Speaking:
         engine_options={name.replace("-", "_"): values[name] for name in ENGINE_OPTIONS if name in names},
         rows=values["batch-size"],
     )
+
+
+def _usual_voice(engine: str, language: str) -> str | None:
+    """The voice that an engine takes for a language; of each language the first one is."""
+    from narrate.engines.table import voices
+
+    return next((voice.name for voice in voices(engine) if language in voice.languages), None)
 
 
 def _understood(values: Values, language: str) -> set[str]:

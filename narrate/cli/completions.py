@@ -13,7 +13,7 @@ from narrate.cli.command import Argument, Command
 from narrate.cli.commands import COMMANDS, READ, find_command
 from narrate.cli.help import COMMON
 from narrate.errors import InputError
-from narrate.settings.kinds import Choice, File, Kind, Many, Switch, WholeOr
+from narrate.settings.kinds import Choice, Kind, Many, Switch, WholeOr
 from narrate.settings.option import Option
 from narrate.settings.values import Values
 from narrate.text.language import LANGUAGES
@@ -191,7 +191,7 @@ def _choices(option: Option) -> tuple[str, ...]:
 
 
 def _names_files(kind: Kind) -> bool:
-    return isinstance(kind.one if isinstance(kind, Many) else kind, File)
+    return kind.metavar.startswith(("FILE", "FOLDER", "OLD"))
 
 
 def _is_command(argument: Argument) -> bool:

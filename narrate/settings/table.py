@@ -58,7 +58,7 @@ LISTENING = (
 WRITING = (
     Option(
         "output",
-        Many(Text("FILE", "the name of a file or a folder")),
+        Many(Text("FILE", "the name of a file or a folder")),  # as it was typed: a slash at its end means a folder
         "Write an audiobook instead of playing: .m4b .m4a .mp3 .opus .ogg .mka .flac or .wav; .epub is a book to read "
         "and hear. May be given several times; - writes WAV to standard output. For several books name a folder, as in "
         "-o books/, or a pattern, as in -o '{author} - {title}.m4b'.",

@@ -76,16 +76,19 @@ class Values(Mapping[str, Any]):
         layers = [*self._layers[:-1], of_book(book), *self._layers[-1:]]
         return Values([*self._options.values()], layers, self._arguments, self._tables)
 
-    def speaking(self, language: str, choose: Callable[[str], str]) -> Values:
+    def speaking(
+        self, language: str, choose: Callable[[str], str], usual: Callable[[str, str], str | None] = lambda *_: None
+    ) -> Values:
         """The values for a text in this language, with the tables of its language, its voice and its engine.
 
-        `choose` names the engine that "auto" means for a language.
+        `choose` names the engine that "auto" means for a language, and `usual` the voice that an engine has for a
+        language if none was wished for.
         """
         spoken = self._with([("voice", language)])
         engine = str(spoken["engine"]).partition(":")[0]
         engine = choose(language) if engine == "auto" else engine
         tables = [("voice", language), ("engine", engine)]
-        voice = self._with(tables)["voice"]
+        voice = self._with(tables)["voice"] or usual(engine, language)
         return self._with([("voice", str(voice)), *tables] if voice and voice != language else tables)
 
     def _with(self, tables: Sequence[tuple[str, str]]) -> Values:
