@@ -24,6 +24,7 @@ from narrate.errors import NarrateError, SinkError
 from narrate.files import HeldFile
 from narrate.pipeline import Background
 from narrate.playback.bookmark import Bookmarks, Mark, place_of
+from narrate.playback.eta import Eta
 from narrate.playback.forecast import Forecast, Outlook
 from narrate.playback.player import Aborted, Player
 from narrate.playback.sleep import SleepTimer
@@ -42,9 +43,6 @@ from narrate.voice import Voice
 LAST_SENTENCE_SHARE = 0.999  # while its last sentence sounds, a book counts as read so far, and not as finished
 LOOK_AHEAD_SECONDS = 0.015  # of wall time, at each look at the events, to find out how long the book is
 CATCH_UP_SECONDS = 0.2  # the same, as long as it was not looked as far as the ear is
-LEAST_SHARE = 0.05  # of what was foreseen is left as long as more is to be made
-SURE_SECONDS = 2.0  # of wall time between two batches, from which the pace is known
-WINDOW_SECONDS = 60.0  # of wall time that tell how fast a file is being made
 ABORT_SECONDS = 10.0  # how long a reading that is broken off may take to end
 SILENCE_SECONDS = 3.0  # how long the sinks may take to be silent; a device that hangs would take for ever
 TWO_READERS = "Another narrate is reading this book aloud now. The place of the one that stops last will be kept."
@@ -149,7 +147,7 @@ class Session:
     _playing: Background[None] | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
     _began_at: float = field(default=0.0, init=False)  # seconds written when the chunk that sounds began
-    _made: deque[tuple[float, float]] = field(default_factory=deque, init=False)  # wall seconds, seconds made by then
+    _eta: Eta = field(default_factory=Eta, init=False)
     _failures: int = field(default=0, init=False)  # that were told
     _kept: tuple[Chunk | None, bool] = field(default=(None, False), init=False)  # the place kept last, and if paused
     _listed: bool = field(default=False, init=False)  # the book is among those that were read
@@ -323,6 +321,7 @@ class Session:
         player, stats = self.player, self.stats
         outlook = self._outlook()
         speed = player.transport.speed
+        self._eta.tell(time.monotonic() - self._started, player.written_seconds + player.ready_seconds / speed)
         position = outlook.start / speed + (player.written_seconds - self._began_at if player.chunk else 0.0)
         total = None if outlook.end is None else max(position, outlook.end / speed)
         return Progress(
@@ -346,7 +345,7 @@ class Session:
             finished_share=player.finished_share,
             sleep_seconds=self.sleep.left_seconds(player.written_seconds),
             sleep_at_chapter_end=self.sleep.choice == "chapter",
-            pace=None if self.listening else self._pace(),
+            pace=None if self.listening else self._eta.pace(self._engine_pace),
         )
 
     def _outlook(self) -> Outlook:
@@ -360,34 +359,15 @@ class Session:
         return self.forecast.at(chunk.index)
 
     def _left_seconds(self, sound_seconds: float) -> float | None:
-        """Wall seconds until the end of so much sound: as long as it, or as long as it takes to make it.
-
-        Sound is made in batches, so what is left is known when one was made; from then on time passes.
-        """
+        """Wall seconds until the end of so much sound: as long as it, or as long as it takes to make it."""
         if self.listening:
             return sound_seconds
-        pace = self._pace()
-        if pace is None:
-            return None
-        left = max(0.0, sound_seconds - self.player.ready_seconds / self.transport.speed) / pace
-        waited = time.monotonic() - self._started - self._made[-1][0]
-        return max(LEAST_SHARE * left, left - waited)
+        unmade = sound_seconds - self.player.ready_seconds / self.transport.speed
+        return self._eta.left_seconds(time.monotonic() - self._started, unmade, self._engine_pace)
 
-    def _pace(self) -> float | None:
-        """Seconds of sound made in a second of wall time: lately, else by what the engine needed so far."""
-        speed = self.transport.speed
-        made = self.player.written_seconds + self.player.ready_seconds / speed
-        now = time.monotonic() - self._started
-        if made > (self._made[-1][1] if self._made else 0.0):
-            self._made.append((now, made))
-        while len(self._made) > 2 and now - self._made[1][0] > WINDOW_SECONDS:
-            self._made.popleft()
-        if not self._made:
-            return None
-        (then, before), (last, most) = self._made[0], self._made[-1]
-        if last - then > SURE_SECONDS:
-            return (most - before) / (last - then)
-        return 1 / (self.stats.rtf * speed) if self.stats.rtf else None
+    @property
+    def _engine_pace(self) -> float | None:
+        return 1 / (self.stats.rtf * self.transport.speed) if self.stats.rtf else None
 
     def _keep_place(self, *, at_end: bool = False, finished: bool = False) -> None:
         """Note where the ear is, at every sentence; for good (see `Bookmarks.save`) where it may stay for a while."""
