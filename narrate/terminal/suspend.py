@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ SILENT_SECONDS = 0.3  # after a pause until the last block is played: no silence
 def suspendable(display: Display, transport: Transport, *, listening: bool) -> Iterator[None]:
     """Within the block Ctrl-Z stops the program with a screen as a shell expects it; `fg` goes on as it was."""
     number = getattr(signal, "SIGTSTP", None)
-    if number is None or signal.getsignal(number) is not signal.SIG_DFL:  # Windows; or somebody else decides
+    ours = threading.current_thread() is threading.main_thread()  # others cannot be told of signals
+    if number is None or not ours or signal.getsignal(number) is not signal.SIG_DFL:  # Windows; or somebody decided
         yield
         return
 

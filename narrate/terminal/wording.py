@@ -129,6 +129,8 @@ def broken_off_line(session: Session, files: FileOptions, *, source: str, kept: 
         return "Stopped before the first sentence."
     said = _stopped_at(session)
     stopped = said[0].upper() + said[1:]
+    if set(files.outputs) == {"-"}:
+        return f"{stopped}. The sound on standard output ends there."
     if files.outputs and kept:
         return f"{stopped}. No file was written, but what was spoken is kept: the same command goes on from there."
     if files.outputs:
