@@ -202,7 +202,7 @@ BOOK = [6, 12, 20, 15, 25, 30, 22, 28, 16, 30, 24, 18, 30, 26, 21] * 6
 def test_where_a_row_is_slower_than_speech_and_ten_are_quicker_nothing_breaks_off() -> None:
     ear = listen(BOOK, cost=TWO_CORES)
     assert ear.silences == []
-    assert 2.0 < ear.first < 30.0
+    assert 2.0 < ear.first < 60.0
 
 
 def test_a_quick_engine_gives_the_first_piece_at_once() -> None:
@@ -282,7 +282,7 @@ def test_a_chapter_is_heard_without_a_gap_on_two_cores(books: Path, book: str, c
     assert found.complete
     assert list(found.gaps) == []
     assert found.first is not None
-    assert found.first < 25
+    assert found.first < 60
     assert found.speech > 900
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil, inf
 
-MARGIN = 1.1  # all may take so many times longer than foreseen
+MARGIN = 1.05  # all may take so many times longer than foreseen
 NEARLY = 1.02  # delays within 2 % count as equal: then more rows go, which make more sound
 SUSTAINED = 0.9  # seconds for a second of sound, at most: with fewer rows nothing would be gained while an ear listens
 SURE_ROUNDS = 8  # after so many rounds it is clear what one costs

@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 SOON_SECONDS = 0.25  # an ear that is due so soon has nothing to hear: what it might hear would be over before
 ENOUGH_SECONDS = 60.0  # so much is not kept back: an engine that cannot keep up would else keep back the whole book
+LONGER = 1.4  # times as long as foreseen: hardly a row is longer
+OVERDUE = 0.1  # of a row's length is still to come, however long it is already
 AHEAD = 3  # times as many requests as there are slots are looked at, where the number of rows must be weighed
 
 
@@ -129,7 +131,8 @@ class Feeder:
         for row in rows:
             seconds = chunk_seconds(row.request.chunk)
             heard = seconds - self._sent.get(row.request.id, 0.0) if row.pieces else 0.0
-            pending.append(Pending(max(0.0, seconds - row.made), self._due(row.request) + max(0.0, heard)))
+            left = max(LONGER * seconds - row.made, OVERDUE * seconds)
+            pending.append(Pending(left, self._due(row.request) + max(0.0, heard)))
         return pending
 
     def _is_wanted(self, clip: Clip) -> bool:
