@@ -106,7 +106,17 @@ def test_a_plan_asks_for_nothing_and_replaces_nothing(tmp_path: Path) -> None:
     planned(STORY, "-e", "tone", "-o", target)
     assert target.read_bytes() == b"somebody's work"
     assert [path.name for path in tmp_path.iterdir()] == ["story.wav"]
-    assert ".wav" in narrate(STORY, "--plan", "-o", "story.doc", code=2).stderr
+    refused = narrate(STORY, "--plan", "-o", "story.doc", code=2)
+    assert ".wav" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_a_folder_and_a_pattern_of_names_are_planned_too(tmp_path: Path) -> None:
+    _, said = planned(STORY, "-e", "tone", "-o", f"{tmp_path}/books/", "-o", tmp_path / "{title}.wav")
+    sizes = [float(size) for size in re.findall(r"^File: about ([\d.]+) MB for ", said, re.M)]
+    assert len(sizes) == 2
+    assert sizes[0] < sizes[1]
+    assert not list(tmp_path.iterdir())
 
 
 def test_text_that_is_still_being_written_has_no_plan() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TextIO
 from narrate.clock import hms
 from narrate.errors import InputError
 from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
-from narrate.sinks import SUBTITLES, open_sink
+from narrate.sinks import SUBTITLES, SUFFIXES, check_target, open_sink
 from narrate.terminal.display import open_display
 from narrate.terminal.files import about_book
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
@@ -22,6 +23,7 @@ from narrate.text.book import Book
 def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> None:
     """Print the plan. The sound that is made to measure is kept as always. Raises InputError for a book that is still
     being written."""
+    suffixes = {target: _suffix(target) for target in options.files.targets}
     options, book = open_what_is_read(options)
     if book.document is None:
         raise InputError("Text that is still being written cannot be planned before its end.")
@@ -34,7 +36,7 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
             print(line, file=stdout)
         stdout.flush()
         _passing("Measuring how fast it is made here …", stderr)
-        costs = list(_costs(options, book, planned, sample(session)))
+        costs = list(_costs(options, suffixes, book, planned, sample(session)))
         _passing("", stderr)
         for line in costs:
             print(line, file=stdout)
@@ -53,7 +55,23 @@ def _table(planned: Sequence[ChapterPlan]) -> Iterator[str]:
     yield f"{'all':>7}  {hms(sum(chapter.seconds for chapter in planned)):>8}"
 
 
-def _costs(options: ReadingOptions, book: Book, planned: Sequence[ChapterPlan], made: Sample) -> Iterator[str]:
+def _suffix(target: str) -> str:
+    """The suffix of a file that costs about as much as the target, which may be a folder. Raises `InputError` for a
+    name that no file can have."""
+    if target == "-":
+        return ".wav"
+    if target.endswith(("/", os.sep)) or os.path.isdir(target):
+        return ".m4b"
+    suffix = Path(target).suffix.lower()
+    if suffix in (*SUFFIXES, *SUBTITLES):
+        return suffix
+    check_target(target, force=True)
+    return ".m4b"  # a book that holds its sound
+
+
+def _costs(
+    options: ReadingOptions, suffixes: Mapping[str, str], book: Book, planned: Sequence[ChapterPlan], made: Sample
+) -> Iterator[str]:
     seconds = sum(chapter.seconds for chapter in planned)
     speech = sum(chapter.speech_seconds for chapter in planned)
     ready = sum(chapter.made_seconds for chapter in planned)
@@ -61,8 +79,7 @@ def _costs(options: ReadingOptions, book: Book, planned: Sequence[ChapterPlan], 
     writing_seconds = 0.0
     if made.clips:
         about = about_book(options.files, book, options.voice.name or "")
-        for target in options.files.targets:
-            suffix = ".wav" if target == "-" else Path(target).suffix.lower()
+        for target, suffix in suffixes.items():
             open_file = partial(open_sink, about=about, bit_rate=options.files.bit_rate)
             cost = file_cost(made.clips, open_file, suffix)
             size = cost.bytes + cost.bytes_per_second * seconds
