@@ -82,7 +82,8 @@ def test_a_slow_voice_is_not_let_run_on() -> None:
     session = a_session("tone:rtf=0.2")
     found = sample(session, wall_seconds=0.5)
     sound = sum(clip.seconds for clip in found.clips)
-    assert found.rtf == pytest.approx(0.2, rel=0.5)
+    assert found.rtf is not None
+    assert found.rtf > 0.18  # a busy machine may only take longer
     assert session.takes.has(session.player.narrator.key(found.clips[0].chunk))
     assert sound < 0.5 * sum(chapter.seconds for chapter in chapters(session))
 
