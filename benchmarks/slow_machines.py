@@ -2,10 +2,10 @@
 
     python benchmarks/slow_machines.py BOOK [--chapters 1] [--minutes 15]
 
-The engine of tones costs what Qwen3-TTS 0.6B was measured to cost on two cores (a round of four frames takes 0.964 s and
-0.112 s more for each row), and what it would cost on more. What a row costs is arithmetic and falls with the cores. What
-a round costs is reading the weights, and falls until memory is as quick as it gets: here twice as quick as two cores
-read it. Takes are longer and shorter than expected by a fifth with `--luck 0.2`. A table, then one line of JSON.
+The engine of tones costs what Qwen3-TTS 0.6B was measured to cost on two cores (a round of four frames takes 0.964 s
+and 0.112 s more for each row), and what it would cost on more. What a row costs is arithmetic and falls with the cores.
+What a round costs is reading the weights, and falls until memory is as quick as it gets: here twice as quick as two
+cores read it. Takes are longer and shorter than expected by a fifth with `--luck 0.2`. A table, then one line of JSON.
 """
 
 from __future__ import annotations

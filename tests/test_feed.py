@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count as numbers_from
 from math import ceil, inf
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from narrate.clock import Recorder, Simulated
 from narrate.engines import Request
 from narrate.engines.feed import Feed, Pending, RoundCost
 from narrate.engines.tone import ToneStream
-from narrate.pace import chunk_seconds
+from narrate.pace import chunk_seconds, expected_seconds
 from narrate.text.book import TextOptions
 from narrate.voice import Voice
 from tests.speech import a_chunk, a_request, clips_of
@@ -203,6 +206,20 @@ def test_where_a_row_is_slower_than_speech_and_ten_are_quicker_nothing_breaks_of
     ear = listen(BOOK, cost=TWO_CORES)
     assert ear.silences == []
     assert 2.0 < ear.first < 60.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_breaks_off_though_a_voice_is_slower_or_quicker_than_expected(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luck = random.Random(seed)
+    moods = cache(lambda text, index: luck.uniform(0.8, 1.3))
+    numbers = numbers_from()
+    monkeypatch.setattr(
+        "narrate.engines.tone.expected_seconds",
+        lambda text, language: expected_seconds(text, language) * moods(text, next(numbers)),
+    )
+    assert listen(BOOK, cost=TWO_CORES).silences == []
 
 
 def test_a_quick_engine_gives_the_first_piece_at_once() -> None:

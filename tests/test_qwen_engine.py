@@ -287,7 +287,8 @@ def test_a_batch_has_as_many_rows_as_was_asked_for(checkpoint: Callable[[Kind], 
 
 
 @pytest.mark.parametrize(
-    ("given", "measured", "slots"), [(7, 3, 7), (None, 3, 8), ("auto", 3, 3), ("auto", 500, 256), ("auto", None, 8)]
+    ("given", "measured", "slots"),
+    [(7, 3, 7), (None, 3, 3), (None, None, 16), ("auto", 3, 3), ("auto", 500, 256), ("auto", None, 16)],
 )
 def test_there_are_as_many_slots_as_was_asked_for(
     checkpoint: Callable[[Kind], Path], given: Rows, measured: int | None, slots: int

@@ -122,13 +122,13 @@ def _qwen() -> Iterator[Finding]:
 
 def _models(device: str) -> Iterator[Finding]:
     """Which weights are here, and how quick they are on the processor, if there is no GPU."""
-    from narrate.engines.qwen import models, trial, weights
+    from narrate.engines.qwen import hub, models, trial
 
-    here = [name for name in models.RELEASED if weights.found(name)]
+    here = [name for name in models.RELEASED if hub.found(name)]
     if not here:
-        size = weights.about_gigabytes(models.for_processor())
+        size = hub.about_gigabytes(models.for_processor())
         wanted = f"`narrate setup` fetches one that suits this machine ({size} for the small one)."
-        yield Finding("models", f"none on this machine yet; they would lie in {weights.cache_folder()}", wanted)
+        yield Finding("models", f"none on this machine yet; they would lie in {hub.cache_folder()}", wanted)
         return
     yield Finding("models", ", ".join(here))
     if device != "cpu" or not {*here} & {*models.RELEASED[:2]}:
@@ -163,9 +163,9 @@ def _quick_to_load(entry: EngineEntry) -> bool:
         return False
     if not entry.wants_gpu:
         return True
-    from narrate.engines.qwen import hardware, models, weights
+    from narrate.engines.qwen import hardware, hub, models
 
-    return hardware.choose_device(None) != "cpu" and any(map(weights.found, models.RELEASED[:2]))
+    return hardware.choose_device(None) != "cpu" and any(map(hub.found, models.RELEASED[:2]))
 
 
 def _speed(entry: EngineEntry, seconds: float) -> Finding:

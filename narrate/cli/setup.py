@@ -22,7 +22,7 @@ from narrate.settings.option import ONCE, Option
 from narrate.settings.values import Values
 
 if TYPE_CHECKING:
-    from narrate.engines.qwen.weights import Download
+    from narrate.engines.qwen.hub import Download
 
 POLL_SECONDS = 0.2
 STEP = 0.1  # of the whole, between two lines where there is no terminal
@@ -42,7 +42,7 @@ def set_up(options: SetupOptions, stderr: TextIO = sys.stderr) -> None:
     """Raises `InputError` for what cannot be fetched or was declined, `EngineError` if it could not be fetched."""
     if (missing := find_engine("qwen").missing()) is not None:
         raise InputError(f"{missing}. Then run narrate setup again.")
-    from narrate.engines.qwen import hardware, models, weights
+    from narrate.engines.qwen import hardware, hub, models
 
     device = hardware.choose_device(None)
     name = models.for_processor()
@@ -50,16 +50,16 @@ def set_up(options: SetupOptions, stderr: TextIO = sys.stderr) -> None:
         name = models.full_name(options.model, hardware.choose_dtype(device, None), hardware.free_bytes(device))
     if options.source is not None:
         _copy(options.source, name, stderr, options.yes)
-    elif (folder := weights.found(name)) is not None:
+    elif (folder := hub.found(name)) is not None:
         print(f"{name} is here: {folder}", file=stderr)
     else:
-        _fetch(weights.look_up(name), stderr, options.yes)
+        _fetch(hub.look_up(name), stderr, options.yes)
     if device == "cpu" and name in models.RELEASED[:2]:
         _measure(stderr)
 
 
 def _fetch(download: Download, stderr: TextIO, yes: bool) -> None:
-    from narrate.engines.qwen import weights
+    from narrate.engines.qwen import hub
     from narrate.pipeline import Background
 
     missing = download.bytes - download.here
@@ -71,7 +71,7 @@ def _fetch(download: Download, stderr: TextIO, yes: bool) -> None:
     _check_room(download.folder, missing)
     _ask(f"Fetch {_gigabytes(missing)}?", stderr, yes)
     with _Bar(download.bytes, stderr) as bar:
-        fetching = Background(lambda: weights.fetch(download), "narrate-setup")
+        fetching = Background(lambda: hub.fetch(download), "narrate-setup")
         while not fetching.wait(POLL_SECONDS):
             bar(download.here)
         folder = fetching.result()
@@ -80,13 +80,13 @@ def _fetch(download: Download, stderr: TextIO, yes: bool) -> None:
 
 
 def _copy(source: Path, name: str, stderr: TextIO, yes: bool) -> None:
-    from narrate.engines.qwen import weights
+    from narrate.engines.qwen import hub
 
     if not source.is_dir():
         raise InputError(f"There is no folder {source}.")
     size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-    _check_room(weights.own_folder(name), size)
-    _ask(f"Copy {_gigabytes(size)} from {source} to {weights.own_folder(name)}, as {name}?", stderr, yes)
+    _check_room(hub.own_folder(name), size)
+    _ask(f"Copy {_gigabytes(size)} from {source} to {hub.own_folder(name)}, as {name}?", stderr, yes)
     copied = 0
 
     def told(count: int) -> None:
@@ -95,7 +95,7 @@ def _copy(source: Path, name: str, stderr: TextIO, yes: bool) -> None:
         bar(copied)
 
     with _Bar(size, stderr) as bar:
-        folder = weights.copy_from(source, name, told)
+        folder = hub.copy_from(source, name, told)
     print(f"{name} is here: {folder}", file=stderr)
 
 
@@ -113,7 +113,7 @@ def _measure(stderr: TextIO) -> None:
 
 
 def _check_room(folder: Path, needed: int) -> None:
-    from narrate.engines.qwen.weights import SPARE_BYTES
+    from narrate.engines.qwen.hub import SPARE_BYTES
 
     there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free

@@ -1,6 +1,6 @@
 """Qwen3-TTS: nine voices for ten languages, cloned and described ones, on a GPU many chunks at a time.
 
-models.py weights.py speakers.py options.py prompts.py    what to load and where it comes from, who speaks, how
+models.py hub.py speakers.py options.py prompts.py    what to load and where it comes from, who speaks, how
 loading.py hardware.py processor.py fitting.py    the package's model, the device, the cores, what fits
 codec.py stock.py draws.py budget.py           what a frame is; the package's own loop, kept in hand
 trial.py                                       how quick all of it is on a processor
@@ -53,8 +53,9 @@ class Qwen:
     else the best. `dtype`: else bfloat16 on CUDA and on processors that have it, float32 elsewhere. `runtime`: "fast"
     is ours, with `slots` rows at once, each followed by the next chunk as soon as it ends; "compiled" the same through
     `torch.compile`; "stock" the package's, in batches of `batch_size` rows. "auto" for either is what was measured to
-    be best here; where nothing was, and for None, it is as many as the free memory holds. The sampling options are
-    those of `Sampling`. Raises `InputError` for a value that makes no sense.
+    be best here, and so are None `slots` on a processor; where nothing was, and for None elsewhere, it is as many as
+    the free memory holds. The sampling options are those of `Sampling`. Raises `InputError` for a value that makes no
+    sense.
 
     Building it takes no time; nothing heavier than a config is read before `prepare`. What was closed may be prepared
     again.
@@ -183,8 +184,9 @@ class Qwen:
     @property
     def _rows(self) -> int | None:
         """Rows at once; None for as many as fit."""
-        if self._wanted_rows != "auto":
-            return self._wanted_rows
+        measured = self._wanted_rows == "auto" or (self._wanted_rows is None and self.device == "cpu")
+        if not measured:
+            return cast("int | None", self._wanted_rows)
         best = best_batch_size(self.fingerprint)
         return best if best is None or self.runtime == "stock" else min(best, MOST_SLOTS)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from narrate.engines.qwen.codec import CODES
+from narrate.engines.qwen.hardware import free_bytes
 
 MOST_SLOTS = 256
 _UNMEASURED_SLOTS = 64  # a frame of more rows may take a small card longer than the frame lasts
 _LARGE_CARD_BYTES = 70e9  # on a card of a data centre it does not
 _BATCH_ON_CPU = 10
-_SLOTS_ON_CPU = 8  # more rows read the same weights, but a CPU has nothing to spare to compute them with
+_SLOTS_ON_CPU = 16  # rows read the same weights; beyond these each costs nearly as much as it gains
 _MOST_IN_A_BATCH = 64
 _TOKENS_OF_A_ROW = 520  # of prompt and speech, in a long chunk
 _BATCH_VOCODER_BYTES = 2e9
@@ -20,14 +21,17 @@ _ASIDE_BYTES = 1.5 * 2**30  # recorded graphs, libraries' workspaces, prompts be
 
 
 def fitting_slots(package: Any) -> int:
-    """Slots that fit beside the loaded model: up to 64 on a GPU, 128 on the largest, in steps of 8 from 8 on."""
+    """Slots that fit beside the loaded model: up to 64 on a GPU, 128 on the largest, in steps of 8 from 8 on; up to 16 on
+    a processor."""
     import torch
 
+    each = slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize)
     if package.device.type != "cuda":
-        return _SLOTS_ON_CPU
+        free = free_bytes("cpu")
+        return _SLOTS_ON_CPU if free is None else min(_SLOTS_ON_CPU, slots_in(free, each))
     free, whole = torch.cuda.mem_get_info(package.device)
     most = 2 * _UNMEASURED_SLOTS if whole >= _LARGE_CARD_BYTES else _UNMEASURED_SLOTS
-    return slots_in(free, slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize), most)
+    return slots_in(free, each, most)
 
 
 def fitting_rows(package: Any) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from narrate.engines.qwen import weights
+from narrate.engines.qwen import hub
 from narrate.errors import EngineError, InputError
 
 RELEASED = (
@@ -59,14 +59,14 @@ def find_model(wanted: str | None, dtype: str, free_bytes: int | None) -> Model:
     candidates = _by_short_name(wanted) if wanted else RELEASED[:2]
     if not candidates:
         raise InputError(f"There is no model “{wanted}”: use {', '.join(map(_short, RELEASED))}, or a folder.")
-    here = tuple(name for name in candidates if weights.found(name) is not None)
+    here = tuple(name for name in candidates if hub.found(name) is not None)
     return _in_cache(_largest_that_fits(here or candidates, dtype, free_bytes))
 
 
 def for_processor() -> str:
     """The model that suits a computer without a GPU: the small one, unless only the large one is here."""
     large, small = RELEASED[:2]
-    return large if weights.found(large) and not weights.found(small) else small
+    return large if hub.found(large) and not hub.found(small) else small
 
 
 def full_name(wanted: str | None, dtype: str, free_bytes: int | None) -> str:
@@ -81,9 +81,9 @@ def full_name(wanted: str | None, dtype: str, free_bytes: int | None) -> str:
 
 def files_of(model: Model) -> Path:
     """The folder with all of the model's files. Raises `EngineError` if they are not here: nothing is fetched."""
-    folder = model.folder or weights.found(model.name)
+    folder = model.folder or hub.found(model.name)
     if folder is None:
-        raise EngineError(weights.how_to_get(model.name))
+        raise EngineError(hub.how_to_get(model.name))
     return folder
 
 
@@ -139,9 +139,9 @@ def _from_folder(folder: Path) -> Model:
 
 
 def _in_cache(name: str) -> Model:
-    folder = weights.config_folder(name)
+    folder = hub.config_folder(name)
     if folder is None:
-        raise EngineError(weights.how_to_get(name))
+        raise EngineError(hub.how_to_get(name))
     if folder.parent.name != "snapshots":
         return _from_folder(folder)
     return _described(name, f"{name}@{folder.name}", None, folder.name, _read_config(folder / "config.json"))

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from itertools import count
 from typing import TYPE_CHECKING
 
-from narrate.engines.qwen import models, weights
+from narrate.engines.qwen import hub, models
 from narrate.engines.tuning import Speed, keep_speed, speed_of
 from narrate.errors import NarrateError
 
@@ -34,8 +34,8 @@ _TEXT = "It had rained all day, and so the lamp in the lighthouse was lit before
 def not_chosen(*, measure: bool) -> str | None:
     """Why Qwen3-TTS should not be chosen on this processor; None if it is quick enough. `measure`: find it out if it is
     not known, which takes half a minute, once."""
-    if not any(weights.found(name) for name in models.RELEASED[:2]):
-        size = weights.about_gigabytes(models.for_processor())
+    if not any(hub.found(name) for name in models.RELEASED[:2]):
+        size = hub.about_gigabytes(models.for_processor())
         return f"its weights are not here yet, `narrate setup` fetches them ({size})"
     try:
         speed = known_speed(measure=measure)
