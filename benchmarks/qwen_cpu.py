@@ -4,6 +4,8 @@ Needs no weights: it makes checkpoints of random numbers in the released shapes 
 which cost the same time as the real ones. Every row stands at 250 positions and does not end. Each number type is a
 process of its own; the processes take turns, and of each the quickest turn counts, which is the least disturbed one.
 
+`--distance` measures instead how far each type's scores are from float32's: talker and code predictor are given the
+same inputs (teacher forcing), and the scores of the first and of the last code of a frame are compared.
 `--before FOLDER` measures another checkout of narrate beside this one, in the types that it has; `--package 10` the
 package's own loop in a batch of 10. With one thread the processor's own time is counted, so others may use the machine.
 A table, then one line of JSON; both also go to --out.
@@ -53,6 +55,12 @@ class Measured:
         print(slots, frames, self.batch, file=self._process.stdin, flush=True)
         return self._answer()
 
+    def scores(self, path: Path) -> None:
+        """Scores for the same inputs, whatever the type, into the file."""
+        assert self._process.stdin is not None
+        print(path, file=self._process.stdin, flush=True)
+        self._answer()
+
     def close(self) -> None:
         self._process.communicate()
 
@@ -87,10 +95,67 @@ def child(folder: Path, dtype: str, threads: int) -> None:
     runners: dict[int, Any] = {}
     with endless(package.model):
         for line in sys.stdin:
+            if not line[0].isdigit():
+                _write_scores(package.model.talker, Path(line.strip()))
+                print("{}", flush=True)
+                continue
             slots, frames, batch = map(int, line.split())
             answer = (_package if batch else _own)(prompts, batch or slots, frames, clock, runners)
-            memory = {"rss_gb": psutil.Process().memory_info().rss / 1e9, "peak_gb": _peak()}
+            memory = {"own_gb": psutil.Process().memory_full_info().uss / 1e9, "peak_gb": _peak()}
             print(json.dumps(answer | memory), flush=True)
+
+
+def _write_scores(talker: Any, path: Path) -> None:
+    """Scores [64, codes] of a frame's first and last code, for 64 frames of any codes."""
+    import numpy as np
+    import torch
+
+    from narrate.engines.qwen.cache import causal
+    from narrate.engines.qwen.transformer import Layers
+
+    def attend(_: int, query: Any, key: Any, value: Any) -> Any:
+        return causal(query[None], key[None], value[None])
+
+    predictor = talker.code_predictor
+    luck = torch.Generator().manual_seed(0)
+    codes = torch.randint(2048, (64, 16), generator=luck)
+    books = [talker.model.codec_embedding, *predictor.model.codec_embedding]
+    with torch.inference_mode():
+        heard = torch.stack([book(codes[:, number]) for number, book in enumerate(books)], dim=1)
+        layers = Layers(talker.model)
+        hidden = layers.last_norm(layers(heard.sum(1), layers.rope(64), attend))
+        first = talker.codec_head(hidden)
+        layers = Layers(predictor.model)
+        states = []
+        for one, before in zip(hidden, heard, strict=True):
+            steps = predictor.small_to_mtp_projection(torch.cat([one[None], before[:15]]))
+            states.append(layers(steps, layers.rope(16), attend)[-1:])
+        last = predictor.lm_head[-1](layers.last_norm(torch.cat(states)))
+    np.savez(path, first=first.float().numpy(), last=last.float().numpy())
+
+
+def distances(given: argparse.Namespace, size: str, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import numpy as np
+    import torch
+
+    made = {}
+    with tempfile.TemporaryDirectory() as passing:
+        for dtype in dict.fromkeys(["float32", *given.dtypes]):
+            one = Measured(HERE, folder, dtype, given.threads, 0)
+            one.scores(path := Path(passing) / f"{dtype}.npz")
+            one.close()
+            made[dtype] = {name: torch.from_numpy(array) for name, array in np.load(path).items()}
+    yield "| model | type | code | error of scores, of their spread | divergence, nats | same likeliest |", {}
+    yield "|---|---|---|---:|---:|---:|", {}
+    for dtype, scores in made.items():
+        for name, found in scores.items():
+            true = made["float32"][name]
+            error = float((found - true).std() / true.std())
+            logs, others = ((value / 0.9).log_softmax(-1) for value in (true, found))
+            nats = float((logs.exp() * (logs - others)).sum(-1).mean())
+            same = float((true.argmax(-1) == found.argmax(-1)).float().mean())
+            row = {"size": size, "type": dtype, "code": name, "error": error, "nats": nats, "same": same}
+            yield f"| {size} | {dtype} | {name} | {error:.2%} | {nats:.1e} | {same:.0%} |", row
 
 
 def _own(prompts: Any, slots: int, frames: int, clock: Any, runners: dict[int, Any]) -> dict[str, float]:
@@ -183,7 +248,7 @@ def lines(given: argparse.Namespace, size: str, folder: Path) -> Iterator[tuple[
             text = "{0}, {1}: loaded in {load_s:.1f} s, {load_peak_gb:.1f} GB at most"
             yield text.format(size, name, **one.loaded), {"size": size, "type": name, **one.loaded}
         yield "", {}
-        yield "| model | type | slots | frame ms | of it sound | RTF | prefill ms a row | GB |", {}
+        yield "| model | type | slots | frame ms | of it sound | RTF | prefill ms a row | GB of its own |", {}
         yield "|---|---|---:|---:|---:|---:|---:|---:|", {}
         for slots in given.slots:
             best: dict[str, dict[str, float]] = {}
@@ -201,7 +266,7 @@ def lines(given: argparse.Namespace, size: str, folder: Path) -> Iterator[tuple[
                     yield (
                         (
                             f"| {size} | {name} | {row['slots']} | {row['frame_ms']:.0f} | {row['sound_ms']:.0f} "
-                            f"| {row['rtf']:.2f} | {prefill} | {row['rss_gb']:.1f} |"
+                            f"| {row['rtf']:.2f} | {prefill} | {row['own_gb']:.1f} |"
                         ),
                         row,
                     )
@@ -228,6 +293,7 @@ def main() -> None:
     parser.add_argument("--package", type=int, default=0, help="its batch")
     parser.add_argument("--package-dtype", default="bfloat16", choices=TYPES[:2])
     parser.add_argument("--folder", type=Path, help="where checkpoints are and stay")
+    parser.add_argument("--distance", action="store_true")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
@@ -243,7 +309,7 @@ def main() -> None:
     rows = []
     for size in given.sizes:
         with checkpoint(size, given.folder) as folder:
-            for line, row in lines(given, size, folder):
+            for line, row in (distances if given.distance else lines)(given, size, folder):
                 print(line, flush=True)
                 text.append(line)
                 rows += [row] if row else []

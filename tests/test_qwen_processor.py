@@ -131,3 +131,18 @@ def test_asking_imports_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_threads_that_wait_do_not_keep_their_core() -> None:
+    """The OpenMP library reads this when torch is imported, so it is set before."""
+    pytest.importorskip("torch", reason="the qwen extra is not installed")
+    program = (
+        "import os, sys; sys.modules['qwen_tts'] = None\n"
+        "from narrate.engines.qwen import loading\n"
+        "try: loading.import_package()\n"
+        "except Exception: print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
+    )
+    for given, expected in [({}, "10000"), ({"GOMP_SPINCOUNT": "5"}, "5")]:
+        environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | given
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.stdout.split() == [expected, "False"], done.stderr

@@ -201,7 +201,7 @@ QWEN = (
     Option(
         "dtype",
         Text("TYPE", "a number type of PyTorch, such as bfloat16"),
-        "Number type to compute with, such as bfloat16 or float32.",
+        "Number type to compute with, such as bfloat16 or float32; on a CPU also int8.",
         places=OF_MACHINE,
         late=True,
     ),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from narrate.engines.qwen import attention
 from narrate.engines.qwen.transformer import Attend, Layers
 
 _LADDER = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
@@ -56,6 +57,8 @@ class SlotCache:
             keys, values = self._keys[layer], self._values[layer]
             keys.view(-1, *key.shape[1:]).index_copy_(0, flat, key)
             values.view(-1, *key.shape[1:]).index_copy_(0, flat, value)
+            if attention.fits(query, keys):
+                return attention.attend(query, keys[:, :length], values, positions)
             return grouped(query, keys[:rows, :length], values[:rows, :length], mask)
 
         return attend
@@ -80,6 +83,7 @@ class FrameCache:
         shape = (slots, codes, layers.key_heads, layers.head)
         self._keys = [like.new_zeros(shape) for _ in range(len(layers))]
         self._values = [like.new_zeros(shape) for _ in range(len(layers))]
+        self._places = torch.arange(codes, device=like.device)[:, None].expand(codes, slots).contiguous()
 
     def begin(self, rows: int) -> Attend:
         """The frame's first two tokens of each row."""
@@ -98,6 +102,8 @@ class FrameCache:
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             keys, values = self._keys[layer][:rows], self._values[layer][:rows]
             keys[:, place], values[:, place] = key, value
+            if attention.fits(query, keys):
+                return attention.attend(query, keys, values, self._places[place])
             return grouped(query, keys[:, : place + 1], values[:, : place + 1], None)
 
         return attend

@@ -46,6 +46,14 @@ Run = Callable[[Any, int], None]  # a Work by reference, and threads
 @cache
 def product_of(kind: Number) -> Run | None:
     """The code for weights of that kind; None where it cannot be had. Made once, in a tenth of a second."""
+    if (features := host()) is None or (kind == "pairs" and not features.get("avx512bf16")):
+        return None
+    return compiled(code(kind, features))
+
+
+@cache
+def host() -> Mapping[str, bool] | None:
+    """What this processor can, in LLVM's names; None where LLVM or torch's threads are not to be had."""
     try:
         import llvmlite.binding as llvm
     except ImportError:
@@ -56,18 +64,19 @@ def product_of(kind: Number) -> Run | None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.load_library_permanently(str(library))
-    if not llvm.address_of_symbol("GOMP_parallel"):
-        return None
-    features = llvm.get_host_cpu_features()
-    if kind == "pairs" and not features.get("avx512bf16"):
-        return None
-    module = llvm.parse_assembly(code(kind, features))
+    return dict(llvm.get_host_cpu_features()) if llvm.address_of_symbol("GOMP_parallel") else None
+
+
+def compiled(text: str) -> Run:
+    """The function `run` of some code in LLVM's language, as machine code for this processor."""
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(text)
     module.verify()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3
     )
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
@@ -83,9 +92,7 @@ def code(kind: Number, features: Mapping[str, bool]) -> str:
 
 def lanes(kind: Number) -> int:
     """Weights that are multiplied at a time here; inputs must be a multiple of it."""
-    import llvmlite.binding as llvm
-
-    return _lanes(kind, llvm.get_host_cpu_features())
+    return _lanes(kind, host() or {})
 
 
 def _lanes(kind: Number, features: Mapping[str, bool]) -> int:
@@ -103,6 +110,26 @@ def _openmp() -> Path | None:
         if found := sorted(folder.glob(pattern)):
             return found[0]
     return None
+
+
+def run_in_threads(module: Any, turns: Any, counter: int) -> None:
+    """Add the function `run`(work, threads): the work's field `counter` becomes 0, and threads do `turns`(work)."""
+    from llvmlite import ir
+
+    int32, int64 = ir.IntType(32), ir.IntType(64)
+    (work_type,) = turns.function_type.args
+    taken = ir.FunctionType(ir.VoidType(), [turns.type, work_type, int32, int32])
+    parallel = ir.Function(module, taken, "GOMP_parallel")
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [work_type, int32]), "run")
+    work, threads = function.args
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.store(int64(0), builder.gep(work, [int32(0), int32(counter)], inbounds=True))
+    with builder.if_else(builder.icmp_signed("<", threads, int32(2))) as (alone, together):
+        with alone:
+            builder.call(turns, [work])
+        with together:
+            builder.call(parallel, [turns, work, threads, int32(0)])
+    builder.ret_void()
 
 
 def _bfloat() -> Any:
@@ -156,7 +183,7 @@ class _Code:
 
     def text(self) -> str:
         blocks = [[self._block(rows, ahead) for ahead in (False, True)] for rows in range(1, self.rows_at_once + 1)]
-        self._run(self._turns(blocks))
+        run_in_threads(self.module, self._turns(blocks), 10)
         return str(self.module)
 
     def _outside(self, name: str, gives: Any, *takes: Any) -> Any:
@@ -165,22 +192,6 @@ class _Code:
     def _fields(self, builder: Any, work: Any) -> list[Any]:
         zero = self.int32(0)
         return [builder.gep(work, [zero, self.int32(number)], inbounds=True) for number in range(11)]
-
-    def _run(self, turns: Any) -> None:
-        ir = self.ir
-        parallel = self._outside(
-            "GOMP_parallel", ir.VoidType(), turns.type, self.work.as_pointer(), self.int32, self.int32
-        )
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [self.work.as_pointer(), self.int32]), "run")
-        work, threads = function.args
-        builder = ir.IRBuilder(function.append_basic_block())
-        builder.store(self.int64(0), self._fields(builder, work)[10])
-        with builder.if_else(builder.icmp_signed("<", threads, self.int32(2))) as (alone, together):
-            with alone:
-                builder.call(turns, [work])
-            with together:
-                builder.call(parallel, [turns, work, threads, self.int32(0)])
-        builder.ret_void()
 
     def _turns(self, blocks: list[list[Any]]) -> Any:
         """What a thread does: take outputs, compute them, until none is left."""

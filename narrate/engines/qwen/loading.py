@@ -40,6 +40,10 @@ def import_package() -> types.ModuleType:
     # Lengths differ from batch to batch; without this the CUDA allocator fragments until an hour into a book it fails.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that wait for work look for it some microseconds, where they would for milliseconds: others may have use
+    # for the core. The first is GNU's name for it (a count), the second LLVM's (milliseconds).
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("KMP_BLOCKTIME", "1")
     _leave_out_25hz()
     try:
         package = importlib.import_module("qwen_tts")
