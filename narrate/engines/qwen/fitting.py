@@ -21,8 +21,8 @@ _ASIDE_BYTES = 1.5 * 2**30  # recorded graphs, libraries' workspaces, prompts be
 
 
 def fitting_slots(package: Any) -> int:
-    """Slots that fit beside the loaded model: up to 64 on a GPU, 128 on the largest, in steps of 8 from 8 on; up to 16 on
-    a processor."""
+    """Slots that fit beside the loaded model: up to 64 on a GPU, 128 on the largest, in steps of 8 from 8 on; up to 16
+    on a processor."""
     import torch
 
     each = slot_bytes(package.model.config.talker_config, package.model.dtype.itemsize)
