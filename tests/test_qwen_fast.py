@@ -386,7 +386,8 @@ def test_cancelling_all_ends_it_between_frames(fast: Qwen, attention_fails: Any,
 def test_a_cancelled_row_makes_room_and_the_others_notice_nothing(fast: Qwen, healthy: dict[int, Any]) -> None:
     """Another listener's rows, in the middle of the table; those who come after them take their slots."""
     mine = [a_request(chunk, reading="mine", due=lambda: 9e9) for chunk in script(12)]
-    others = requests([a_chunk(index, " ".join(WORDS * 2)) for index in range(3)], Voice(name="aiden"), reading="other")
+    long = [a_chunk(index, " ".join(WORDS * 2)) for index in range(3)]
+    others = [a_request(chunk, Voice(name="aiden"), reading="other", due=lambda: 9e9) for chunk in long]
     asked = [mine[0], *others, *mine[1:]]
     pulled: list[Request] = []
 
