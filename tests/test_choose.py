@@ -96,7 +96,7 @@ def test_without_weights_the_embedded_voice_reads_and_the_command_that_fetches_t
     choice = choose_engine("en", measure=True)
     assert choice.name == "espeak"
     assert choice.better == (
-        "qwen (Qwen3-TTS, a neural voice) would read it better, but its weights are not here yet, `narrate setup` "
+        "qwen (Qwen3-TTS, a neural voice) would read it better, but its weights are not here yet; `narrate setup` "
         "fetches them (2.5 GB)."
     )
 

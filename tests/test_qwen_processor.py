@@ -94,7 +94,7 @@ def test_quotas_of_the_first_version(tmp_path: Path, shown: str) -> None:
     put(folder / "cpu.cfs_quota_us", "200000\n")
     found = on_linux(range(8), tmp_path)
     assert (found.quota, found.cores) == (2.0, 2)
-    assert "2 cores (a quota of 2 processors)" in str(found)
+    assert "2 cores (a quota allows 2)" in str(found)
 
 
 @pytest.mark.parametrize(

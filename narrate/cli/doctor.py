@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,6 +21,7 @@ from narrate.engines.qwen.processor import this_processor
 from narrate.engines.table import ENGINES, EngineEntry, load_engine
 from narrate.errors import NarrateError
 from narrate.settings.values import Values
+from narrate.terminal.wrap import wrapped
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
@@ -32,6 +34,9 @@ _ENGLISH = "It had rained all day, and so the lamp in the lighthouse was lit bef
 _PACKAGES = ("torch", "qwen-tts", "transformers", "numpy", "soundfile", "sounddevice", "av")
 
 
+ANSWERS = 17  # the column in which they stand
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report. `remedy` says what to do about it, if there is something."""
@@ -41,8 +46,8 @@ class Finding:
     remedy: str | None = None
 
     def __str__(self) -> str:
-        line = f"{self.what:<16} {self.answer}"
-        return f"{line}\n{'':<16} → {self.remedy}" if self.remedy else line
+        line = f"{self.what:<{ANSWERS}}{self.answer}"
+        return f"{line}\n{'':<{ANSWERS}}→ {self.remedy}" if self.remedy else line
 
 
 def report(seconds: float = 5.0) -> Iterator[Finding]:
@@ -204,7 +209,9 @@ def _speak(engine: Engine, language: str, more: Callable[[], bool]) -> float:
 
 def doctor(values: Values) -> None:
     for finding in report():
-        print(finding, flush=True)
+        for line in str(finding).splitlines():
+            for row in wrapped(line, sys.stdout, indent=ANSWERS):
+                print(row, flush=True)
 
 
 COMMAND = Command(run=doctor)

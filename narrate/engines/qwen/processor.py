@@ -44,7 +44,7 @@ class Processor:
     def __str__(self) -> str:
         """As `narrate doctor` says it: “AMD EPYC, 2 cores, no bfloat16 instructions”."""
         cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
-        limit = "" if self.quota is None else f" (a quota of {self.quota:g} processors)"
+        limit = "" if self.quota is None else f" (a quota allows {self.quota:g})"
         instructions = f"bfloat16 by {self.bfloat16}" if self.bfloat16 else "no bfloat16 instructions"
         return f"{self.name}, {cores}{limit}, {instructions}"
 

@@ -36,7 +36,7 @@ def not_chosen(*, measure: bool) -> str | None:
     not known, which takes half a minute, once."""
     if not any(hub.found(name) for name in models.RELEASED[:2]):
         size = hub.about_gigabytes(models.for_processor())
-        return f"its weights are not here yet, `narrate setup` fetches them ({size})"
+        return f"its weights are not here yet; `narrate setup` fetches them ({size})"
     try:
         speed = known_speed(measure=measure)
     except NarrateError as error:
