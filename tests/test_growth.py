@@ -6,6 +6,8 @@ import pytest
 
 from tests.growth import HOSTILE, growth
 
+pytestmark = pytest.mark.slow
+
 BOUND = 8.0  # four is in proportion; a reader that looks at everything again for each part of it takes sixteen times
 
 

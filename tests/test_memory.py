@@ -19,6 +19,8 @@ from narrate.text.structure import paragraphs
 from narrate.text.structure.paragraphs import bearable
 from tests.growth import docx_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 CHILD = """
 import resource, sys
