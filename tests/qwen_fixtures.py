@@ -174,22 +174,32 @@ def as_a_text_without_end(heard: Any) -> Any:
 
 @pytest.fixture
 def attention_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], Exception | None]], None]:
-    """Let torch's attention raise what `when` returns for its n-th call."""
+    """Let attention, torch's or our own, raise what `when` returns for its n-th call."""
     import torch
 
-    original = torch.nn.functional.scaled_dot_product_attention
+    from narrate.engines.qwen import attention as ours
+
+    original, own = torch.nn.functional.scaled_dot_product_attention, ours.attend
 
     def install(when: Callable[[int], Exception | None]) -> None:
         calls = 0
 
-        def attention(*arguments: Any, **options: Any) -> Any:
+        def count() -> None:
             nonlocal calls
             calls += 1
             if (error := when(calls)) is not None:
                 raise error
+
+        def attention(*arguments: Any, **options: Any) -> Any:
+            count()
             return original(*arguments, **options)
 
+        def attend(*arguments: Any) -> Any:
+            count()
+            return own(*arguments)
+
         monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", attention)
+        monkeypatch.setattr(ours, "attend", attend)
 
     return install
 

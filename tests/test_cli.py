@@ -232,7 +232,7 @@ def test_test_engines_are_listed_only_by_their_name() -> None:
 
 def test_a_seed_makes_nothing_anew_where_it_changes_nothing(tmp_path: Path) -> None:
     assert narrate(STORY, "-e", "espeak", "-o", tmp_path / "a.wav").returncode == 0
-    again = narrate(STORY, "-e", "espeak", "--seed", "-1", "-o", tmp_path / "b.wav")
+    again = narrate(STORY, "-e", "espeak", "--seed", "-1", "-o", tmp_path / "b.wav", "--verbose")
     assert "0 takes made" in again.stderr
 
 

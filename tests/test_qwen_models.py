@@ -151,7 +151,7 @@ def test_a_damaged_model_is_said_in_one_line(checkpoint: Checkpoint, tmp_path: P
 
 @pytest.mark.parametrize(
     "options",
-    [{"device": "tpu"}, {"device": "cuda:x"}, {"dtype": "int8"}, {"runtime": "slow"}, {"batch_size": 0},
+    [{"device": "tpu"}, {"device": "cuda:x"}, {"dtype": "int4"}, {"runtime": "slow"}, {"batch_size": 0},
      {"temperature": -1.0}, {"top_k": -1}, {"top_p": 0.0}, {"repetition_penalty": 0.0}],
     ids=str,
 )  # fmt: skip

@@ -312,7 +312,7 @@ def test_a_read_only_folder(tmp_path: Path, source: Path) -> None:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         for store in (disk / "store", disk / "new"):
             done = narrate(source, "-o", tmp_path / "second.wav", *TONE, "--store", store)
-            assert_stops_with(done, "Read-only", "--store")
+            assert_stops_with(done, "read-only", "--store")
         refused = narrate(source, "-o", disk / "book.wav", *TONE, "--no-store")
         assert (refused.returncode, "cannot be written" in refused.stderr) == (2, True)
         recorder = alsa_recorder(tmp_path, paced=False)

@@ -137,12 +137,12 @@ def _answered(method: Callable[Concatenate[Index, P], T]) -> Callable[Concatenat
     @wraps(method)
     def answer(self: Index, /, *arguments: P.args, **options: P.kwargs) -> T:
         try:
-            self.gather_patience()
+            self._gather_patience()
             return method(self, *arguments, **options)
         except _FAULTS as fault:
             broken = _is_broken(fault)
             if _is_busy(fault):
-                self.lose_patience()
+                self._lose_patience()
         if broken:
             with contextlib.suppress(*_FAULTS, OSError):
                 self.rebuild()
@@ -220,14 +220,14 @@ class Index:
             _record(connection, uses)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
 
-    def lose_patience(self) -> None:
+    def _lose_patience(self) -> None:
         """Another process holds the index, perhaps one that was stopped. For a while nobody waits for it."""
         if self._impatient_until is None:
             self._say(_held(self._path))
         self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
         self._connection.execute("PRAGMA busy_timeout = 0")
 
-    def gather_patience(self) -> None:
+    def _gather_patience(self) -> None:
         if self._impatient_until is not None and time.monotonic() > self._impatient_until:
             self._impatient_until = time.monotonic() + IMPATIENT_SECONDS
             self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * LOCK_WAIT_SECONDS)}")
