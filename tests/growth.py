@@ -55,6 +55,19 @@ def _many(unit: str, size: int) -> str:
     return "".join(unit.replace("%", str(number)) for number in range(size // len(unit) + 1))
 
 
+def _fiction(unit: str, *, close: str) -> Make:
+    return lambda n: _fiction_of(_times(unit, n) + close * (n // len(unit) + 1))
+
+
+def _fiction_of(body: str, binaries: str = "") -> bytes:
+    names = 'xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" xmlns:l="http://www.w3.org/1999/xlink"'
+    return (
+        f"<?xml version='1.0' encoding='utf-8'?><FictionBook {names}><description><title-info><book-title>T"
+        f"</book-title></title-info></description><body><section><p>{PROSE}</p>{body}</section></body>{binaries}"
+        "</FictionBook>"
+    ).encode()
+
+
 def _word(unit: str) -> Make:
     return lambda n: docx_of(_times(unit, n))
 
@@ -193,6 +206,21 @@ HOSTILE: dict[str, tuple[str, Make]] = {
     "one long Word paragraph": ("x.docx", lambda n: docx_of("<w:p>" + _times("<w:r><w:t>a</w:t></w:r>", n) + "</w:p>")),
     "many pages of a PDF": ("x.pdf", lambda n: make_pdf([["A line of text on it."]] * (n // 400 + 1))),
     "many lines of a PDF": ("x.pdf", lambda n: make_pdf([["A line of text on it."] * (n // 40 + 1)])),
+    # rich text, FictionBook, subtitles, pages from the web
+    "braces of RTF": ("x.rtf", lambda n: (r"{\rtf1 " + PROSE + _times("{", n)).encode()),
+    "titles of RTF": ("x.rtf", lambda n: (r"{\rtf1 " + PROSE + _times(r"{\info{\title ", n) + "}").encode()),
+    "backslashes of RTF": ("x.rtf", lambda n: (r"{\rtf1 " + PROSE + _times("\\", n) + "}").encode()),
+    "signs of RTF": ("x.rtf", lambda n: (r"{\rtf1 " + PROSE + _times(r"\'e9", n) + "}").encode()),
+    "sections of FictionBook": ("x.fb2", _fiction("<section><p>A.</p>", close="</section>")),
+    "notes of FictionBook": ("x.fb2", lambda n: _fiction_of(_many('<p><a l:href="#n%" type="note">%</a></p><section id="n%"><p>B.</p></section>', n))),
+    "pictures of FictionBook": ("x.fb2", lambda n: _fiction_of(_many('<p>A.<image l:href="#i%"/></p>', n), _many('<binary id="i%" content-type="image/png">AAAA</binary>', n))),
+    "stamps of SubRip": ("x.srt", lambda n: _times("1\n00:00:01,000 --> 00:00:02,000\nA word\n\n", n).encode()),
+    "stamps without words": ("x.srt", lambda n: ("1\n00:00:01,000 --> 00:00:02,000\n" + PROSE + "\n\n" + _times("00:00:01,000 --> ", n)).encode()),
+    "tags of WebVTT": ("x.vtt", lambda n: ("WEBVTT\n\n00:01.000 --> 00:02.000\n" + PROSE + _times("<c.", n)).encode()),
+    "articles": ("x.html", _html(f"<article><p>{PROSE}</p></article>")),
+    "articles within articles": ("x.html", _html("<article><div>a", after=PROSE)),
+    "blocks to share": ("x.html", _html(f'<div class="share comment"><p>{PROSE}</p></div>')),
+    "links beside the article": ("x.html", _html('<div><a href="#">more, and more</a></div>')),
 }  # fmt: skip
 
 
