@@ -180,7 +180,8 @@ HOSTILE: dict[str, tuple[str, Make]] = {
     "Gutenberg's transcribers": ("x.txt", _plain("\n\n[Transcriber's note: ", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
     "Gutenberg's footnotes": ("x.txt", _plain("\n\n[1] a", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
     "Gutenberg's italics": ("x.txt", _plain("_a =b ", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
-    "Gutenberg's chapters": ("x.txt", _plain("\n\nTranscriber's note\n\nCHAPTER I\n\n", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
+    # Nothing is read in 40,000 characters after a note: more of them, behind so many words, can be compared.
+    "Gutenberg's chapters": ("x.txt", lambda n: _plain("\n\nTranscriber's note\n\nCHAPTER I\n\n", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n" + PROSE * 400)(3 * n)),
     "Gutenberg's end": ("x.txt", _plain("*** END ", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
     "Gutenberg's notes": ("x.txt", _plain("[1] ", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
     # Chinese and Japanese
