@@ -282,7 +282,8 @@ class Session:
         if not silenced.wait(SILENCE_SECONDS):
             self.player.narrator.interrupt()
             return
-        silenced.result()
+        with suppress(Exception):  # why the reading is broken off is what must be told, not what came of it
+            silenced.result()
         if self._playing is not None:
             self._playing.wait(ABORT_SECONDS)
 

@@ -107,7 +107,7 @@ def test_ctrl_c_falls_silent_at_once_keeps_the_place_and_leaves(tmp_path: Path, 
     _wait_for_sound(recorder)
     reading.send_signal(signal.SIGINT)
     _, said = reading.communicate(timeout=30)
-    assert reading.returncode == 130
+    assert reading.returncode == 130, said
     assert "Traceback" not in said
     heard = len(np.trim_zeros(recorder.read(), "b"))
     assert 0 < heard < len(exported(tmp_path, STORY, "-e", "tone")) / 4, "it did not read on"
