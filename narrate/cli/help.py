@@ -82,12 +82,16 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _first_screen(command: Command, columns: int) -> Iterator[str]:
+def _usage(columns: int) -> Iterator[str]:
     yield "Usage: narrate [OPTIONS] BOOK"
     yield "       narrate COMMAND [OPTIONS]"
     yield ""
     yield from _wrapped(PURPOSE, columns)
     yield ""
+
+
+def _first_screen(command: Command, columns: int) -> Iterator[str]:
+    yield from _usage(columns)
     by_name = {option.name: option for option in command.options}
     yield from _pairs([(spelled(by_name[name]), what) for name, what in FIRST_SCREEN.items()], columns)
     yield ""
@@ -99,11 +103,7 @@ def _first_screen(command: Command, columns: int) -> Iterator[str]:
 
 
 def _everything(command: Command, columns: int) -> Iterator[str]:
-    yield "Usage: narrate [OPTIONS] BOOK"
-    yield "       narrate COMMAND [OPTIONS]"
-    yield ""
-    yield from _wrapped(PURPOSE, columns)
-    yield ""
+    yield from _usage(columns)
     yield from _arguments(command.arguments, columns)
     for group in GROUPS:
         yield ""

@@ -29,6 +29,13 @@ class Kind(Protocol):
         ...
 
 
+def _words(value: object) -> str:
+    """The value of a settings file or a request, if it is a text."""
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Any words but none at all. `what` says what they are."""
@@ -46,9 +53,7 @@ class Text:
         return text
 
     def accept(self, value: object, folder: Path) -> str:
-        if not isinstance(value, str):
-            raise ValueError
-        return self.read(value)
+        return self.read(_words(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +136,7 @@ class Choice:
         return text
 
     def accept(self, value: object, folder: Path) -> str:
-        if not isinstance(value, str):
-            raise ValueError
-        return self.read(value)
+        return self.read(_words(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +176,7 @@ class File:
         return text if text in self.words_allowed else _path(text)
 
     def accept(self, value: object, folder: Path) -> Path | str:
-        if not isinstance(value, str):
-            raise ValueError
-        named = self.read(value)
+        named = self.read(_words(value))
         return named if isinstance(named, str) else folder / named
 
 
