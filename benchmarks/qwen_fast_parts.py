@@ -218,7 +218,7 @@ def steady(bench: Bench) -> Iterator[Line]:
     yield "|---:|---:|---:|---:|---:|---:|---:|", {}
     for slots in bench.plan.steady_slots:
         if bench.plan.left() < bench.plan.steady_seconds / 2:
-            yield f"| {slots} | no time left |", {}
+            yield f"| {slots} | no time left |", {"slots": slots, "left_out": "no time left"}
             return
         row = _steady(bench, slots)
         late = f", {row['recorded_after_a_minute']} after a minute" if row["recorded_after_a_minute"] else ""

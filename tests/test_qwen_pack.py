@@ -28,7 +28,7 @@ def numbers(out: Path) -> list[dict[str, object]]:
 def test_it_ends_within_its_budget_and_leaves_what_it_has(tmp_path: Path) -> None:
     out = tmp_path / "pack.md"
     subprocess.run(
-        pack(out, "--budget", "45", "--steady-seconds", "600", "--parts", "errors", "steady", "frames"),
+        pack(out, "--budget", "45", "--steady-seconds", "40", "--parts", "errors", "steady", "frames"),
         cwd=ROOT,
         check=True,
         capture_output=True,
