@@ -40,17 +40,17 @@ FLOORS = [
     {"playback"},
     {"session"},
     {"plan"},
-    {"terminal"},
+    {"terminal", "server"},
     {"bench"},
     {"cli"},
 ]
 # Rooms whose modules build on one another.
 ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engines", "settings", "sinks", "store",
-         "synthesis", "playback", "terminal", "bench", "cli"}  # fmt: skip
+         "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
 HEAVY = {
-    "av", "budoux", "chardet", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk", "pypdf",
-    "qwen_tts", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "striprtf", "torch", "torchaudio",
-    "transformers", "wetext",
+    "av", "budoux", "chardet", "fastapi", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk",
+    "pypdf", "qwen_tts", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "starlette", "striprtf",
+    "torch", "torchaudio", "transformers", "uvicorn", "wetext", "wyoming",
 }  # fmt: skip
 # Children of narrate's own process, and modules that are imported only once their heavy library is needed anyway.
 HEAVY_AT_HOME = {"engines.qwen"}

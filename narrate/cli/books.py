@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from narrate.cli.choices import store_folder
 from narrate.cli.command import Command
+from narrate.settings.choices import store_folder
 from narrate.settings.kinds import Text
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named

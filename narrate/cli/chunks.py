@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from narrate.cli.choices import TEXT_OPTIONS, text_options
 from narrate.cli.command import Argument, Command
+from narrate.settings.choices import TEXT_OPTIONS, text_options
 from narrate.settings.kinds import Switch
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named

@@ -17,6 +17,7 @@ COMMANDS = {
     "store": "Show how much finished sound is kept, check it or remove it.",
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
     "config": "Show which settings hold and where they were set, or edit them.",
+    "serve": "Read to browsers and programs, on this machine or others.",
     "bench": "Measure speed, gaps, memory and quality.",
     "setup": "Fetch the weights of the neural voice, and measure how quick it is here.",
     "doctor": "Say what this machine can do, and what would make it do more.",

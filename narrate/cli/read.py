@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from narrate.cli.choices import kept_in, speaking, text_options
 from narrate.cli.command import Argument, Command
 from narrate.errors import InputError
+from narrate.settings.choices import kept_in, speaking, text_options
 from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 

@@ -6,8 +6,8 @@ import sys
 
 import typer
 
-from narrate.cli.choices import store_folder
 from narrate.cli.command import Command
+from narrate.settings.choices import store_folder
 from narrate.settings.kinds import Switch
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named

@@ -76,6 +76,10 @@ class Values(Mapping[str, Any]):
         layers = [*self._layers[:-1], of_book(book), *self._layers[-1:]]
         return Values([*self._options.values()], layers, self._arguments, self._tables)
 
+    def under(self, layer: Layer) -> Values:
+        """The values with a layer that comes before all others."""
+        return Values([*self._options.values()], [layer, *self._layers], self._arguments, self._tables)
+
     def speaking(
         self, language: str, choose: Callable[[str], str], usual: Callable[[str, str], str | None] = lambda *_: None
     ) -> Values:

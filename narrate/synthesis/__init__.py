@@ -6,4 +6,5 @@ retry.py       what becomes of a bad take
 elsewhere.py   what other processes are making
 judge.py       is this take good?
 stats.py       what was done so far
+exchange.py    many readings at one engine
 """

@@ -21,6 +21,7 @@ from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.playback.sleep import SleepTimer
 from narrate.session import Began, Done, Failed, Notice, Progress, Session
+from narrate.settings.choices import Speaking
 from narrate.sinks import Opener
 from narrate.sinks.speaker import Speaker
 from narrate.store.in_memory import MemoryTakes
@@ -40,17 +41,6 @@ POLL_SECONDS = 0.1  # between two looks at the keyboard and at the figures
 LISTENING_CACHE_BYTES = 64 << 20  # takes in memory while somebody listens: about ten minutes
 WRITING_CACHE_BYTES = 8 << 20  # and while a file is written: only what is said again and again
 NOT_ALL_SPOKEN = 3  # exit code
-
-
-@dataclass(frozen=True, slots=True)
-class Speaking:
-    """Who speaks and how: what a listener may have settled for each language."""
-
-    voice: Voice = field(default_factory=Voice)
-    speed: float = 1.0
-    engine: str = "auto"
-    engine_options: Mapping[str, object] = field(default_factory=dict)
-    rows: Rows = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrate.errors import InputError
 from narrate.settings.option import Place
 from narrate.settings.values import Setting, Values
+from narrate.voice import Voice
 
 if TYPE_CHECKING:
+    from narrate.engines.batched import Rows
     from narrate.engines.table import EngineEntry
-    from narrate.terminal.listen import Speaking
     from narrate.text.book import TextOptions
 
 TEXT_OPTIONS = (
@@ -33,6 +35,17 @@ ENGINE_OPTIONS = ("model", "device", "dtype", "runtime", "temperature", "top-k",
 """What only some engines understand."""
 WISHES = {"instruct": "instruct", "describe": "describe", "ref-audio": "reference", "ref-text": "reference_text"}
 """What only an engine with models can follow, and the voice's fields for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Who speaks and how: what a listener may have settled for each language."""
+
+    voice: Voice = field(default_factory=Voice)
+    speed: float = 1.0
+    engine: str = "auto"
+    engine_options: Mapping[str, object] = field(default_factory=dict)
+    rows: Rows = None
 
 
 def text_options(values: Values) -> TextOptions:
@@ -62,8 +75,6 @@ def speaking(values: Values, language: str | None = None) -> Speaking:
     on the command line it stays, so that the engine refuses it. Raises InputError for a voice of another engine.
     """
     from narrate.engines.choose import choose_engine
-    from narrate.terminal.listen import Speaking
-    from narrate.voice import Voice
 
     names = {name for name in (*ENGINE_OPTIONS, *WISHES) if values.get(name) is not None}
     if language is not None:
