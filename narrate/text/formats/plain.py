@@ -9,6 +9,7 @@ from narrate.text.characters import QUOTE_ENDS, STOPS, UNSPACED, WIDE_CLAUSE_MAR
 from narrate.text.document import Document, Excluded, Paragraph, ParagraphKind, Span
 from narrate.text.structure.chapters import Block, bind, opening_level, without_repeats
 from narrate.text.structure.outline import Line, Outline, outline
+from narrate.text.structure.title_line import Named, author_of, named_in
 from narrate.text.structure.verse import with_verse
 
 # This sign, which no decoded text holds, overwrites what is left out. All offsets stay the same.
@@ -17,7 +18,6 @@ HOLE = "\x00"
 CUT = "\x01"
 LINE = re.compile(f"[^\\s{HOLE}{CUT}](?:.*[^\\s{HOLE}{CUT}])?")
 ITALIC = re.compile(r"_(?:(?<![\w_]_)(?=[^\s_])|(?<=[^\s_]_)(?![\w_]))")
-TITLE = re.compile(r"\s*(?:书名[:：]\s*)?《([^《》\n]{1,40})》\s*\n")
 AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 STOPPED = re.compile(f"[{STOPS}][{re.escape(''.join(QUOTE_ENDS))}]*$")
@@ -34,10 +34,11 @@ SHORT_LINE = 0.75
 
 def read(source: str) -> Document:
     """Read decoded text. Title and author are "" if the text does not name them; the language is always ""."""
-    title, author = TITLE.match(source), AUTHOR.search(source, 0, 1000)
+    named = named_in(first[0]) if (first := LINE.search(source)) else Named()
+    author = AUTHOR.search(source, 0, 1000)
     masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
     masked = without_hyphens(source, masked)
-    return build(source, masked, [], title[1] if title else "", author[1].strip() if author else "")
+    return build(source, masked, [], named.title, named.author or (author_of(author[1]) if author else ""))
 
 
 def build(

@@ -3,6 +3,7 @@
 headings.py    knows lines that are headings, in ten languages
 outline.py     finds the headings, contents and page numbers of a whole text
 chapters.py    makes chapters from headings, and chooses some of them
+title_line.py  knows the line that names title and author
 paragraphs.py  cuts those that are longer than any author's
 verse.py       finds lines that are verse
 """
