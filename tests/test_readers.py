@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import random
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -69,6 +71,21 @@ def test_wrong_paths(tmp_path: Path) -> None:
         read_file(tmp_path / "none.txt")
     with pytest.raises(InputError, match="is a folder"):
         read_file(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["empty.txt", os.path.join("books", "sealed.txt")])
+def test_a_message_names_a_file_as_it_was_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(b"" if "empty" in name else b"\x7fELF")
+    with pytest.raises(InputError) as caught:
+        read_file(Path(name))
+    assert str(caught.value).startswith(f"{name}: is ")
+
+
+def test_a_device_is_named_by_its_path() -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(os.devnull)}: is empty"):
+        read_file(Path(os.devnull))
 
 
 def test_the_content_decides_not_the_suffix() -> None:

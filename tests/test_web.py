@@ -60,7 +60,7 @@ def test_a_page_is_read_by_its_address(site: str, path: str) -> None:
 
 
 def test_the_address_tells_the_kind_of_file_where_the_server_does_not(site: str) -> None:
-    assert web.fetch(site + "/notes.md").name == "notes.md"
+    assert web.fetch(site + "/notes.md", 1000).name == "notes.md"
     book = open_book(site + "/notes.md", TextOptions())
     assert book.document is not None
     assert book.document.chapters[0].paragraphs[-1].text == "It is late."
@@ -69,17 +69,22 @@ def test_the_address_tells_the_kind_of_file_where_the_server_does_not(site: str)
 @pytest.mark.parametrize(("path", "words"), [("/missing", "the server answers 404"), ("/out", "leads out of the web")])
 def test_what_cannot_be_had_is_said(site: str, path: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        web.fetch(site + path)
+        web.fetch(site + path, 1000)
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
     assert_one_line(narrate("chunks", "http://127.0.0.1:9/book.html"), 2, "cannot be fetched", "Check the address")
 
 
-def test_more_than_a_book_is_not_fetched(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "MOST_BYTES", 2000)
-    with pytest.raises(InputError, match="no book is"):
-        web.fetch(site + "/large")
+def test_a_page_is_fetched_as_far_as_a_file_would_be_read(site: str) -> None:
+    with pytest.raises(InputError, match=r"/large: has more than 0.002 MB.*allow it with --max-bytes"):
+        open_book(site + "/large", TextOptions(max_bytes=2000))
+    assert open_book(site + "/large", TextOptions(max_bytes=5000)).document is not None
+
+
+def test_what_is_too_large_is_not_fetched_to_its_end(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "BLOCK_BYTES", 500)
+    assert len(web.fetch(site + "/large", 1200).data) == 1500
 
 
 @pytest.mark.parametrize("name", ["book.txt", "ftp://host/book.txt", "https", "http:/x", "C:/book.txt"])

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from zlib import crc32
 
 from narrate.files import (
     HeldFile,
@@ -314,12 +315,21 @@ def _common(one: str, other: str) -> int:
 
 
 def _to_json(reading: Reading) -> str:
-    return json.dumps({"format": 1, **asdict(reading)}, indent=1)
+    facts = {"format": 1, **asdict(reading)}
+    return json.dumps({**facts, "check": _checksum(facts)}, indent=1)
+
+
+def _checksum(facts: dict[str, Any]) -> str:
+    """Tells a digit that a failing disk has changed: it may well be a place, but not the one that was kept."""
+    return f"{crc32(json.dumps(facts, sort_keys=True).encode()):08x}"
 
 
 def _from_json(text: str) -> Reading:
     """Raises ValueError, TypeError, KeyError and their like if it is not a reading."""
     data: dict[str, Any] = json.loads(text)
+    check = data.pop("check", None)
+    if check is not None and check != _checksum(data):  # earlier versions wrote none
+        raise ValueError("it was changed")
     marks = tuple(_checked(Mark(mark["name"], mark["when"], _place(mark["place"]))) for mark in data["marks"])
     place = None if data["place"] is None else _place(data["place"])
     reading = _checked(Reading(_checked(BookId(**data["book"])), place, float(data["when"]), marks))

@@ -155,8 +155,8 @@ def open_book(where: str, options: TextOptions, clock: Clock = OFF) -> Book:
     used: Counter[normalize.Rule] = Counter()
     if web.is_address(where):
         with clock.stage("load"):
-            fetched = web.fetch(where)
-            document = readers.read_bytes(fetched.data, fetched.name, _read_options(options))
+            fetched = web.fetch(where, options.max_bytes)
+            document = readers.read_bytes(fetched.data, fetched.name, _read_options(options), where)
         whole = extent_of(document)
         document = _sayable(document, options, used)
         return Book(fetched.name, document.language, options, document, address=where, rules_used=used, whole=whole)

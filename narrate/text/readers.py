@@ -100,25 +100,31 @@ def read_file(path: Path, options: ReadOptions | None = None) -> Document:
         raise InputError(f"{path}: is a folder; name one file in it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    if max(known, len(data)) > options.max_bytes:
+    if known > options.max_bytes:
         raise InputError(f"{path}: {too_much(options.max_bytes)}")
-    return read_bytes(data, path.name, options)
+    return read_bytes(data, path.name, options, str(path))
 
 
-def read_bytes(data: bytes, name: str, options: ReadOptions | None = None) -> Document:
-    """Read the content of a file called `name`. Raises InputError as `read_file` does."""
+def read_bytes(data: bytes, name: str, options: ReadOptions | None = None, where: str = "") -> Document:
+    """Read the content of a file called `name`.
+
+    Raises InputError as `read_file` does; it says `where` the file is, as somebody wrote it, or else its name.
+    """
+    where = where or name
     options = options or ReadOptions()
+    if len(data) > options.max_bytes:
+        raise InputError(f"{where}: {too_much(options.max_bytes)}")
     if not data.strip():
-        raise InputError(f"{name}: is empty; there is nothing to say")
+        raise InputError(f"{where}: is empty; there is nothing to say")
     try:
         document = bearable(_read(data, Path(name).suffix.lower(), options))
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     body = "\n".join(paragraph.text for chapter in document.chapters for paragraph in chapter.paragraphs)
     if not any(character.isalnum() for character in body):
-        raise InputError(f"{name}: has no words in it; there is nothing to say")
+        raise InputError(f"{where}: has no words in it; there is nothing to say")
     if options.language is None and (unspoken := unspoken_language(body, document.language)):
-        raise InputError(f"{name}: is in {unspoken}, which no voice here speaks; name another language with -l")
+        raise InputError(f"{where}: is in {unspoken}, which no voice here speaks; name another language with -l")
     document = replace(document, warnings=document.warnings + left_out(document, len(body)))
     known = document.language if document.language in LANGUAGES else "en"
     return replace(

@@ -13,7 +13,6 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from narrate.errors import InputError
 
 ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
-MOST_BYTES = 200 << 20
 SECONDS = 30.0  # to wait for an answer, and for each next part of it
 BLOCK_BYTES = 1 << 20
 # Some sites turn away what does not name itself.
@@ -43,17 +42,18 @@ def is_address(where: str) -> bool:
     return ADDRESS.fullmatch(where) is not None
 
 
-def fetch(address: str) -> Fetched:
-    """Fetch what stands at an address. Raises InputError if it cannot be had, or is larger than a book is."""
+def fetch(address: str, most_bytes: int) -> Fetched:
+    """Fetch what stands at an address, and stop when it has more than `most_bytes`.
+
+    Raises InputError if it cannot be had.
+    """
     spelled = quote(address, safe="/:?#[]@!$&'()*+,;=%~-._")
     request = Request(spelled, headers={"User-Agent": AGENT, "Accept": "*/*"})
     try:
         with build_opener(_OnlyWeb).open(request, timeout=SECONDS) as answer:
             data = bytearray()
-            while block := answer.read(BLOCK_BYTES):
+            while len(data) <= most_bytes and (block := answer.read(BLOCK_BYTES)):
                 data += block
-                if len(data) > MOST_BYTES:
-                    raise InputError(f"{address}: is larger than {MOST_BYTES >> 20} MB, which no book is")
             return Fetched(bytes(data), _name(answer.url, answer.headers.get_content_type()))
     except HTTPError as error:
         raise InputError(f"{address}: the server answers {error.code} ({error.reason}). Check the address.") from None
