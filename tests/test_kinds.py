@@ -28,6 +28,7 @@ FORMS = Choice(("srt", "vtt"))
         (WholeOr("auto", COUNT), "auto", "auto"), (WholeOr("auto", COUNT), "8", 8),
         (File(), "a.txt", Path("a.txt")), (File(), "~/a.txt", Path.home() / "a.txt"),
         (File("FILE", ("none",)), "none", "none"), (Many(FORMS), "srt, vtt", ("srt", "vtt")),
+        (Many(Text(), commas=False), "a, b", ("a, b",)),
     ],
 )  # fmt: skip
 def test_a_word_is_read(kind: Kind, text: str, value: object) -> None:
@@ -55,6 +56,7 @@ def test_a_word_is_refused(kind: Kind, text: str) -> None:
         (SPEED, 1, 1.0), (SPEED, 1.5, 1.5), (COUNT, 8, 8), (Switch(), True, True), (Text(), "x", "x"),
         (File(), "names.txt", HERE / "names.txt"), (File(), "/names.txt", Path("/names.txt")),
         (File("FILE", ("none",)), "none", "none"), (Many(FORMS), "srt", ("srt",)), (Many(FORMS), ["srt"], ("srt",)),
+        (Many(FORMS), "srt,vtt", ("srt", "vtt")), (Many(Text(), commas=False), "a, b", ("a, b",)),
         (Many(FORMS), [], ()), (WholeOr("auto", COUNT), "auto", "auto"), (WholeOr("auto", COUNT), 3, 3),
     ],
 )  # fmt: skip

@@ -46,7 +46,7 @@ def a_session(engine: str, speed: float = 1.0) -> Session:
     return Session(book, open_engine(engine, Voice(), "en")[0], Voice(), MemoryTakes(), [], speed=speed)
 
 
-@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".m4b", ".wav", ".opus"])
+@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".m4b", ".wav", ".opus", ".epub"])
 def test_length_and_size_are_those_of_the_file_that_is_then_written(suffix: str, tmp_path: Path) -> None:
     target = tmp_path / f"story{suffix}"
     arguments = (STORY, "-e", "tone", "-o", target, "--cover", "none")
@@ -59,6 +59,20 @@ def test_length_and_size_are_those_of_the_file_that_is_then_written(suffix: str,
         assert lengths["all"] == pytest.approx(soundfile.info(target).duration, rel=0.1)
     assert sum(length for name, length in lengths.items() if name != "all") == pytest.approx(lengths["all"], abs=2)
     assert list(lengths) == ["0", "1", "2", "all"]
+
+
+def test_the_loudness_is_planned(tmp_path: Path) -> None:
+    """A book brought to another loudness is a FLAC file of another size."""
+    sizes = []
+    for loudness in ((), ("--loudness", "-40")):
+        target = tmp_path / f"story{len(loudness)}.flac"
+        arguments = (STORY, "-e", "tone", "-o", target, *loudness)
+        _, said = planned(*arguments)
+        narrate(*arguments, "-q")
+        (size,) = re.findall(r"^File: about ([\d.]+) MB for ", said, re.M)
+        assert float(size) == pytest.approx(target.stat().st_size / 1e6, rel=0.1, abs=0.06)
+        sizes.append(target.stat().st_size)
+    assert sizes[1] < 0.8 * sizes[0]
 
 
 def test_what_is_made_already_has_its_own_length(tmp_path: Path) -> None:

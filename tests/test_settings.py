@@ -322,6 +322,22 @@ def test_an_exported_book_follows_the_files(user: Path, book: Path, tmp_path: Pa
         assert (written.title, written.artist) == ("The Lamp", "A. Keeper")
 
 
+def test_chunks_are_cut_for_the_engine_of_their_language(user: Path, book: Path) -> None:
+    plain = narrate("chunks", book, "-e", "espeak").stdout
+    for_another = narrate("chunks", book, "-e", "qwen").stdout
+    assert plain != for_another
+    for text, wanted in (
+        ('[voice.en]\nengine = "qwen"\n', for_another),
+        ('[voice.ja]\nengine = "qwen"\n[engine]\ndefault = "espeak"\n', plain),
+    ):
+        user.write_text(text)
+        assert narrate("chunks", book).stdout == wanted
+    user.write_text('[voice.en]\nengine = "espeak"\n')
+    (book.parent / "narrate.toml").write_text('[voice.en]\nengine = "qwen"\n')
+    assert narrate("chunks", book).stdout == for_another
+    assert narrate("chunks", book, "-e", "espeak").stdout == plain
+
+
 def test_a_wrong_file_is_one_line_and_code_2(user: Path, tmp_path: Path) -> None:
     user.write_text("sped = 1\n")
     for arguments in (STORY, "-o", tmp_path / "x.wav"), ("chunks", STORY), ("books",), ("config",):

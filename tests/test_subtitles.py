@@ -97,6 +97,32 @@ def narrate(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
 
 
+@pytest.mark.parametrize(
+    "wanted", [["--subtitles", "srt,vtt"], ["--subtitles=srt, vtt"], ["--subtitles", "srt", "--subtitles", "vtt,srt"]]
+)
+def test_several_are_written_at_once(tmp_path: Path, wanted: list[str]) -> None:
+    (tmp_path / "book.txt").write_text("A sentence.", encoding="utf-8")
+    done = narrate(tmp_path / "book.txt", "-e", "tone", "-o", tmp_path / "a,b.wav", *wanted)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"book.txt", "a,b.wav", "a,b.srt", "a,b.vtt"}
+
+
+def test_several_are_settings_too(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("A sentence.", encoding="utf-8")
+    for number, text in enumerate(('["srt", "vtt"]', '"srt,vtt"')):
+        (tmp_path / "narrate.toml").write_text(f"subtitles = {text}\n")
+        done = narrate(tmp_path / "book.txt", "-e", "tone", "-o", tmp_path / f"{number}.wav")
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / f"{number}.srt").exists()
+        assert (tmp_path / f"{number}.vtt").exists()
+
+
+def test_a_wrong_one_among_several_is_named(tmp_path: Path) -> None:
+    done = narrate("-t", "A sentence.", "-e", "tone", "-o", tmp_path / "a.wav", "--subtitles", "srt,doc")
+    assert (done.returncode, os.listdir(tmp_path)) == (2, [])
+    assert done.stderr == "narrate: --subtitles must be srt, vtt, lrc or json, not srt,doc.\n"
+
+
 def test_the_command_writes_them_beside_the_sound(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("「今日《きょう》は好い天気。」と先生は云った。\n\n次の文である。\n" * 3, encoding="utf-8")

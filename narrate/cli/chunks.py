@@ -19,7 +19,11 @@ def chunks(values: Values) -> None:
     if values["excluded"]:
         list_excluded(book, text, as_json=as_json)
     else:
-        list_chunks(book, text, values["engine"], as_json=as_json, stats=values["stats"])
+
+        def engine_for(language: str) -> str:
+            return str(values.in_language(language)["engine"])
+
+        list_chunks(book, text, engine_for, as_json=as_json, stats=values["stats"])
 
 
 COMMAND = Command(

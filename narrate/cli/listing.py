@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
@@ -27,10 +27,13 @@ SHOWN = 120  # characters of a stretch that is left out; --json shows all
 _JSON_FIELDS = ("index", "chapter", "title", "text", "spoken", "language", "pause", "start", "end")
 
 
-def list_chunks(source: str, text: TextOptions, engine: str, *, as_json: bool, stats: bool) -> None:
-    """Print the chunks of a book as an engine would get them, one to a line; or their statistics."""
+def list_chunks(
+    source: str, text: TextOptions, engine_for: Callable[[str], str], *, as_json: bool, stats: bool
+) -> None:
+    """Print the chunks of a book as the engine for its language would get them, one to a line; or their statistics."""
     book = open_book(source, text)
     _warn(book)
+    engine = engine_for(book.language)
     name = choose_engine(book.language)[0] if engine == "auto" else engine.partition(":")[0]
     chunks = (chunk for chunk in book.script(engine_lengths(name)).since(0) if chunk is not None)
     for rule, times in book.rules_used.most_common():

@@ -187,9 +187,11 @@ def _path(text: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Several values of a kind. A single one is a list of one."""
+    """Several values of a kind. A single one is a list of one. `commas`: they part the values of a word; the names of
+    files may have some within."""
 
     one: Kind
+    commas: bool = True
 
     @property
     def words(self) -> str:
@@ -200,8 +202,10 @@ class Many:
         return self.one.metavar
 
     def read(self, text: str) -> tuple[object, ...]:
-        return tuple(self.one.read(part.strip()) for part in text.split(","))
+        parts = [part.strip() for part in text.split(",")] if self.commas else [text]
+        return tuple(map(self.one.read, parts))
 
     def accept(self, value: object, folder: Path) -> tuple[object, ...]:
-        parts = value if isinstance(value, list | tuple) else [value]
-        return tuple(self.one.accept(part, folder) for part in parts)
+        if isinstance(value, list | tuple):
+            return tuple(self.one.accept(part, folder) for part in value)
+        return self.read(_words(value))

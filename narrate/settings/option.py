@@ -90,7 +90,7 @@ class Option:
     def _each(self, text: str, where: str) -> tuple[object, ...]:
         assert isinstance(self.kind, Many)
         try:
-            return (self.kind.one.read(text),)
+            return self.kind.read(text)
         except ValueError:
             raise InputError(f"{where} must be {self.kind.one.words}, not {text or 'empty'}.") from None
 

@@ -58,7 +58,8 @@ LISTENING = (
 WRITING = (
     Option(
         "output",
-        Many(Text("FILE", "the name of a file or a folder")),  # as it was typed: a slash at its end means a folder
+        # As it was typed: a slash at its end means a folder.
+        Many(Text("FILE", "the name of a file or a folder"), commas=False),
         "Write an audiobook instead of playing: .m4b .m4a .mp3 .opus .ogg .mka .flac or .wav; .epub is a book to read "
         "and hear. May be given several times; - writes WAV to standard output. For several books name a folder, as in "
         "-o books/, or a pattern, as in -o '{author} - {title}.m4b'.",
@@ -76,7 +77,7 @@ WRITING = (
     Option(
         "subtitles",
         Many(Choice(("srt", "vtt", "lrc", "json"))),
-        "Write the text with its times beside the sound.",
+        "Write the text with its times beside the sound; commas stand between several: srt,vtt.",
         default=(),
     ),
     Option("title", Text(), "Title of the book in the file, if the book's own is wrong.", places=OF_BOOK),

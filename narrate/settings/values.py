@@ -80,6 +80,10 @@ class Values(Mapping[str, Any]):
         """The values with a layer that comes before all others."""
         return Values([*self._options.values()], [layer, *self._layers], self._arguments, self._tables)
 
+    def in_language(self, language: str) -> Values:
+        """The values for a text in this language, with the table of that language alone."""
+        return self._with([("voice", language)])
+
     def speaking(
         self, language: str, choose: Callable[[str], str], usual: Callable[[str, str], str | None] = lambda *_: None
     ) -> Values:
@@ -88,8 +92,7 @@ class Values(Mapping[str, Any]):
         `choose` names the engine that "auto" means for a language, and `usual` the voice that an engine has for a
         language if none was wished for.
         """
-        spoken = self._with([("voice", language)])
-        engine = str(spoken["engine"]).partition(":")[0]
+        engine = str(self.in_language(language)["engine"]).partition(":")[0]
         engine = choose(language) if engine == "auto" else engine
         tables = [("voice", language), ("engine", engine)]
         voice = self._with(tables)["voice"] or usual(engine, language)

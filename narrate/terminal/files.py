@@ -132,14 +132,14 @@ def _plain_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]
     about = about_book(options, book, voice)
     if options.split:
         return [partial(_split, target, options, about, _contents(book)) for target in options.targets]
-    text = _printed(book)
+    text = printed(book)
     return [
         partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate, text=text)
         for target in options.targets
     ]
 
 
-def _printed(book: Book) -> PrintedText | None:
+def printed(book: Book) -> PrintedText | None:
     """The text of the book as its pages show it; None while it is still being written."""
     if book.document is None:
         return None

@@ -13,11 +13,15 @@ from typing import TextIO
 from narrate.clock import hms
 from narrate.errors import InputError
 from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
-from narrate.sinks import SUBTITLES, SUFFIXES, check_target, open_sink
+from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES, Sink, check_target, open_sink
+from narrate.sinks.about import About
+from narrate.sinks.loudness import Levelled
 from narrate.terminal.display import open_display
-from narrate.terminal.files import about_book
+from narrate.terminal.files import FileOptions, about_book, printed
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
 from narrate.text.book import Book
+
+SOUND_OF_READ_ALONG = ".m4b"
 
 
 def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr) -> None:
@@ -63,10 +67,9 @@ def _suffix(target: str) -> str:
     if target.endswith(("/", os.sep)) or os.path.isdir(target):
         return ".m4b"
     suffix = Path(target).suffix.lower()
-    if suffix in (*SUFFIXES, *SUBTITLES):
-        return suffix
-    check_target(target, force=True)
-    return ".m4b"  # a book that holds its sound
+    if suffix not in (*SUFFIXES, *SUBTITLES, READ_ALONG):
+        check_target(target, force=True)
+    return suffix
 
 
 def _costs(
@@ -79,17 +82,32 @@ def _costs(
     writing_seconds = 0.0
     if made.clips:
         about = about_book(options.files, book, options.voice.name or "")
+        open_file = partial(_open, options.files, about, book)
         for target, suffix in suffixes.items():
-            open_file = partial(open_sink, about=about, bit_rate=options.files.bit_rate)
             cost = file_cost(made.clips, open_file, suffix)
             size = cost.bytes + cost.bytes_per_second * seconds
-            writing_seconds += cost.wall_per_second * seconds * (suffix not in SUBTITLES)
+            # The pages of a book to read along are written once, however long its sound is.
+            timed = cost if suffix != READ_ALONG else file_cost(made.clips, open_file, SOUND_OF_READ_ALONG)
+            writing_seconds += timed.wall_per_second * seconds * (suffix not in SUBTITLES)
             yield f"File: about {_megabytes(size)} for {target}"
     kept = f" ({ready / speech:.0%} of the speech was made before)" if ready else ""
     if options.files.outputs:
-        yield f"Time to make it here: about {hms(max(1.0, voice_seconds, writing_seconds))}{kept}"
+        one_after_the_other = options.files.lufs is not None  # all of it is measured before any of it is written
+        wall = voice_seconds + writing_seconds if one_after_the_other else max(voice_seconds, writing_seconds)
+        yield f"Time to make it here: about {hms(max(1.0, wall))}{kept}"
     else:
         yield _listening(made.rtf, options.speed, voice_seconds, kept)
+
+
+def _open(files: FileOptions, about: About, book: Book, path: Path, sample_rate: int) -> Sink:
+    """A file as the reading writes it."""
+
+    def opened(sample_rate: int) -> Sink:
+        return open_sink(path, sample_rate, about=about, bit_rate=files.bit_rate, text=printed(book))
+
+    if files.lufs is None:
+        return opened(sample_rate)
+    return Levelled(sample_rate, files.lufs, [opened], path.parent)
 
 
 def _listening(rtf: float | None, speed: float, voice_seconds: float, kept: str) -> str:
