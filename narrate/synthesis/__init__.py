@@ -6,5 +6,6 @@ retry.py       what becomes of a bad take
 elsewhere.py   what other processes are making
 judge.py       is this take good?
 stats.py       what was done so far
-exchange.py    many readings at one engine
+exchange.py seat.py    many readings share one engine, and the place of each
+schedule.py load.py    which of their requests is next; how busy the engine is
 """

@@ -1,0 +1,378 @@
+"""Who is next: the requests of many readings in front of one engine. Pure: no threads, and no clock of its own.
+
+Ears come first, and of them the one that runs dry first. Files take what is left; the one that has had the least sound
+is next (start-time fair queueing: Goyal, Vin and Cheng 1996). What has waited too long is next once, so that no reading
+starves. If the ears together hear more than the engine can make, those that came last wait, so that not all of them
+have gaps. What several readings ask for is made once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from math import inf
+
+from narrate.clip import Clip, join
+from narrate.engines import Request
+from narrate.pace import chunk_seconds
+
+WINDOW = 64  # requests that wait for the engine, of all readings together: enough to choose batches from
+LEAST_WINDOW = 4  # of one reading, however many there are
+STARVED_SECONDS = 30.0  # a reading of which nothing was begun for so long, though it asked, is next, once
+LATER_SECONDS = 60.0  # an ear that cannot be carried comes after those that have so much more to hear
+GRACE_SECONDS = 1.0  # so long a first sound waits for ears that would fall silent meanwhile
+DRY_SECONDS = 0.02  # who has less than this to hear has nothing
+CARRIED_SHARE = 0.95  # of what the engine makes may be heard; the next ear is one too many
+LISTENS_SECONDS = 30.0  # an ear that has asked for nothing for so long is paused
+LATE_SECONDS = 1.0  # the engine hears how late something is, but of what is beyond this only a hundredth
+OVERTAKEN = 64  # requests that were begun later and are answered, beside four times those in hand: this one is lost
+NOTHING = "the engine returned nothing"
+
+Identity = tuple[str, int, str]
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """One reading before the engine, numbered in the order of arrival. If it listens, it hears `speed` seconds of sound
+    in a second.
+
+    `sounding`: it has had something to hear. `later`: the engine cannot carry it beside those that came before.
+    `share` is how many seconds of sound its files were given.
+    """
+
+    number: int
+    speed: float = 1.0
+    listens: bool = False
+    sounding: bool = False
+    later: bool = False
+    share: float = 0.0
+    asked_at: float = -inf
+    begun_at: float = -inf
+    dry_since: float | None = None
+    out: dict[str, Asked] = field(default_factory=dict)
+    """What it asked for and is not answered, by the id of the request."""
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request as a reading handed it over. `whole`: no ear waits for it, so its sound comes in one clip."""
+
+    reading: Reading
+    request: Request
+    job: Job
+    whole: bool
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A take on its way through the engine, for one reading, or for several that asked for the same.
+
+    `given`: the engine has it. `begun`: the engine works on it, as the so manieth. When it is over its clips stay in
+    `made` for whoever asks for the same before the take can be in the store.
+    """
+
+    request: Request  # as the engine gets it, with an id of its own
+    identity: Identity
+    since: float
+    asked: dict[str, Asked] = field(default_factory=dict)
+    made: list[Clip] = field(default_factory=list)
+    given: bool = False
+    begun: int | None = None
+    over: bool = False
+    overtaken: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.request.id
+
+
+Answer = tuple[Asked, Clip]
+
+
+class Schedule:
+    """What waits for an engine, and what it has in hand. One thread at a time may use it.
+
+    `resting`: the engine shall come to rest. It is given nothing, and what it has not begun comes back.
+    """
+
+    def __init__(self) -> None:
+        self.resting = False
+        self.capacity: float | None = None
+        """Seconds of sound that the engine makes in a second if it is given all that it takes; None: not known yet."""
+        self._readings: list[Reading] = []
+        self._numbers, self._begun, self._name = count(), count(), secrets.token_hex(4)
+        self._jobs: dict[str, Job] = {}  # those that are not over
+        self._same: dict[Identity, Job] = {}
+        self._unsettled: dict[str, Job] = {}  # by the id of a reading's request
+        self._alone: list[Job] = []  # the engine raised an error over one of them
+        self._pressed = False  # an ear will soon fall silent
+        self._least_waiting = inf  # takes that had not begun, since `was_full` was asked
+
+    # -- readings -----------------------------------------------------------------------------------------------------
+
+    def open(self, speed: float = 1.0) -> Reading:
+        reading = Reading(next(self._numbers), speed)
+        self._readings.append(reading)
+        return reading
+
+    def close(self, reading: Reading) -> list[str]:
+        """The reading has ended. Returns the ids of what the engine shall drop."""
+        dropped = self.drop(reading, reading.out)
+        self._readings = [each for each in self._readings if each is not reading]
+        return dropped
+
+    @property
+    def readings(self) -> int:
+        return len(self._readings)
+
+    def ears(self, now: float) -> list[Reading]:
+        """The readings that somebody listens to now, in the order of arrival."""
+        return [each for each in self._readings if each.listens and (each.out or now - each.asked_at < LISTENS_SECONDS)]
+
+    def room(self, reading: Reading) -> int:
+        """How many more requests the reading may hand over."""
+        asking = sum(bool(each.out) or each is reading for each in self._readings)
+        waiting = sum(asked.job.begun is None for asked in reading.out.values())
+        return max(LEAST_WINDOW, WINDOW // max(1, asking)) - waiting
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """How many takes have not begun."""
+        return sum(job.begun is None for job in self._jobs.values())
+
+    def was_full(self) -> bool:
+        """True if the engine had all that it could take since this was asked last, and more."""
+        least, self._least_waiting = min(self._least_waiting, self.waiting), inf
+        return least > 0
+
+    @property
+    def in_hand(self) -> list[Job]:
+        """What the engine has. It has begun some of it."""
+        return [job for job in self._jobs.values() if job.given]
+
+    @property
+    def lost(self) -> bool:
+        """True if the engine seems to have forgotten a request, because much that was begun later is answered."""
+        begun = [job for job in self._jobs.values() if job.begun is not None]
+        return any(job.overtaken > OVERTAKEN + 4 * len(begun) for job in begun)
+
+    def add(self, reading: Reading, request: Request, now: float) -> tuple[Asked, list[Clip]]:
+        """A reading asks for a take. Returns what there is of it already, if another reading asked before."""
+        reading.listens, reading.asked_at = request.due() < inf, now
+        if not reading.listens and not reading.out:
+            reading.share = max(reading.share, self._least_share())
+        identity = (request.key, request.attempt, request.chunk.spoken)
+        job = self._same.get(identity) if request.key else None
+        if job is None:
+            job = Job(replace(request, id=f"{self._name}-{next(self._numbers)}"), identity, now)
+            self._jobs[job.id] = job
+            if request.key:
+                self._same[identity] = job
+        asked = Asked(reading, request, job, whole=not reading.listens)
+        self._unsettled[request.id] = job
+        job.asked[request.id] = asked
+        if not job.over:
+            reading.out[request.id] = asked
+        ready = bool(job.made) and (job.over or not asked.whole)
+        return asked, [_addressed(asked, _joined(job.made))] if ready else []
+
+    def drop(self, reading: Reading, ids: Collection[str]) -> list[str]:
+        """The reading wants these no more. Returns the ids of what the engine shall drop."""
+        dropped = []
+        for name in list(ids):
+            job = self._unsettled.get(name)
+            if job is None or job.asked[name].reading is not reading:
+                continue
+            del self._unsettled[name], job.asked[name]
+            reading.out.pop(name, None)
+            if not job.asked:
+                self._forget(job)
+                if job.given and not job.over:
+                    dropped.append(job.id)
+        return dropped
+
+    def next(self, now: float) -> Job | None:
+        """What the engine shall have next. None if there is nothing now."""
+        if self.resting or (self._alone and self.in_hand):
+            return None
+        job = self._alone.pop(0) if self._alone else self._most_urgent(now)
+        if job is not None:
+            job.given = True
+            self._charge(job, 1)
+        return job
+
+    def due(self, job: Job, now: float) -> float:
+        """When the take is due, as the engine shall see it. Once it is begun this is when an ear wants it."""
+        asked = list(job.asked.values())
+        if job.begun is not None:
+            return min((each.request.due() for each in asked), default=inf)
+        due = min((self._deadline(each, each.request.due(), now) for each in asked), default=inf)
+        late = now - due
+        return due if late <= LATE_SECONDS else now - LATE_SECONDS - (late - LATE_SECONDS) / 100
+
+    def begin(self, job: Job, now: float) -> bool:
+        """The engine turns to the take. False if it is no longer wanted, or shall wait."""
+        if job.id not in self._jobs:
+            return False
+        if self.resting:
+            self._take_back(job)
+            return False
+        job.begun = next(self._begun)
+        self._least_waiting = min(self._least_waiting, self.waiting)
+        for asked in job.asked.values():
+            asked.reading.begun_at = now
+        return True
+
+    def answer(self, clip: Clip) -> list[Answer]:
+        """A clip from the engine, for everybody who asked for it."""
+        job = self._jobs.get(clip.request_id)
+        if job is None:
+            return []
+        job.made.append(clip)
+        answers = [
+            (asked, _addressed(asked, _joined(job.made) if asked.whole else clip))
+            for asked in job.asked.values()
+            if clip.final or not asked.whole
+        ]
+        for asked, _ in answers:
+            asked.reading.sounding = True
+        if clip.final:
+            self._finish(job)
+        return answers
+
+    def settle(self, ids: Iterable[str]) -> None:
+        """The readings have put away what they got for these, so that whoever asks for the same finds it stored."""
+        for name in ids:
+            job = self._unsettled.pop(name, None)
+            if job is not None:
+                del job.asked[name]
+                if not job.asked:
+                    self._forget(job)
+
+    # -- what goes wrong ----------------------------------------------------------------------------------------------
+
+    def missing(self, sample_rate: int) -> list[Answer]:
+        """The engine has come to rest: what it has not answered has failed."""
+        return [answer for job in self.in_hand for answer in self.answer(job.request.failed(NOTHING, sample_rate))]
+
+    def raised(self, why: str, sample_rate: int, now: float) -> list[Answer]:
+        """The engine raised an error. If it was at work on several takes, each of them comes again, alone.
+
+        What was heard in part is not made anew, because that would say its beginning twice.
+        """
+        in_hand = self.in_hand
+        begun = [job for job in in_hand if job.begun is not None]
+        suspects = begun or in_hand
+        if not suspects and (job := self._most_urgent(now)) is not None:
+            suspects = [job]
+        for job in in_hand:
+            if job not in suspects:
+                self._take_back(job)
+        if len(suspects) == 1:
+            return self.answer(suspects[0].request.failed(why, sample_rate, raised=True))
+        return [answer for job in suspects for answer in self._isolate(job, why, sample_rate)]
+
+    def _isolate(self, job: Job, why: str, sample_rate: int) -> list[Answer]:
+        broken = [asked for asked in job.asked.values() if job.made and not asked.whole]
+        answers = [(asked, asked.request.failed(why, sample_rate, raised=True)) for asked in broken]
+        job.made.clear()
+        self._take_back(job)
+        self._alone.append(job)
+        for asked in broken:
+            self.drop(asked.reading, [asked.request.id])
+        return answers
+
+    # -- who is next --------------------------------------------------------------------------------------------------
+
+    def _most_urgent(self, now: float) -> Job | None:
+        firsts = [asked for reading in self._readings if (asked := _first(reading)) is not None]
+        dues = [asked.request.due() for asked in firsts]
+        self._carry(now)
+        self._pressed = any(
+            due - now < GRACE_SECONDS and asked.reading.sounding and not asked.reading.later
+            for asked, due in zip(firsts, dues, strict=True)
+        )
+        ranks = [
+            (self._deadline(asked, due, now), asked.reading.share, asked.reading.number, asked.job)
+            for asked, due in zip(firsts, dues, strict=True)
+        ]
+        return min(ranks, key=lambda rank: rank[:3])[3] if ranks else None
+
+    def _deadline(self, asked: Asked, due: float, now: float) -> float:
+        """The moment by which requests of all readings are put in order; `due` is when the ear wants it."""
+        reading = asked.reading
+        if due < inf:
+            due = self._for_an_ear(reading, due, now)
+        starved = max(asked.job.since, reading.begun_at) + STARVED_SECONDS
+        if starved < min(now, due) and _first(reading, given=True) is asked:
+            return starved
+        return due
+
+    def _for_an_ear(self, reading: Reading, due: float, now: float) -> float:
+        if due - now > DRY_SECONDS:
+            reading.sounding, reading.dry_since = True, None
+        else:  # since when, so that of two that have nothing to hear the one that waits longer is first
+            due = reading.dry_since = now if reading.dry_since is None else reading.dry_since
+            if self._pressed and not reading.sounding:
+                due += GRACE_SECONDS
+        return due + LATER_SECONDS * reading.later
+
+    def _carry(self, now: float) -> None:
+        """Find the ears that the engine cannot carry. The first one it always tries."""
+        heard = 0.0
+        for reading in self.ears(now):
+            alone, heard = heard == 0.0, heard + reading.speed
+            reading.later = not alone and self.capacity is not None and heard > CARRIED_SHARE * self.capacity
+
+    def _least_share(self) -> float:
+        return min((each.share for each in self._readings if each.out and not each.listens), default=0.0)
+
+    def _charge(self, job: Job, times: int) -> None:
+        """Files pay for what is begun for them; several that want the same share the price."""
+        for asked in job.asked.values():
+            asked.reading.share += times * chunk_seconds(job.request.chunk) / len(job.asked)
+
+    # -- the life of a job --------------------------------------------------------------------------------------------
+
+    def _take_back(self, job: Job) -> None:
+        if job.given:
+            self._charge(job, -1)
+        job.given, job.begun, job.overtaken = False, None, 0
+
+    def _finish(self, job: Job) -> None:
+        job.over = True
+        del self._jobs[job.id]
+        for name, asked in job.asked.items():
+            asked.reading.out.pop(name, None)
+        if job.begun is not None:
+            for other in self._jobs.values():
+                other.overtaken += other.begun is not None and other.begun < job.begun
+        if job.made[-1].failure is not None:
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+        if self._same.get(job.identity) is job:
+            del self._same[job.identity]
+        if job in self._alone:
+            self._alone.remove(job)
+
+
+def _first(reading: Reading, *, given: bool = False) -> Asked | None:
+    """The reading's earliest chunk that has not begun, `given` to the engine or not."""
+    waiting = (asked for asked in reading.out.values() if asked.job.begun is None and (given or not asked.job.given))
+    return min(waiting, key=lambda asked: asked.request.chunk.index, default=None)
+
+
+def _joined(clips: list[Clip]) -> Clip:
+    if len(clips) == 1:
+        return clips[0]
+    return replace(clips[-1], samples=join(clip.samples for clip in clips))
+
+
+def _addressed(asked: Asked, clip: Clip) -> Clip:
+    return replace(clip, chunk=asked.request.chunk, request_id=asked.request.id)
