@@ -9,6 +9,7 @@ inspection.py                     a file read back, and what is wrong with it
 subtitles.py captions.py          files of text with the times at which it sounds
 read_along/                       EPUB whose sentences light up while they sound
 stream.py                         standard output
+encoded_stream.py                 bytes in a format that can be heard while it is made
 speaker.py portaudio.py           the loudspeaker
 """
 

@@ -59,7 +59,8 @@ class BookId:
 class Book:
     """A text that is still being written has no `document`: its chunks come as soon as their sentences are complete.
 
-    `path` is its file, `address` where it was fetched from; what has neither came through standard input.
+    `path` is its file, `address` where it was fetched from. What is still being written comes from `arriving`; None is
+    standard input, of which `content` was read already.
     `rules_used` counts how often each rule of the listener's dictionary was applied. `whole` is the extent of the book
     as it was before some of its chapters were chosen.
     """
@@ -71,6 +72,7 @@ class Book:
     path: Path | None = None
     content: bytes = field(default=b"", repr=False)
     address: str = ""
+    arriving: arrivals.Arriving | None = field(default=None, repr=False)
     rules_used: Counter[normalize.Rule] = field(default_factory=Counter)
     whole: tuple[int, int] = (0, 0)
 
@@ -114,8 +116,7 @@ class Book:
         if self.document is None:
             sayable = partial(_sayable, options=self.options)
             source = arrivals.arriving_chunks(
-                sys.stdin.fileno(),
-                self.content,
+                self.arriving or arrivals.ArrivingPipe(sys.stdin.fileno(), self.content),
                 lengths,
                 language=self.language,
                 mixed=self.options.mixed,
@@ -187,6 +188,15 @@ def book_of_text(text: str, options: TextOptions) -> Book:
     whole = extent_of(document)
     document = _sayable(replace(document, title=shorten(text, TITLE_LETTERS, placeholder=" …")), options, used)
     return Book("text", document.language, options, document, whole=whole, rules_used=used)
+
+
+def book_of_dictation(source: arrivals.Arriving, options: TextOptions, language: str) -> Book:
+    """A text that is still being written in this language, as a book. Raises InputError for what it cannot have."""
+    if language not in LANGUAGES:
+        raise InputError(f"narrate does not know the language '{language}'. Known are: {', '.join(LANGUAGES)}.")
+    if options.chapters is not None:
+        raise InputError("Text that is still being written has no chapters to choose from yet.")
+    return Book("text", language, options, None, arriving=source)
 
 
 def _each_its_own(script: Iterable[Chunk | None]) -> Iterator[Chunk | None]:

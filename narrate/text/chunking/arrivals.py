@@ -6,9 +6,11 @@ import codecs
 import os
 import re
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from narrate.errors import InputError
 from narrate.text.brackets import is_quoting
@@ -64,36 +66,104 @@ def gather(
             raise InputError(f"standard input: {too_much(max_bytes)}")
 
 
+class Arriving(Protocol):
+    """A text that is still being written. `pauses`: a while without new text means that a sentence is whole; otherwise
+    the writer says when it is."""
+
+    @property
+    def pauses(self) -> bool: ...
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long for more; True if there is more, or the end."""
+        ...
+
+    def read(self) -> str | None:
+        """What has come since the last call; None at the end."""
+        ...
+
+
+class ArrivingPipe:
+    """Text that another program writes to a pipe. `first` are the bytes that were read already."""
+
+    pauses = True
+
+    def __init__(self, fd: int, first: bytes = b"") -> None:
+        self._fd, self._first = fd, first
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._ended = False
+
+    def wait(self, seconds: float) -> bool:
+        return bool(self._first) or self._ended or _arrived(self._fd, seconds)
+
+    def read(self) -> str | None:
+        if self._ended:
+            return None
+        data, self._first = self._first or os.read(self._fd, BLOCK), b""
+        self._ended = not data
+        return self._decoder.decode(data, final=self._ended) or ("" if data else None)
+
+
+class Dictation:
+    """Text that one thread hands over piece by piece while another one cuts it."""
+
+    pauses = False
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._pieces: list[str] = []
+        self._ended = False
+
+    def say(self, text: str) -> None:
+        with self._changed:
+            self._pieces.append(text)
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._pieces) or self._ended, seconds)
+
+    def read(self) -> str | None:
+        with self._changed:
+            text = "".join(self._pieces)
+            self._pieces.clear()
+            return text if text or not self._ended else None
+
+
 def arriving_chunks(
-    fd: int,
-    first: bytes,
+    source: Arriving,
     lengths: Lengths | None = None,
     *,
     language: str = "en",
     mixed: bool = False,
     sayable: Callable[[Document], Document] = lambda document: document,
 ) -> Iterator[Chunk | None]:
-    """Yield the chunks of `first` and of all that still comes from `fd`, and None when nothing came for about 20 ms.
+    """Yield the chunks of all that comes from `source`, and None when nothing came for about 20 ms.
 
     `sayable` makes a document's text sayable, as `normalize` does. `start` and `end` of the chunks are offsets in the
     decoded stream, as it is without invisible characters.
     """
     text = Writing(lengths or Lengths(), language, mixed, sayable)
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-    yield from text.add(decoder.decode(first))
     last = time.monotonic() - PAUSE  # `gather` has waited already
+    first = True
     while True:
-        if not _arrived(fd, WAIT):
-            if time.monotonic() - last >= PAUSE:
+        if not source.wait(WAIT):
+            if source.pauses and time.monotonic() - last >= PAUSE:
                 yield from text.linger()
             yield None
             continue
-        data = os.read(fd, BLOCK)
-        last = time.monotonic()
-        yield from text.add(decoder.decode(data, final=not data))
-        if not data:
+        piece = source.read()
+        last = last if first else time.monotonic()
+        first = False
+        if piece is None:
             yield from text.close()
             return
+        yield from text.add(piece)
 
 
 class Writing:
