@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from narrate.pipeline import Background
 from narrate.text.chunking import arrivals
-from narrate.text.chunking.arrivals import Writing, arriving_chunks, gather
+from narrate.text.chunking.arrivals import ArrivingPipe, Dictation, Writing, arriving_chunks, gather
 from narrate.text.chunking.chunks import Lengths
 from narrate.text.document import Chunk
 from narrate.text.encoding import visible
@@ -127,7 +127,7 @@ def test_a_steady_trickle_is_not_waited_for() -> None:
 
 def test_a_sentence_is_spoken_before_the_next_is_written() -> None:
     with pipe() as (reading, writing):
-        chunks = arriving_chunks(reading, b"One sentence. ")
+        chunks = arriving_chunks(ArrivingPipe(reading, b"One sentence. "))
         assert until_none(chunks) == ["One sentence."]
         os.write(writing, b"Ano")
         assert until_none(chunks) == []
@@ -143,7 +143,7 @@ def test_a_sentence_is_spoken_before_the_next_is_written() -> None:
 
 def test_japanese_waits_for_what_belongs_to_a_quotation() -> None:
     with pipe() as (reading, writing):
-        chunks = arriving_chunks(reading, "「どこへ行くの？」".encode()[:-1], language="ja")
+        chunks = arriving_chunks(ArrivingPipe(reading, "「どこへ行くの？」".encode()[:-1]), language="ja")
         assert until_none(chunks) == []
         os.write(writing, "」と彼女".encode()[2:])
         assert until_none(chunks) == []
@@ -157,9 +157,34 @@ def test_japanese_waits_for_what_belongs_to_a_quotation() -> None:
         assert chunk.text == "次の文。"
 
 
+def test_dictation_waits_for_the_end_of_a_sentence_however_long_it_takes() -> None:
+    source = Dictation()
+    chunks = arriving_chunks(source)
+    source.say("One is. Tw")
+    assert until_none(chunks) == ["One is."]
+    for _ in range(round(2 * arrivals.PAUSE / arrivals.WAIT)):
+        assert next(chunks) is None
+    source.say("o is. And")
+    assert until_none(chunks) == ["Two is."]
+    source.end()
+    assert [chunk.text for chunk in chunks if chunk] == ["And"]
+
+
+@given(st.lists(st.integers(0, 90), max_size=12))
+def test_dictation_that_cuts_words_says_what_the_whole_text_says(cuts: list[int]) -> None:
+    text = "It was late. “Who is there?” he asked; nobody spoke, and Mr. Fox went to bed.\n\nThe end"
+    places = [0, *sorted(cuts), len(text)]
+    source = Dictation()
+    for begin, end in zip(places, places[1:], strict=False):
+        source.say(text[begin:end])
+    source.end()
+    spoken = " ".join(chunk.text for chunk in arriving_chunks(source) if chunk)
+    assert spoken.split() == text.split()
+
+
 def test_a_line_that_lingers_is_spoken_at_its_end() -> None:
     with pipe() as (reading, writing):
-        chunks = arriving_chunks(reading, b"A title\nand more")
+        chunks = arriving_chunks(ArrivingPipe(reading, b"A title\nand more"))
         assert until_none(chunks) == ["A title"]
         os.write(writing, b" of it\n\n")
         assert until_none(chunks) == ["and more of it"]
@@ -170,13 +195,13 @@ def test_a_line_that_lingers_is_spoken_at_its_end() -> None:
 def test_lines_broken_by_an_editor_are_joined() -> None:
     line = b"It was a dark and stormy night, and the rain fell in torrents\nexcept at times. "
     with pipe() as (reading, _):
-        (text,) = until_none(arriving_chunks(reading, line))
+        (text,) = until_none(arriving_chunks(ArrivingPipe(reading, line)))
         assert text == line.decode().replace("\n", " ").strip()
 
 
 def test_broken_bytes_in_the_middle_do_not_stop_it() -> None:
     with pipe() as (reading, writing):
-        chunks = arriving_chunks(reading, b"\xef\xbb\xbfOne is. ")
+        chunks = arriving_chunks(ArrivingPipe(reading, b"\xef\xbb\xbfOne is. "))
         assert until_none(chunks) == ["One is."]
         os.write(writing, b"Two \xff is. Thr")
         assert until_none(chunks) == ["Two \ufffd is."]
@@ -256,7 +281,7 @@ def test_end_to_end_the_first_sentence_comes_while_the_writer_writes() -> None:
     reader = (
         "import sys\nfrom narrate.text.chunking.arrivals import *\n"
         "data, finished = gather(0)\nprint(finished, flush=True)\n"
-        "for chunk in arriving_chunks(0, data):\n    if chunk: print(chunk.text, flush=True)\n"
+        "for chunk in arriving_chunks(ArrivingPipe(0, data)):\n    if chunk: print(chunk.text, flush=True)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", reader], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
