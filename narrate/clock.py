@@ -90,8 +90,12 @@ class Recorder(Clock):
     def leave(self, name: str, entered: tuple[float, float]) -> None:
         start, before = entered
         took = self._tell() - start
-        self.stages.setdefault(name, []).append(took - self._threads.inner)
+        self.keep(name, took - self._threads.inner)
         self._threads.inner = before + took
+
+    def keep(self, name: str, seconds: float) -> None:
+        """A stage took so long, once."""
+        self.stages.setdefault(name, []).append(seconds)
 
 
 @dataclass(slots=True)

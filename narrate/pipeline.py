@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
@@ -78,7 +79,7 @@ class Prefetch(Generic[T]):
         return self._done
 
     def __enter__(self) -> Prefetch[T]:
-        threading.Thread(target=self._run, name="narrate-prefetch", daemon=True).start()
+        _start(self._run, "narrate-prefetch")
         return self
 
     def __exit__(
@@ -152,7 +153,7 @@ class Background(Generic[T]):
         self._result: T | None = None
         self._error: BaseException | None = None
         self._ended = threading.Event()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        _start(self._run, name)
 
     def _run(self) -> None:
         try:
@@ -171,6 +172,11 @@ class Background(Generic[T]):
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]
+
+
+def _start(work: Callable[[], None], name: str) -> None:
+    """What the starting thread's context variables say, such as which request it is about, holds in the new one too."""
+    threading.Thread(target=copy_context().run, args=(work,), name=name, daemon=True).start()
 
 
 def any_thread_hangs() -> bool:

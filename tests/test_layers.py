@@ -53,7 +53,7 @@ HEAVY = {
     "torch", "torchaudio", "transformers", "uvicorn", "wetext", "wyoming",
 }  # fmt: skip
 # Children of narrate's own process, and modules that are imported only once their heavy library is needed anyway.
-HEAVY_AT_HOME = {"engines.qwen"}
+HEAVY_AT_HOME = {"engines.qwen", "server"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

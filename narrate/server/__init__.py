@@ -1,5 +1,13 @@
 """`narrate serve`: a page for people, interfaces for programs, and one engine for all of them.
 
-service.py   what all listeners share: engines, takes, places, settings
-app.py       the program of web addresses, put together from the modules below
+service.py            what all listeners share: engines, takes, places, settings
+app.py                the program of web addresses, put together from the modules below
+speech.py outlet.py   one text becomes sound for one client, which may be slow, or leave
+sound.py              the sound as an answer: bytes while they are made, events, or all at once
+tts.py openai.py      what programs ask for: narrate's own way, and OpenAI's
+voices.py             who can be asked to speak
+status.py metrics.py  for machines that watch the server
+trace.py              which request a line of the log is about
+access.py limits.py   who may use the server, and how much
+problems.py           what a program is told when something goes wrong
 """

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette_compress import CompressMiddleware, remove_compress_type
 
 from narrate import __version__
+from narrate.server import openai, status, tts
+from narrate.server.access import Access, Guard
+from narrate.server.limits import Bounded, Clients, Limits, Slots
+from narrate.server.metrics import Metrics
+from narrate.server.problems import answer_problems
 from narrate.server.service import Service
+from narrate.server.sound import EVENTS
+from narrate.server.speech import Desk
+from narrate.server.trace import Traced
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
-
-def create_app(service: Service) -> FastAPI:
+def create_app(service: Service, access: Access | None = None, limits: Limits | None = None) -> FastAPI:
     """The whole server as an ASGI program. The service must be open as long as it runs."""
-    from fastapi import FastAPI
+    access, limits = access or Access(), limits or Limits()
+    metrics = Metrics()
+    desk = Desk(service, metrics, Slots(limits, metrics))
 
-    app = FastAPI(title="narrate", version=__version__)
-    app.state.service = service
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack():
+            yield
+
+    app = FastAPI(title="narrate", version=__version__, lifespan=lifespan)
+    app.state.service, app.state.desk = service, desk
+    app.include_router(tts.router(desk))
+    app.include_router(openai.router(desk))
+    app.include_router(status.router(desk))
+    answer_problems(app)
+
+    remove_compress_type(EVENTS)  # each event must arrive when it is sent
+    app.add_middleware(CompressMiddleware)  # the last one that is added sees a request first
+    app.add_middleware(Bounded, limits=limits, metrics=metrics)
+    if access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(access.origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "X-Sample-Rate", "X-Finish-Reason", "X-Audio-Seconds"],
+        )
+    app.add_middleware(Guard, access=access, clients=Clients(limits), metrics=metrics)
+    app.add_middleware(Traced, metrics=metrics)
     return app

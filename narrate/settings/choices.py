@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from narrate.errors import InputError
-from narrate.settings.option import Place
-from narrate.settings.values import Setting, Values
+from narrate.settings.values import WANTED_NOW, Setting, Values
 from narrate.voice import Voice
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def speaking(values: Values, language: str | None = None) -> Speaking:
     """Who speaks and how. With the `language` of the book, the tables for it, its engine and its voice hold too.
 
     What stands in a settings file or in the environment for an engine that can do more is left out for one that cannot;
-    on the command line it stays, so that the engine refuses it. Raises InputError for a voice of another engine.
+    on the command line or in a request it stays, so that the engine refuses it. Raises InputError for a voice of another engine.
     """
     from narrate.engines.choose import choose_engine
 
@@ -120,7 +119,7 @@ def _check_voice(voice: Setting, entry: EngineEntry, has_models: bool) -> None:
     """Raise InputError for a voice that was set for all books, and that the engine of this one does not have. What is
     given on the command line is the engine's to judge, and so are voices that a model may have added."""
     known = [each.name for each in entry.voices()]
-    if voice.value is None or voice.place is Place.COMMAND or has_models or voice.value in known:
+    if voice.value is None or voice.place in WANTED_NOW or has_models or voice.value in known:
         return
     raise InputError(
         f"{voice.where}: the voice {voice.value} is set, but {entry.name}, which reads this book, does not have it. "

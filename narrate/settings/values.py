@@ -8,6 +8,9 @@ from typing import Any
 
 from narrate.settings.option import Option, Place
 
+WANTED_NOW = (Place.COMMAND, Place.REQUEST)
+"""What is set in other places holds for many texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -66,8 +69,8 @@ class Values(Mapping[str, Any]):
         return Setting(option.default)
 
     def commanded(self, name: str) -> bool:
-        """True if the value was given on the command line."""
-        return self.setting(name).place is Place.COMMAND
+        """True if somebody wants the value here and now: on the command line, or in what a server is asked for."""
+        return self.setting(name).place in WANTED_NOW
 
     def beside(self, book: str) -> Values:
         """The values for this book: the settings file beside it comes before the last layer, the user's own."""
