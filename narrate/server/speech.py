@@ -287,7 +287,7 @@ class _Voice(Sink):
     def write(self, clip: Clip) -> None:
         if clip.failure is not None:
             self._why = clip.failure
-        elif not clip.pause and len(clip.samples):
+        elif not clip.pause:
             self._let_out()
         self._look_for_a_gap()
         self.stream.write(clip)

@@ -71,7 +71,8 @@ def speaking(values: Values, language: str | None = None) -> Speaking:
     """Who speaks and how. With the `language` of the book, the tables for it, its engine and its voice hold too.
 
     What stands in a settings file or in the environment for an engine that can do more is left out for one that cannot;
-    on the command line or in a request it stays, so that the engine refuses it. Raises InputError for a voice of another engine.
+    on the command line or in a request it stays, so that the engine refuses it. Raises InputError for a voice of
+    another engine.
     """
     from narrate.engines.choose import choose_engine
 

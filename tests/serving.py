@@ -1,0 +1,91 @@
+"""A server in a thread of the test, with a real socket, and what it keeps at hand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from narrate.server.access import Access
+from narrate.server.app import create_app
+from narrate.server.limits import Limits
+from narrate.server.service import Service, ServiceOptions
+from narrate.server.speech import Desk
+from narrate.settings.option import Place
+from narrate.settings.table import OPTIONS
+from narrate.settings.values import Layer, Setting, Values
+
+SENTENCE = "It was a dark and stormy night, and the rain fell in torrents. "
+NOVEL = SENTENCE * 2000  # four hours of sound
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    port: int
+    app: Any
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def desk(self) -> Desk:
+        desk: Desk = self.app.state.desk
+        return desk
+
+    def outcome(self, identity: str) -> dict[str, Any]:
+        """How the speech of this request ended; waits until it has."""
+        until(lambda: self.desk.outcomes.get(identity) is not None)
+        found = self.desk.outcomes.get(identity)
+        assert found is not None
+        return found.to_json()
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.desk.metrics.registry.get_sample_value(f"narrate_{name}", labels) or 0.0
+
+
+def settings_of(**settings: object) -> Values:
+    layer = Layer({name: Setting(value, Place.COMMAND, f"--{name}") for name, value in settings.items()})
+    return Values(OPTIONS, [layer])
+
+
+@contextmanager
+def serving(
+    engine: str = "tone",
+    *,
+    access: Access | None = None,
+    limits: Limits | None = None,
+    store: Path | None = None,
+    **settings: object,
+) -> Iterator[Serving]:
+    with Service(ServiceOptions(settings_of(engine=engine, **settings), store=store)) as service:
+        app = create_app(service, access, limits)
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            until(lambda: server.started)
+            yield Serving(server.servers[0].sockets[0].getsockname()[1], app)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until something holds, and fail if it never does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def speak(server: Serving, text: str = SENTENCE, **wishes: object) -> httpx.Response:
+    return httpx.post(f"{server.url}/api/tts", json={"text": text, **wishes}, timeout=60)
