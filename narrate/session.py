@@ -146,7 +146,6 @@ class Session:
     _events: deque[Event] = field(default_factory=deque, init=False)
     _playing: Background[None] | None = field(default=None, init=False)
     _started: float = field(default_factory=time.monotonic, init=False)
-    _began_at: float = field(default=0.0, init=False)  # seconds written when the chunk that sounds began
     _eta: Eta = field(default_factory=Eta, init=False)
     _failures: int = field(default=0, init=False)  # that were told
     _kept: tuple[Chunk | None, bool] = field(default=(None, False), init=False)  # the place kept last, and if paused
@@ -311,25 +310,24 @@ class Session:
         return self.takes.seconds(self.player.narrator.key(chunk))
 
     def _on_chunk(self, chunk: Chunk) -> None:
-        self._began_at = self.player.written_seconds
-        if self.listening and self.sleep.is_due(chunk, self.player.written_seconds):
+        if self.listening and self.sleep.is_due(chunk, self.player.ear.heard_seconds):
             self.slept = True
             if not self.writing:
                 self.transport.stop()
         self._events.append(Began(chunk))
 
     def _progress(self) -> Progress:
-        player, stats = self.player, self.stats
+        player, stats, ear = self.player, self.stats, self.player.ear
         outlook = self._outlook()
         speed = player.transport.speed
         self._eta.tell(time.monotonic() - self._started, player.written_seconds + player.ready_seconds / speed)
-        position = outlook.start / speed + (player.written_seconds - self._began_at if player.chunk else 0.0)
+        position = outlook.start / speed + ear.into_seconds
         total = None if outlook.end is None else max(position, outlook.end / speed)
         return Progress(
             chunk=player.chunk,
             share=self.book.share(player.chunk) if player.chunk else None,
             written_seconds=player.written_seconds,
-            ready_seconds=player.ready_seconds,
+            ready_seconds=player.ready_seconds + ear.unheard_seconds,
             left_seconds=None if total is None else self._left_seconds(total - position),
             rtf=stats.rtf,
             made=stats.made,
@@ -344,7 +342,7 @@ class Session:
                 None if outlook.chapter_end is None else max(0.0, outlook.chapter_end / speed - position)
             ),
             finished_share=player.finished_share,
-            sleep_seconds=self.sleep.left_seconds(player.written_seconds),
+            sleep_seconds=self.sleep.left_seconds(ear.heard_seconds),
             sleep_at_chapter_end=self.sleep.choice == "chapter",
             pace=None if self.listening else self._eta.pace(self._engine_pace),
         )

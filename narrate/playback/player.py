@@ -14,7 +14,7 @@ from narrate.clip import Clip, Samples, join, silence
 from narrate.pipeline import LazyList, Prefetch
 from narrate.playback.stretch import Stretch
 from narrate.playback.transport import Transport
-from narrate.sinks import Opener, Sink
+from narrate.sinks import Ear, Opener, Sink
 from narrate.synthesis.narrator import Narrator
 from narrate.text.document import Chunk
 
@@ -30,8 +30,9 @@ class Aborted(Exception):  # noqa: N818 - named after what happened
 class Player:
     """Plays `script` from the chunk at `index` on, into the sinks that `openers` make.
 
-    `ahead_seconds` bounds what is made before it is heard. `listening`: somebody may change their mind, so sound goes
-    out in small blocks. `buffered` tells how many seconds of sound lie before the ear; None: what is ready here, or
+    `ahead_seconds` bounds what is made before it is written, and `unheard_seconds` what is written before it is heard,
+    where a sink takes sound early. `listening`: somebody may change their mind, so sound goes out in small blocks.
+    `buffered` tells how many seconds of sound lie before the ear; None: what is ready here and in the sinks, or
     infinitely many if nobody listens. `on_chunk` hears of every chunk as its sound begins, in the playing thread. The
     counters are read by other threads while they change.
     """
@@ -41,16 +42,19 @@ class Player:
     openers: Sequence[Opener]
     transport: Transport = field(default_factory=Transport)
     ahead_seconds: float = 120.0
+    unheard_seconds: float = 60.0
     listening: bool = False
     buffered: Callable[[], float] | None = None
     on_chunk: Callable[[Chunk], object] = lambda _: None
     index: int = 0
     chunk: Chunk | None = field(default=None, init=False)
+    """The one that sounds."""
     written_seconds: float = field(default=0.0, init=False)
     finishing: bool = field(default=False, init=False)
     """All sound is written."""
     _sinks: list[Sink] = field(default_factory=list, init=False)
     _prefetch: Prefetch[Clip] | None = field(default=None, init=False)
+    _began_at: float = field(default=0.0, init=False)  # seconds written when the chunk that sounds began
     _unwritten: float = field(default=0.0, init=False)  # seconds of the clip that is being written
     _pieces: int = field(default=0, init=False)  # of the chunk at `index` that were written since we came there
     _stretch: Stretch | None = field(default=None, init=False)
@@ -59,6 +63,15 @@ class Player:
     def ready_seconds(self) -> float:
         """Sound that is made, in order, and not yet heard."""
         return self._prefetch.held if self._prefetch else 0.0
+
+    @property
+    def ear(self) -> Ear:
+        """Where the listener is: where sound is written, unless a sink takes it before it is heard."""
+        for sink in list(self._sinks):
+            if (ear := sink.ear) is not None:
+                return ear
+        into = self.written_seconds - self._began_at if self.chunk else 0.0
+        return Ear(self.chunk, into, self.written_seconds, 0.0)
 
     @property
     def gaps(self) -> int:
@@ -110,6 +123,7 @@ class Player:
             if (rate := self.narrator.engine.sample_rate) is not None:
                 self._open_sinks(stack, rate)
             while not self.transport.stopped:
+                self._follow_ear()
                 self._wait_while_paused()
                 self._follow_seek()
                 if self.index > due and not self.narrator.has_begun(self.index):
@@ -130,7 +144,8 @@ class Player:
                     if clip.index == self.index:
                         self._sound(clip)
                 elif prefetch.exhausted and prefetch.held == 0 and self.transport.aim is None:
-                    return True
+                    if self._wait_for_ear(0.0):
+                        return True
                 elif self.script.waiting:
                     self._rest()
         return True
@@ -142,7 +157,7 @@ class Player:
     def _buffered(self) -> float:
         if self.buffered is not None:
             return self.buffered()
-        return self.ready_seconds + self._unwritten if self.listening else inf
+        return self.ready_seconds + self._unwritten + self.ear.unheard_seconds if self.listening else inf
 
     def _rest(self) -> None:
         for sink in self._sinks:
@@ -151,7 +166,31 @@ class Player:
     def _wait_while_paused(self) -> None:
         if self.transport.paused:
             self._rest()
-            self.transport.wait_while_paused()
+            early = any(sink.ear is not None for sink in self._sinks)
+            while not self.transport.wait_while_paused(POLL_SECONDS if early else None):
+                self._follow_ear()  # it may move within what it has
+
+    def _follow_ear(self) -> None:
+        """Tell which chunk sounds, if that is not the one that is written."""
+        for sink in self._sinks:
+            if (ear := sink.ear) is not None and ear.chunk is not None and ear.chunk is not self.chunk:
+                self._hears(ear.chunk)
+
+    def _hears(self, chunk: Chunk) -> None:
+        self.chunk, self._began_at = chunk, self.written_seconds
+        self.on_chunk(chunk)
+
+    def _wait_for_ear(self, seconds: float) -> bool:
+        """Wait until no more than so much of what is written is unheard. False if the listener wants something else."""
+        if seconds <= 0:
+            for sink in self._sinks:
+                sink.drain()
+        while self.ear.unheard_seconds > seconds and not self.transport.stopped:
+            if self.transport.aim is not None:
+                return False
+            self.transport.wait(POLL_SECONDS)
+            self._follow_ear()
+        return True
 
     def _follow_seek(self) -> None:
         aim = self.transport.take_aim()
@@ -172,8 +211,8 @@ class Player:
     def _sound(self, clip: Clip) -> None:
         """Write one clip, and after the chunk's last one its pause, unless the listener wants something else."""
         if self._pieces == 0:
-            self.chunk = clip.chunk
-            self.on_chunk(clip.chunk)
+            if all(sink.ear is None for sink in self._sinks):
+                self._hears(clip.chunk)
             for sink in self._sinks:
                 sink.begin(clip.chunk)
         if not self._write_blocks(clip):
@@ -193,6 +232,8 @@ class Player:
         for start in range(0, max(1, count), step):
             self._unwritten = (count - start) / clip.sample_rate
             self._wait_while_paused()
+            self._follow_ear()
+            self._wait_for_ear(self.unheard_seconds)
             if self.transport.aim is not None or self.transport.stopped:
                 self._unwritten = 0.0
                 return False

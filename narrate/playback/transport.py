@@ -68,7 +68,12 @@ class Transport:
             aim, self._aim = self._aim, None
             return aim
 
-    def wait_while_paused(self) -> None:
-        """Return when there is something to do: play on, seek or stop."""
+    def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the listener wants something else."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._paused or self._stopped or self._aim is not None)
+            self._changed.wait_for(lambda: self._stopped or self._aim is not None, seconds)
+
+    def wait_while_paused(self, seconds: float | None = None) -> bool:
+        """Wait, for so many seconds at most, until there is something to do: play on, seek or stop. False if not."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._paused or self._stopped or self._aim is not None, seconds)

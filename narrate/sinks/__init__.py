@@ -35,6 +35,19 @@ READ_ALONG = ".epub"
 WITH_CUE_SHEET = (".wav", ".flac")  # they hold no chapters; a book with several has them in a file beside
 
 
+class Ear(NamedTuple):
+    """Where the listener is in a sink that takes sound before it is heard.
+
+    `chunk` sounds now, and `into_seconds` of it have sounded; it is None before the first one. `heard_seconds` is how
+    long somebody has listened in all, `unheard_seconds` how much of what was written has not sounded yet.
+    """
+
+    chunk: Chunk | None
+    into_seconds: float
+    heard_seconds: float
+    unheard_seconds: float
+
+
 class Sink(ABC):
     """Takes chunks in reading order: `begin`, then the clips of the chunk's sound, then its pause.
 
@@ -59,6 +72,11 @@ class Sink(ABC):
         del chunk
 
     @property
+    def ear(self) -> Ear | None:
+        """Where the listener is, if that is not where sound is written: it waits here to be heard. Any thread asks."""
+        return None
+
+    @property
     def hangs(self) -> bool:
         """True while a device has not taken anything for seconds in which it should have."""
         return False
@@ -69,6 +87,10 @@ class Sink(ABC):
 
     def rest(self) -> None:
         """No sound will come for a while, and that is as it should be: it is no gap."""
+        return
+
+    def drain(self) -> None:
+        """All sound is written: let it be heard to the last sample. The listener may go back, and then more comes."""
         return
 
     def abort(self) -> None:
