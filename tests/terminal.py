@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -39,6 +40,18 @@ class Terminal:
     def cursor(self) -> bool:
         """True if the cursor is to be seen."""
         return self._tmux("display-message", "-p", "-t", "reader", "#{cursor_flag}").stdout.strip() == "1"
+
+    def shows_typing(self) -> bool:
+        """True if the terminal itself shows what is typed."""
+        import termios
+
+        keyboard = os.open(
+            self._tmux("display-message", "-p", "-t", "reader", "#{pane_tty}").stdout.strip(), os.O_RDWR | os.O_NOCTTY
+        )
+        try:
+            return bool(termios.tcgetattr(keyboard)[3] & termios.ECHO)
+        finally:
+            os.close(keyboard)
 
     def resize(self, columns: int, lines: int) -> None:
         """As if somebody dragged the window's corner."""

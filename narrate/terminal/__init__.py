@@ -8,6 +8,7 @@ files.py       the files it writes, and what they say of the book
 display.py     what is shown: lines, or
 panel.py       some lines at the end of the screen that are drawn again and again
 wording.py     what is said of the moment, of the end, and where it was broken off
+echo.py        what is typed is not shown between those lines
 suspend.py     Ctrl-Z
 wrap.py        long lines broken between words
 keys.py        the keys pressed

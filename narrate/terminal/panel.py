@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from narrate.clock import hms
 from narrate.session import Progress
 from narrate.streams import console
+from narrate.terminal.echo import Echo
 from narrate.terminal.wording import moment
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Panel:
     def __init__(self, stream: TextIO, title: str, hint: str, *, writing: bool, verbose: bool) -> None:
         self._console = console(stream, highlight=False, soft_wrap=False)
         self._stream, self._title, self._hint = stream, title, hint
+        self._echo = Echo(stream)
         self._writing, self._verbose = writing, verbose
         self._drawn: list[Text] = []
         self._shown: list[Text] = []
@@ -60,18 +62,21 @@ class Panel:
         self.vanish()
 
     def appear(self) -> None:
-        """Draw, and hide the cursor."""
+        """Draw, and hide the cursor and what is typed."""
         with self._one_at_a_time:
             self._in_sight = True
             self._console.show_cursor(False)
             self._draw()
 
     def vanish(self) -> None:
-        """Take the panel away, and give the cursor back."""
+        """Take the panel away, and give the cursor back; what is typed is shown again."""
         with self._one_at_a_time:
-            self._erase()
-            self._in_sight = False
-            self._console.show_cursor(True)
+            try:
+                self._erase()
+                self._in_sight = False
+                self._console.show_cursor(True)
+            finally:
+                self._echo.restore()
 
     def show(self, progress: Progress) -> None:
         with self._one_at_a_time:
@@ -107,6 +112,7 @@ class Panel:
 
         if not self._in_sight:
             return
+        self._echo.stop()
         with self._console:
             self._erase()
             text = Text("\n").join(self._shown)
