@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from narrate.cli.books import QUESTION
 from narrate.cli.main import run
 from narrate.cli.shelf import forget_book, with_book_of_the_list
 from narrate.errors import InputError
 from narrate.playback.bookmark import Bookmarks, Place
 from narrate.text.book import BookId
+from tests.recorded import alsa_recorder
+from tests.terminal import Terminal, terminal, wait_until
 from tests.test_cli import assert_one_line, narrate
 
 TEXT = "The lamp was lit before noon. " * 8
@@ -50,6 +57,40 @@ def test_a_number_is_a_book_of_the_list(shelf: Bookmarks, tmp_path: Path, monkey
     (tmp_path / "3").touch()
     monkeypatch.chdir(tmp_path)
     assert with_book_of_the_list(["3"]) == ["3"], "a file of that name goes first"
+
+
+def books_at_a_terminal(shell: str, more: Mapping[str, str]) -> AbstractContextManager[Terminal]:
+    command = f"{sys.executable} -m narrate books {shell}"
+    return terminal(["sh", "-c", command], {**os.environ, "NARRATE_ENGINE": "tone", **more})
+
+
+def test_at_a_terminal_a_book_of_the_list_can_be_opened(shelf: Bookmarks, tmp_path: Path) -> None:
+    recorder = alsa_recorder(tmp_path, paced=False)
+    with books_at_a_terminal("", recorder.env) as window:
+        wait_until(lambda: QUESTION.strip() in window.screen(), "the question")
+        for typed, answer in (("first", "Type one of the numbers"), ("4", "no book 4 in the list")):
+            window.press(typed, "Enter")
+            wait_until(lambda answer=answer: answer in " ".join(window.screen().split()), answer)
+        window.press("3", "Enter")
+        assert window.exit_code() == 0
+        assert "Heard 0:" in window.screen()
+    assert shelf.books()[0].book.title == "First", "it was read last"
+
+
+@pytest.mark.parametrize("keys", [["Enter"], ["C-d"]])
+def test_the_list_can_be_left(keys: list[str], shelf: Bookmarks) -> None:
+    with books_at_a_terminal("", {}) as window:
+        wait_until(lambda: QUESTION.strip() in window.screen(), "the question")
+        window.press(*keys)
+        assert window.exit_code() == 0
+        assert "Heard" not in window.screen()
+
+
+@pytest.mark.parametrize("shell", ["| cat", "< /dev/null", "--forget Second"])
+def test_nobody_is_asked_who_cannot_answer(shell: str, shelf: Bookmarks) -> None:
+    with books_at_a_terminal(shell, {}) as window:
+        assert window.exit_code() == 0
+        assert QUESTION.strip() not in window.screen()
 
 
 def test_a_book_from_standard_input_cannot_be_opened_again(home: Path) -> None:

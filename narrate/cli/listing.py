@@ -119,15 +119,18 @@ def list_devices() -> None:
     _table([(str(device.number), device.name, "default" if device.default else "") for device in found])
 
 
-def list_books(store: Path) -> None:
-    """Print what was read, the latest first: how far, how much of it is stored, and the marked places."""
+def list_books(store: Path) -> bool:
+    """Print what was read, the latest first: how far, how much of it is stored, and the marked places.
+
+    Returns True if there is any book.
+    """
     with Store(store) as takes:
         stored = takes.books()
     bookmarks = Bookmarks(home() / "places")
     readings = bookmarks.books()
     if not readings:
         print("Nothing was read yet.", file=sys.stderr)
-        return
+        return False
     size = Counter[str]()
     for text in bookmarks.texts():
         if text.book.content in stored:
@@ -147,6 +150,7 @@ def list_books(store: Path) -> None:
             _print_wrapped(f"{'':5}{line}", 7)
     if sys.stdout.isatty():
         _print_wrapped("`narrate 1` goes on with the first of them, and `narrate books --forget 1` forgets it.", 0)
+    return True
 
 
 def _shelf_mark(reading: Reading) -> str:

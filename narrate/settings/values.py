@@ -72,6 +72,10 @@ class Values(Mapping[str, Any]):
         """True if somebody wants the value here and now: on the command line, or in what a server is asked for."""
         return self.setting(name).place in WANTED_NOW
 
+    def for_other(self, options: Sequence[Option], arguments: Mapping[str, Any]) -> Values:
+        """What the same places have set for another command's options."""
+        return Values(options, self._layers, arguments)
+
     def beside(self, book: str) -> Values:
         """The values for this book: the settings file beside it comes before the last layer, the user's own."""
         from narrate.settings.layers import of_book
