@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,6 +134,29 @@ def test_a_sound_server_that_hangs_can_be_left_and_the_place_is_kept(home: Path,
     [reading_of] = Bookmarks(home / "places").books()
     assert reading_of.place is not None
     assert 0.0 < reading_of.place.fraction < 0.5
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ((), "No file was written, but what was spoken is kept: the same command goes on from there."),
+        (("--no-store",), "No file was written, and with --no-store nothing is kept."),
+    ],
+)
+def test_ctrl_c_in_an_export_says_where_it_stopped_and_how_it_goes_on(
+    tmp_path: Path, kept: tuple[str, ...], said: str
+) -> None:
+    command = narrate(STORY, "-e", "tone:rtf=0.5", "-o", tmp_path / "book.wav", *kept)
+    reading = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert reading.stderr is not None
+    for line in reading.stderr:
+        if "Chapter" in line:
+            break
+    reading.send_signal(signal.SIGINT)
+    _, last = reading.communicate(timeout=30)
+    assert reading.returncode == 130
+    assert re.fullmatch(r"Stopped at \d:\d\d of \d:\d\d \(\d+%\)\. " + re.escape(said), " ".join(last.split()))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from narrate.session import Session
 from narrate.store.in_memory import MemoryTakes
 from narrate.text.book import TextOptions, open_book
 from narrate.voice import Voice
+from tests.terminal import terminal, wait_until
 
 STORY = Path(__file__).resolve().parents[1] / "samples" / "lighthouse.en.txt"
 
@@ -80,7 +82,7 @@ def test_what_is_made_already_has_its_own_length(tmp_path: Path) -> None:
     narrate(STORY, "-e", "tone", "-o", target, "-q")
     lengths, said = planned(STORY, "-e", "tone", "-o", tmp_path / "again.wav")
     assert lengths["all"] == pytest.approx(soundfile.info(target).duration, abs=1)
-    assert "(100% of the speech was made before)" in said
+    assert ". 100% of the speech was made before." in said
     lengths, said = planned(STORY, "-e", "tone", "-s", "2")
     assert lengths["all"] == pytest.approx(soundfile.info(target).duration / 2, abs=1)
     assert "All of it was made before" in said
@@ -110,9 +112,21 @@ def test_a_second_sample_begins_where_the_first_ended() -> None:
 
 def test_a_voice_slower_than_speech_is_said_to_be() -> None:
     _, said = planned(STORY, "-e", "tone:rtf=0.01")
-    assert re.search(r"^The voice is [\d.]+ times as fast here as you listen: no gaps", said, re.M)
+    assert re.search(r"^The voice speaks [\d.]+ times as fast here as you listen, so there will be no gaps", said, re.M)
     _, said = planned(STORY, "-e", "tone:rtf=1.5", "--max-chars", "10")
-    assert re.search(r"^The voice is slower here than you listen: write a file first, which takes about \d", said, re.M)
+    assert re.search(
+        r"^The voice speaks more slowly here than you listen. Write a file first, which takes about \d", said, re.M
+    )
+
+
+def test_at_a_terminal_a_line_says_that_it_is_measuring_and_is_taken_away() -> None:
+    command = [sys.executable, "-m", "narrate", str(STORY), "-e", "tone:rtf=0.5", "--plan"]
+    with terminal(command, os.environ) as window:
+        wait_until(lambda: "Measuring how fast it is made here …" in window.screen(), "that it is measuring")
+        assert window.exit_code() == 0
+        rows = window.screen().splitlines()
+        assert re.search(r"The voice speaks [\d.]+ times as fast here as you listen, so there will", " ".join(rows))
+        assert not [row for row in rows if "Measuring" in row or "[K" in row]
 
 
 def test_a_plan_asks_for_nothing_and_replaces_nothing(tmp_path: Path) -> None:

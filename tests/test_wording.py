@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from narrate.session import Progress
-from narrate.terminal.wording import counted, moment
+from narrate.terminal.wording import counted, moment, rounded
 from tests.speech import chunks
 
 PROGRESS = Progress(
@@ -66,3 +67,16 @@ def test_figures_for_those_who_ask() -> None:
 
 def test_one_is_one() -> None:
     assert (counted(1, "gap"), counted(0, "gap"), counted(2, "take")) == ("1 gap", "0 gaps", "2 takes")
+
+
+@pytest.mark.parametrize(
+    ("times", "said"), [(0.04, "0.0"), (1.98, "2.0"), (9.94, "9.9"), (9.96, "10"), (2345.6, "2346")]
+)
+def test_numbers_of_times_have_few_digits_and_no_exponent(times: float, said: str) -> None:
+    assert rounded(times) == said
+
+
+def test_no_remedy_names_a_package_that_no_index_has() -> None:
+    """Somebody else might take its name."""
+    modules = Path(__file__).resolve().parents[1].joinpath("narrate").rglob("*.py")
+    assert not [path for path in modules if "install 'narrate-aloud" in path.read_text(encoding="utf-8")]

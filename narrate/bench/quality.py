@@ -26,7 +26,7 @@ JUDGED_SECONDS = 3.0  # shorter clips tell them little
 JUDGED_RATE = 16_000
 RECOGNISERS = ("large-v3", "medium", "small", "base", "tiny")
 
-JUDGES_REMEDY = "no DNSMOS: pip install 'narrate-aloud[quality]'"
+JUDGES_REMEDY = "no DNSMOS: pip install speechmos librosa onnxruntime"
 RECOGNISER_REMEDY = "no error rates: pip install faster-whisper jiwer, and fetch a model for it"
 
 

@@ -16,9 +16,12 @@ from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES, Sink, check_target, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.loudness import Levelled
+from narrate.streams import drawn_on
 from narrate.terminal.display import open_display
 from narrate.terminal.files import FileOptions, about_book, printed
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
+from narrate.terminal.wording import rounded
+from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book
 
 SOUND_OF_READ_ALONG = ".m4b"
@@ -43,13 +46,14 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
         costs = list(_costs(options, suffixes, book, planned, sample(session)))
         _passing("", stderr)
         for line in costs:
-            print(line, file=stdout)
+            for row in wrapped(line, stdout):
+                print(row, file=stdout)
 
 
 def _passing(line: str, stderr: TextIO) -> None:
     """A line that the next one takes the place of, where there is a terminal."""
     if stderr.isatty():
-        print(f"\r\x1b[K{line}", end="", file=stderr, flush=True)
+        print(f"\r\x1b[K{line}", end="", file=drawn_on(stderr), flush=True)
 
 
 def _table(planned: Sequence[ChapterPlan]) -> Iterator[str]:
@@ -90,11 +94,11 @@ def _costs(
             timed = cost if suffix != READ_ALONG else file_cost(made.clips, open_file, SOUND_OF_READ_ALONG)
             writing_seconds += timed.wall_per_second * seconds * (suffix not in SUBTITLES)
             yield f"File: about {_megabytes(size)} for {target}"
-    kept = f" ({ready / speech:.0%} of the speech was made before)" if ready else ""
+    kept = f" {ready / speech:.0%} of the speech was made before." if ready else ""
     if options.files.outputs:
         one_after_the_other = options.files.lufs is not None  # all of it is measured before any of it is written
         wall = voice_seconds + writing_seconds if one_after_the_other else max(voice_seconds, writing_seconds)
-        yield f"Time to make it here: about {hms(max(1.0, wall))}{kept}"
+        yield f"Time to make it here: about {hms(max(1.0, wall))}.{kept}"
     else:
         yield _listening(made.rtf, options.speed, voice_seconds, kept)
 
@@ -114,9 +118,10 @@ def _listening(rtf: float | None, speed: float, voice_seconds: float, kept: str)
     if rtf is None:
         return "All of it was made before: it plays at once."
     if rtf * speed < 1:
-        return f"The voice is {1 / (rtf * speed):.3g} times as fast here as you listen: no gaps{kept}"
+        times = rounded(1 / (rtf * speed))
+        return f"The voice speaks {times} times as fast here as you listen, so there will be no gaps.{kept}"
     wall = hms(voice_seconds)
-    return f"The voice is slower here than you listen: write a file first, which takes about {wall}{kept}"
+    return f"The voice speaks more slowly here than you listen. Write a file first, which takes about {wall}.{kept}"
 
 
 def _megabytes(count: float) -> str:

@@ -48,9 +48,13 @@ def counted(count: int, name: str) -> str:
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
+def rounded(times: float) -> str:
+    """How many times: 1.3, 12, 2000."""
+    return f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
+
+
 def _as_fast_as(times: float) -> str:
-    said = f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
-    return f"{said} times as fast as speech" if times >= 1 else f"{said} times the pace of speech"
+    return f"{rounded(times)} times as fast as speech" if times >= 1 else f"{rounded(times)} times the pace of speech"
 
 
 def closing_line(session: Session, files: FileOptions, *, source: str, verbose: bool = False) -> str:

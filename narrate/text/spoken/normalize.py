@@ -196,6 +196,6 @@ def _speller(language: str) -> Callable[[str], str]:
     try:
         from wetext import Normalizer
     except ImportError:
-        raise InputError("--normalize needs wetext: pip install 'narrate-aloud[normalize]'") from None
+        raise InputError("--normalize needs wetext: pip install wetext") from None
     spell: Callable[[str], str] = Normalizer(lang=language, operator="tn").normalize
     return spell
