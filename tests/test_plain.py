@@ -223,3 +223,26 @@ def test_speech_that_equals_a_title_opens_no_chapter() -> None:
 def test_numbers_of_a_second_volume_make_chapters(first: int) -> None:
     letters = "\n\n".join(f"{n}. To a Friend\n\n{PROSE * 2}" for n in range(first, first + 6))
     assert len([title for number, title in titles(plain.read(letters)) if number]) == 6
+
+
+def test_a_label_that_occurs_once_makes_no_chapter_among_others() -> None:
+    prose = (WRAPPED + "\n") * 4
+    source = "".join(
+        f"ACTE {number}\n\n{prose}\nCYRANO:\n  Chapitre treize.\n\n"[: None if number == "II" else -30] + prose
+        for number in ("I", "II", "III", "IV")
+    )
+    assert [title for _, title in titles(plain.read(source)) if "Chapitre" in title] == []
+
+
+def test_a_list_of_volumes_for_sale_is_no_row_of_headings() -> None:
+    volumes = "".join(
+        f"Volume {number}, 19{n}. 192 pages. Price $5.00\n" for n, number in enumerate(("I", "II", "III"), 13)
+    )
+    source = "CHAPTER I\n\n" + WRAPPED * 3 + "\nCHAPTER II\n\n" + WRAPPED * 3 + "\n" + volumes
+    assert [title for _, title in titles(plain.read(source))] == ["CHAPTER I", "CHAPTER II"]
+
+
+def test_a_number_that_the_editor_forgot_does_not_end_a_long_row() -> None:
+    numbers = [*range(216, 230), *range(231, 240)]
+    source = "".join(f"{number}.\n\nTO ZMESKALL.\n\n{WRAPPED}\n" for number in numbers)
+    assert [title.split(".")[0] for _, title in titles(plain.read(source))] == list(map(str, numbers))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from narrate.text.characters import QUOTE_ENDS, STOPS, UNSPACED, WIDE_CLAUSE_MARKS, WIDE_STOPS, ends_line
 from narrate.text.document import Document, Excluded, Paragraph, ParagraphKind, Span
 from narrate.text.structure.chapters import Block, bind, opening_level, without_repeats
-from narrate.text.structure.outline import Line, Outline, outline
+from narrate.text.structure.lines import Line
+from narrate.text.structure.outline import Outline, outline
 from narrate.text.structure.title_line import Named, author_of, named_in
 from narrate.text.structure.verse import with_verse
 
@@ -270,7 +271,8 @@ def spans(masked: str, block: Sequence[Line]) -> Iterator[Span]:
         else:
             yield from _solid(masked, start, line.end)
             if spaced:
-                yield Span(" ", line.end, line.end + 1)
+                end = masked.index("\n", line.end)
+                yield Span(" ", end, end + 1)
             start = following.start
 
 

@@ -23,7 +23,7 @@ from narrate.text.characters import (
 )
 from narrate.text.formats.notation import repeated
 from narrate.text.structure.headings import LABEL, ROMAN
-from narrate.text.structure.outline import roman_value
+from narrate.text.structure.numbering import roman_value
 
 Found = tuple[int, int, str]
 Say = Callable[[re.Match[str], str], str | None]

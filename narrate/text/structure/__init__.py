@@ -2,6 +2,9 @@
 
 headings.py    knows lines that are headings, in ten languages
 outline.py     finds the headings, contents and page numbers of a whole text
+numbering.py   finds the numbers that count up through it
+alike.py       finds titles that stand alike all through it
+lines.py       is a line of a text and how it stands among its neighbours
 chapters.py    makes chapters from headings, and chooses some of them
 title_line.py  knows the line that names title and author
 paragraphs.py  cuts those that are longer than any author's

@@ -7,44 +7,16 @@ table of contents names it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from narrate.text.characters import (
-    FULLWIDTH_DIGITS,
-    HAN,
-    HAN_COUNT,
-    HAN_DIGITS,
-    KANA,
-    SEMICOLONS,
-    WIDE_BRACKETS,
-    ends_line,
-)
+from narrate.text.characters import FULLWIDTH_DIGITS, SEMICOLONS, ends_line
+from narrate.text.structure.alike import alike
 from narrate.text.structure.chapters import Block
-from narrate.text.structure.headings import (
-    DECORATION,
-    LONGEST,
-    ROMAN,
-    bare,
-    heading_level,
-    is_named,
-    number_of,
-    without_title,
-)
-
-
-class Line(NamedTuple):
-    """A line that is not blank, without the space around it.
-
-    `start` and `end` are offsets in the source, `indent` counts the spaces before the line, `gap` the blank lines.
-    """
-
-    text: str
-    start: int
-    end: int
-    indent: int
-    gap: int
+from narrate.text.structure.headings import DECORATION, LONGEST, bare, heading_level, is_named, number_of, without_title
+from narrate.text.structure.lines import SPEECH, Line, alone, is_title
+from narrate.text.structure.numbering import BARE, COUNTED, counted, numbers
 
 
 class Outline(NamedTuple):
@@ -61,34 +33,18 @@ CONTENTS = re.compile(
     r"|содержание|оглавление|차\s*례|목\s*차|目\s*[录錄次]|(?:list of )?illustrations",
     re.IGNORECASE,
 )
-COUNTERS = rf"(?P<roman>{ROMAN})|(?P<digits>\d{{1,3}})|(?P<wide>[{FULLWIDTH_DIGITS}]{{1,3}})|(?P<han>[{HAN_COUNT}]+)"
-COUNT_WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty",
-    "eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
-    "un deux trois quatre cinq six sept huit neuf dix onze douze",
-    "uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
-    "uno due tre quattro cinque sei sette otto nove dieci undici dodici",
-    "um dois três quatro cinco seis sete oito nove dez onze doze",
-    "один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать",
-)
-WORD_VALUES = {word: value for words in COUNT_WORDS for value, word in enumerate(words.split(), 1)}
-WORD_VALUES |= {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
-WORD = "|".join(sorted(WORD_VALUES, key=len, reverse=True))
-BARE = re.compile(rf"[(（]?(?:{COUNTERS}|(?P<word>(?i:(?:{WORD})(?:[- ](?:{WORD}))?)))[)）]?[.、．]?")
-COUNTED = re.compile(rf"(?:{COUNTERS})(?:[.、．:：]\s*|[ 　]+)(?P<title>\S.{{0,70}})")
-STYLES = ("roman", "digits", "wide", "han", "word")
 LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
-HAN_TITLE = re.compile(rf"[{HAN}{KANA}{WIDE_BRACKETS}\s]{{1,15}}")
 LONGEST_CONTENTS = 800
 # A heading has fewer lines. A paragraph has more, even if it begins like one.
 RUN_IN_LINES = 5
-# A row of numbers that does not begin with 1, as in a second volume, has so many members.
-ENOUGH_NUMBERS = 5
-# A line that begins like this is speech.
-SPEECH = re.compile("[-–—―\"“‘«„']")
-DIGIT_VALUES = {character: value for value, character in enumerate(HAN_DIGITS)}
-ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "І": 1, "Х": 10}
+# So many headings with the same label are the chapters of a book.
+FEWEST_CHAPTERS = 3
+LONG_ENTRY = 20
+# The number of a chapter that may stand alone: the first of a book that has no other.
+FIRST = re.compile("1|I|ONE|FIRST|一|１")
+# The spaces that set a line in are among so many characters before it, with the note that says how many they are.
+LONGEST_INDENT = 60
+INDENT = re.compile(rf"(?:^|\n)(?:［＃(?P<note>[\d{FULLWIDTH_DIGITS}]{{1,2}})字下げ］)?(?P<spaces>\u3000*)$")
 
 
 def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
@@ -97,17 +53,56 @@ def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     contents, listed = _contents(lines)
     listed |= {_name(title) for title in known}
     contents |= _silent_contents(lines, levels, contents)
+    levels = {i: level for i, level in levels.items() if i not in contents and not _is_in_a_list(lines, levels, i)}
+    _without_strays(lines, levels)
+    labelled = {i for i, level in levels.items() if level == 2 and not is_named(lines[i].text)}
+    if listed:
+        levels |= dict.fromkeys((i for i in _listed(lines, listed, contents) if i not in levels), 2)
+    counting = numbers(lines, contents | levels.keys())
+    titled = counted(lines, contents | levels.keys() | counting.heads | counting.pages)
+    levels |= dict.fromkeys(titled, 2)
+    if len(labelled) + len(titled) < FEWEST_CHAPTERS:
+        levels |= alike(lines, contents | counting.pages | levels.keys(), counting)
+    chapters = sum(level == 2 and not is_named(lines[i].text) for i, level in levels.items())
+    more = not labelled and len(counting.through) > chapters
+    for i in sorted(counting.heads - levels.keys()):
+        below = chapters and not (more and i in counting.through)
+        levels[i] = levels.get(i + 1, 3 if below else 2)
+    return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(counting.pages))
+
+
+def _listed(lines: Sequence[Line], listed: set[str], contents: set[int]) -> Iterator[int]:
+    """Yield the lines that the contents list as titles. Speech may have the words of a title."""
     for i, line in enumerate(lines):
-        spoken = SPEECH.match(line.text) and i not in contents
-        if listed and len(line.text) <= LONGEST and _alone(lines, i) and _name(line.text) in listed and not spoken:
-            levels.setdefault(i, 2)
-    levels = {i: level for i, level in levels.items() if i not in contents}
-    numbers, pages = _numbers(lines, contents | levels.keys())
-    counted = _counted(lines, contents | levels.keys() | numbers | pages)
-    levels |= dict.fromkeys(counted, 2)
-    has_chapters = any(level == 2 and not is_named(lines[i].text) for i, level in levels.items())
-    levels |= {i: levels.get(i + 1, 3 if has_chapters else 2) for i in numbers - counted}
-    return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(pages))
+        if len(line.text) > LONGEST or i in contents or not alone(lines, i) or SPEECH.match(line.text):
+            continue
+        if _name(line.text) in listed:
+            yield i
+
+
+def _is_in_a_list(lines: Sequence[Line], levels: dict[int, int], i: int) -> bool:
+    """Return True for a long line among others that begin as it does, as in a list of volumes for sale."""
+
+    def is_like(j: int) -> bool:
+        return levels.get(j) == levels[i] and len(lines[j].text) > LONG_ENTRY
+
+    return any(
+        all(map(is_like, (j, j + 1, j + 2))) and not lines[j + 1].gap and not lines[j + 2].gap
+        for j in (i - 2, i - 1, i)
+    )
+
+
+def _without_strays(lines: Sequence[Line], levels: dict[int, int]) -> None:
+    """Take away a heading whose label no other has, where another label makes the chapters: "Chapter 13." in a play."""
+    rows: dict[str, list[tuple[int, str]]] = {}
+    for i, level in levels.items():
+        if level == 2 and (found := number_of(bare(lines[i].text))):
+            rows.setdefault(found[0], []).append((i, found[1]))
+    if sum(len(row) >= FEWEST_CHAPTERS for row in rows.values()) != 1:
+        return
+    for (i, number), *others in rows.values():
+        if not others and not FIRST.fullmatch(number):
+            del levels[i]
 
 
 def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list[Block]:
@@ -119,12 +114,20 @@ def with_headings(source: str, blocks: list[Block], apart: bool = False) -> list
     for block in blocks:
         start, end = block.paragraph.start, block.paragraph.end
         gap = max(int(apart), source.count("\n", rows[-1].end, start) - 1) if rows else 0
-        rows.append(Line(block.paragraph.text, start, end, 0, gap))
+        rows.append(Line(block.paragraph.text, start, end, _indent(source, start), gap))
     levels = outline(rows).levels
     return [
         Block(replace(block.paragraph, kind="heading"), levels[i]) if i in levels else block
         for i, block in enumerate(blocks)
     ]
+
+
+def _indent(source: str, start: int) -> int:
+    """Return by how many wide spaces, or by what number in a note, a paragraph of Aozora Bunko is set in."""
+    if source[start - 1 : start] not in ("\u3000", "］"):
+        return 0
+    match = INDENT.search(source[max(0, start - LONGEST_INDENT) : start])
+    return int(match["note"] or 0) + len(match["spaces"]) if match else 0
 
 
 def _begins(lines: Sequence[Line], i: int) -> bool:
@@ -148,19 +151,6 @@ def _is_heading(lines: Sequence[Line], i: int) -> bool:
 def _is_over(text: str) -> bool:
     """Return True if what comes after the text does not belong to its sentence. A row of hyphens ends it as well."""
     return ends_line(text) or text.endswith(("-", ">", *SEMICOLONS))
-
-
-def _heads(lines: Sequence[Line], i: int) -> bool:
-    """Return True if a blank line stands before the line, and only lines of a title between it and the next one."""
-    last = i
-    while last + 1 < len(lines) and not lines[last + 1].gap and last < i + 3 and is_title(lines[last + 1].text):
-        last += 1
-    return (i == 0 or lines[i].gap > 0) and (last + 1 == len(lines) or lines[last + 1].gap > 0)
-
-
-def _alone(lines: Sequence[Line], i: int) -> bool:
-    """Return True if a blank line stands before and after the line."""
-    return (i == 0 or lines[i].gap > 0) and (i + 1 == len(lines) or lines[i + 1].gap > 0)
 
 
 def _name(text: str) -> str:
@@ -231,108 +221,6 @@ def _silent_contents(lines: Sequence[Line], levels: dict[int, int], known: set[i
     return found
 
 
-def _numbers(lines: Sequence[Line], taken: set[int]) -> tuple[set[int], set[int]]:
-    """Return two sets of lines that are only a number and count up: headings, and page numbers.
-
-    Page numbers stand in the middle of sentences.
-    """
-    heads: set[int] = set()
-    pages: set[int] = set()
-    for style, found in _counting(lines, taken, BARE, 12).items():
-        chain = _chain(found, restart=True)
-        bare = [i for i, _ in found]
-        cut = [i for i in bare if i and i - 1 not in taken and lines[i - 1].text[-1].isalpha()]
-        if style in ("digits", "wide") and len(found) >= 3 and 3 * len(cut) > len(found):
-            pages.update(bare)
-        elif len(chain) >= 2 and _distance(lines, chain) > 200:
-            heads.update(chain)
-    return heads, pages
-
-
-def _counted(lines: Sequence[Line], taken: set[int]) -> set[int]:
-    """Return lines such as "IV. A Title" that count up through the whole text, far apart from one another."""
-    heads: set[int] = set()
-    for found in _counting(lines, taken, COUNTED, LONGEST).values():
-        chain = _chain(found, restart=False)
-        begins = 3 if any(value == 1 for _, value in found) else ENOUGH_NUMBERS
-        if len(chain) >= begins and _distance(lines, chain) > 800:
-            heads.update(chain)
-            if begins == ENOUGH_NUMBERS:
-                heads.update(_first_without_title(lines, chain[0]))
-    return heads
-
-
-def _first_without_title(lines: Sequence[Line], second: int) -> list[int]:
-    """Return the line with only "I." before a row of titles that begins with II, if there is one."""
-    for i in range(second - 1, -1, -1):
-        if lines[i].text.strip(DECORATION) in ("I.", "I", "1.", "1") and _alone(lines, i):
-            return [i]
-    return []
-
-
-def _counting(
-    lines: Sequence[Line], taken: set[int], pattern: re.Pattern[str], longest: int
-) -> dict[str, list[tuple[int, int]]]:
-    """Return line number and value of each line with a number as in `pattern`, by the style of the numeral."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for i, line in enumerate(lines):
-        if len(line.text) > longest or i in taken or not _heads(lines, i):
-            continue
-        match = pattern.fullmatch(line.text.strip(DECORATION))
-        title = match.groupdict().get("title") or "A" if match else ""
-        if match and not title[0].islower() and not title.endswith((",", ";", "。", "，", "、")):
-            groups = match.groupdict()
-            style = next(name for name in STYLES if groups.get(name))
-            found.setdefault(style, []).append((i, _value(style, match[style])))
-    return found
-
-
-def _chain(found: Iterable[tuple[int, int]], restart: bool) -> list[int]:
-    """Return the lines whose values count 1, 2, 3 and so on. With `restart` they may begin again at 1.
-
-    If there is no 1, they count from the first number there is.
-    """
-    found = list(found)
-    chain: list[int] = []
-    expected = 1
-    if found and not restart and not any(value == 1 for _, value in found):
-        expected = found[0][1]
-    for i, value in found:
-        if value == expected or (restart and value == 1):
-            chain.append(i)
-            expected = value + 1
-    return chain
-
-
-def _distance(lines: Sequence[Line], chain: Sequence[int]) -> int:
-    """Return the median number of characters between the lines of a chain."""
-    steps = sorted(lines[b].start - lines[a].start for a, b in zip(chain, chain[1:], strict=False))
-    return steps[len(steps) // 2] if steps else 0
-
-
-def _value(style: str, text: str) -> int:
-    if style == "word":
-        return sum(WORD_VALUES[word] for word in re.split("[- ]", text.lower()))
-    return roman_value(text) if style == "roman" else han_value(text) if style == "han" else int(text)
-
-
-def roman_value(text: str) -> int:
-    """Return the value of Roman numerals in capitals, up to C."""
-    values = [ROMAN_VALUES[sign] for sign in text]
-    return sum(-a if a < b else a for a, b in zip(values, (*values[1:], 0), strict=True))
-
-
-def han_value(text: str) -> int:
-    """Return the value of Chinese numerals, up to 百."""
-    total = digit = 0
-    for character in text:
-        if unit := {"十": 10, "百": 100}.get(character, 0):
-            total, digit = total + (digit or 1) * unit, 0
-        else:
-            digit = DIGIT_VALUES.get(character, 0)
-    return total + digit
-
-
 def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[int]) -> dict[int, int]:
     """Add the lines with the title of the heading before them: the rest of its block, or one short line."""
     extended = dict(levels)
@@ -345,7 +233,7 @@ def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[in
                 break
             extended.setdefault(j, level)
             j += 1
-        if j != i + 1 or j == len(lines) or j in levels or j in contents or lines[j].gap > 4 or not _alone(lines, j):
+        if j != i + 1 or j == len(lines) or j in levels or j in contents or lines[j].gap > 4 or not alone(lines, j):
             continue
         text = bare(lines[i].text)
         if (without_title(text) or BARE.fullmatch(text)) and is_title(lines[j].text):
@@ -358,16 +246,3 @@ def _rest_of_title(lines: Sequence[Line], i: int) -> int:
     last = next((j for j in range(i, min(len(lines), i + 4) - 1) if lines[j + 1].gap), i)
     size = sum(len(line.text) for line in lines[i : last + 1])
     return i if size > 2 * LONGEST or _is_over(lines[last].text) else last
-
-
-def is_title(text: str) -> bool:
-    """Return True for a title: it is short, its words have capitals, and no full stop ends it.
-
-    If all its letters are capitals, a full stop may end it.
-    """
-    if HAN_TITLE.fullmatch(text):
-        return True
-    if len(text) > 60 or (text.endswith((".", ",", ";", ":", "!", "”", '"')) and not text.isupper()):
-        return False
-    words = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3 or text.isupper()]
-    return bool(words) and sum(word[0].isupper() for word in words) >= 0.6 * len(words)
