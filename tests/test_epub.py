@@ -404,3 +404,34 @@ def test_a_book_of_which_no_page_is_left_has_no_words() -> None:
     contents = nav(item("nav.xhtml", "One") + item("nav.xhtml#a", "Two"))
     with pytest.raises(InputError, match="has no words in it"):
         read_bytes(make_epub({"nav.xhtml": contents}), "x.epub")
+
+
+def test_an_epigraph_and_a_dedication_in_a_title_page_are_read() -> None:
+    title = (
+        '<section epub:type="titlepage"><h1>The Waste Land</h1><div epub:type="epigraph"><p>Sibyllam <i>quidem</i></p>'
+        '</div>by A. Author<p epub:type="dedication">For Ezra</p><p>Publisher</p></section>'
+    )
+    entries = "".join(item(f"c{n}.xhtml", f"Chapter {n}") for n in (1, 2, 3))
+    whole = page(title.replace(' epub:type="titlepage"', ""))
+    landmark = '<li><a epub:type="cover" href="t.xhtml">Title</a></li>'
+    for pages, marks in (({"t.xhtml": page(title)}, ""), ({"t.xhtml": whole}, landmark)):
+        document = epub.read(make_epub({**pages, **CHAPTERS}, {"nav.xhtml": nav(entries, marks)}))
+        assert texts(document)[:2] == ["Sibyllam quidem", "For Ezra"]
+        left_out = [document.source[part.start : part.end] for part in document.excluded if part.kind == "cover"]
+        assert [" ".join(part.split()[-2:]) for part in left_out] == ["Waste Land", "A. Author", "Publisher"]
+
+
+def test_a_long_part_that_is_called_a_cover_is_read() -> None:
+    long, short = (read_page(f'<div epub:type="titlepage"><p>{"Words. " * n}</p></div>{PROSE}') for n in (2000, 2))
+    assert sound(long).count("Words.") == 2000
+    assert sound(short).count("Words.") == 0
+
+
+def test_a_navigation_goes_deeper_where_one_chapter_holds_most_of_the_book() -> None:
+    months = {f"m{n}.xhtml": page(f"<h3>Month {n}</h3>{PROSE * 200}") for n in range(5)}
+    below = "".join(item(name, f"Month {n}") for n, name in enumerate(months))
+    pages = {"p.xhtml": page(f"<h2>Preface</h2>{PROSE}"), "h.xhtml": page('<h1 epub:type="halftitlepage">Diary</h1>')}
+    for label, count in (("The Diary", 6), ("Chapter 2", 2)):
+        entries = item("p.xhtml", "Preface") + item("h.xhtml" if count == 6 else "m0.xhtml", label, below)
+        document = epub.read(make_epub({**pages, **months}, {"nav.xhtml": nav(entries)}))
+        assert len(document.chapters) == count

@@ -69,7 +69,7 @@ class Chapter:
 
 ExcludedKind = Literal[
     "beside", "code", "colophon", "contents", "cover", "footnote", "form", "head", "header", "hidden", "illustration",
-    "legend", "licence", "media", "note", "page", "producer", "reference", "repeat", "ruby mark", "stamp",
+    "index", "legend", "licence", "media", "note", "page", "producer", "reference", "repeat", "ruby mark", "stamp",
 ]  # fmt: skip
 
 

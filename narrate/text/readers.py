@@ -60,9 +60,10 @@ REASONS: dict[ExcludedKind, str] = {
     "colophon": "imprints and colophons", "contents": "contents",
     "cover": "covers and title pages", "footnote": "footnotes", "form": "forms", "head": "the heads of pages",
     "header": "the head of the file", "hidden": "hidden text", "illustration": "captions of pictures",
-    "legend": "the legend of signs", "licence": "the licence", "media": "media", "note": "notes of editors",
-    "page": "page numbers and running heads", "producer": "notes of producers", "reference": "references to notes",
-    "repeat": "chapters that stand twice", "ruby mark": "marks around readings", "stamp": "times of subtitles",
+    "index": "the index", "legend": "the legend of signs", "licence": "the licence", "media": "media",
+    "note": "notes of editors", "page": "page numbers and running heads", "producer": "notes of producers",
+    "reference": "references to notes", "repeat": "chapters that stand twice", "ruby mark": "marks around readings",
+    "stamp": "times of subtitles",
 }  # fmt: skip
 
 

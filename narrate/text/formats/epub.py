@@ -13,12 +13,12 @@ from narrate.text.document import Chapter, Document, ExcludedKind, Paragraph, Pa
 from narrate.text.formats.archive import Archive, resolve
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
-from narrate.text.formats.markup import TYPES, hidden_by, parse, tag_of, text_of
+from narrate.text.formats.markup import LONGEST_COVER, TYPES, hidden_by, kept_in, parse, tag_of, text_of
 from narrate.text.formats.package import NavPoint, Package, read_package
 from narrate.text.formats.page_reader import PageReader
-from narrate.text.formats.pages import headed, without_licence
+from narrate.text.formats.pages import headed, without_frame
 from narrate.text.formats.text_builder import TextBuilder
-from narrate.text.structure.chapters import Block, chapter_depth
+from narrate.text.structure.chapters import Block, chapter_depth, deep_enough
 from narrate.text.structure.headings import heading_level
 
 COPYRIGHT = re.compile(
@@ -40,8 +40,6 @@ FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
     ),
 }
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how JPEG and PNG begin
-# A page with more characters is never taken for a cover or an imprint: it may be a whole chapter.
-SHORT_PAGE = 6000
 
 
 def read(
@@ -59,12 +57,14 @@ def read(
     page_reader = PageReader(builder, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
     for path, tree in pages.items():
         kind = _kind(path, tree, package) if path in linear else "beside"
-        if kind:
+        if kind == "cover" and kept_in(tree):
+            page_reader.read_kept(tree, path)
+        elif kind:
             builder.leave_out(kind, text_of(tree), apart=True)
         else:
             page_reader.read(tree, path)
     source = builder.source
-    blocks, licence = without_licence(builder.blocks)
+    blocks, licence = without_frame(builder.blocks)
     chapters = _chapters(source, blocks, package.nav_points, builder.marks)
     excluded = tuple(sorted([*builder.excluded, *licence], key=lambda part: part.start))
     warnings = tuple(f"{path} is missing in the file" for path in missing)
@@ -112,12 +112,12 @@ def _kind(path: str, tree: Any, package: Package) -> ExcludedKind | None:
     text = text_of(tree)
     labels = [point.label for point in package.nav_points if point.path == path]
     for kind, names in FURNITURE.items():
-        if len(text) < SHORT_PAGE and any(map(names.fullmatch, labels)):
+        if len(text) < LONGEST_COVER and any(map(names.fullmatch, labels)):
             return kind
     for word in package.kinds.get(path, set()) & TYPES.keys():
-        if len(text) < SHORT_PAGE and word != "titlepage":
+        if len(text) < LONGEST_COVER and word != "titlepage":
             return TYPES[word]
-    if not labels and len(text) < SHORT_PAGE and COPYRIGHT.search(text):
+    if not labels and len(text) < LONGEST_COVER and COPYRIGHT.search(text):
         return "colophon"
     links = [text_of(a) for a in tree.iter() if tag_of(a) == "a" and resolve(path, a.get("href") or "")[0] != path]
     return "contents" if len(links) >= 4 and sum(map(len, links)) > 0.6 * len(text) else None
@@ -154,13 +154,19 @@ def _openings(blocks: list[Block], nav_points: tuple[NavPoint, ...], marks: dict
     starts = [block.paragraph.start for block in blocks]
     pages = sorted((at, name) for name, at in marks.items() if "#" not in name)
     ends = {name: end for (_, name), (end, _) in zip(pages, [*pages[1:], (1 << 60, "")], strict=False)}
-    openings: dict[int, list[str]] = {}
+    found: list[tuple[int, NavPoint]] = []
     for point in nav_points:
         page = marks.get(point.path)
         at = marks.get(f"{point.path}#{point.fragment}", page) if point.fragment else page
         i = len(starts) if at is None else bisect_left(starts, at)
         empty = i == len(starts) or starts[i] >= ends.get(point.path, 0)
-        if point.level <= depth and i < len(starts) and (not empty or heading_level(point.label) == 1):
+        if i < len(starts) and (not empty or heading_level(point.label) == 1):
+            found.append((i, point))
+    end = blocks[-1].paragraph.end if blocks else 0
+    depth = deep_enough(sorted((starts[i], point.level, point.label) for i, point in found), depth, end)
+    openings: dict[int, list[str]] = {}
+    for i, point in found:
+        if point.level <= depth:
             openings.setdefault(i, []).append(point.label)
     return dict(sorted(openings.items()))
 

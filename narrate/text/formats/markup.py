@@ -48,10 +48,15 @@ TYPES: dict[str, ExcludedKind] = {
     **dict.fromkeys(("noteref", "annoref", "biblioref", "glossref", "backlink"), "reference"),
     **dict.fromkeys(("footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes"), "footnote"),
     **dict.fromkeys(("pagebreak", "pagenumber"), "page"),
-    **dict.fromkeys(("toc", "index", "landmarks", "page-list", "pagelist", "loi", "lot", "loa", "lov"), "contents"),
+    "index": "index",
+    **dict.fromkeys(("toc", "landmarks", "page-list", "pagelist", "loi", "lot", "loa", "lov"), "contents"),
     **dict.fromkeys(("colophon", "copyright-page", "imprint", "imprimatur", "other-credits"), "colophon"),
     **dict.fromkeys(("cover", "titlepage", "halftitlepage"), "cover"),
 }
+# What the author wrote on a title page is read: these elements are kept where all around them is left out.
+KEPT = frozenset(("epigraph", "dedication", "preamble"))
+# A cover, a title page or an imprint with more characters is none: a maker of books has named a chapter so.
+LONGEST_COVER = 6000
 LONGEST_PAGE_NUMBER = 19
 PAGE_CLASS = re.compile(
     r"\b(?:page-?num(?:ber)?|pageno|pgnum|pagebreak|page_number|pb|l(?:ine)?-?num(?:ber)?|lineno)\b", re.IGNORECASE
@@ -236,12 +241,19 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
     if hiding or marks & hidden or HIDING.search(element.get("style") or ""):
         return "hidden"
     for word in types_of(element) & TYPES.keys():
-        return TYPES[word]
+        if TYPES[word] not in ("cover", "colophon") or is_short(element, LONGEST_COVER):
+            return TYPES[word]
     if names and LICENCE_CLASS.search(f"{names} {element.get('id') or ''}"):
         return "licence"
     if names and PAGE_CLASS.search(names) and is_short(element, LONGEST_PAGE_NUMBER):
         return "page"
     return "reference" if tag == "a" and is_reference(element) else None
+
+
+def kept_in(element: Any) -> list[Any]:
+    """Return the elements in a title page that are read: epigraphs and dedications, none of them inside another."""
+    kept = [inner for inner in element.iter() if isinstance(inner.tag, str) and types_of(inner) & KEPT]
+    return [inner for inner in kept if inner is not element and not any(up in kept for up in inner.iterancestors())]
 
 
 def is_code(pre: Any) -> bool:

@@ -9,7 +9,17 @@ from typing import Any
 from narrate.text.characters import HAN, KANA
 from narrate.text.document import ExcludedKind, Span
 from narrate.text.encoding import visible
-from narrate.text.formats.markup import BLOCKS, GAIJI_CLASS, POEM_CLASS, begin_of, hidden_by, silence, tag_of, types_of
+from narrate.text.formats.markup import (
+    BLOCKS,
+    GAIJI_CLASS,
+    POEM_CLASS,
+    begin_of,
+    hidden_by,
+    kept_in,
+    silence,
+    tag_of,
+    types_of,
+)
 from narrate.text.formats.notation import Notation, Note
 from narrate.text.formats.ruby import is_reading
 from narrate.text.formats.text_builder import TextBuilder
@@ -59,6 +69,12 @@ class PageReader:
         self._walk(tree)
         while self._held:
             self._walk(self._held.pop(0), asked=True)
+
+    def read_kept(self, tree: Any, page: str) -> None:
+        """Leave a title page out, but for what the author wrote there."""
+        self._page = page
+        self._builder.mark(page)
+        self._leave_out_around(tree, kept_in(tree))
 
     def _walk(self, root: Any, asked: bool = False) -> None:
         from lxml import etree
@@ -163,7 +179,29 @@ class PageReader:
         if kind == "footnote" and self._footnotes:
             self._held.append(element)
             return
-        self._builder.leave_out(kind, "".join(element.itertext()), apart=block)
+        kept = kept_in(element) if kind == "cover" else []
+        if kept:
+            self._leave_out_around(element, kept)
+        else:
+            self._builder.leave_out(kind, "".join(element.itertext()), apart=block)
+
+    def _leave_out_around(self, element: Any, kept: Collection[Any]) -> None:
+        """Leave a title page out, but for what the author wrote there."""
+        from lxml import etree
+
+        words: list[str] = []
+        walker = etree.iterwalk(element, events=("start", "end"))
+        for event, inner in walker:
+            if event == "start" and inner in kept:
+                self._builder.leave_out("cover", "".join(words), apart=True)
+                words.clear()
+                self._walk(inner, asked=True)
+                walker.skip_subtree()
+            elif event == "start":
+                words.append(inner.text or "")
+            elif inner is not element:
+                words.append(inner.tail or "")
+        self._builder.leave_out("cover", "".join(words), apart=True)
 
     def _picture(self, element: Any) -> None:
         """Write what a picture shows if it is a rare character, the first letter of a chapter, or a whole heading."""

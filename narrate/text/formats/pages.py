@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from narrate.errors import InputError
-from narrate.text.document import Chapter, Document, Excluded
+from narrate.text.document import Chapter, Document, Excluded, ExcludedKind
 from narrate.text.formats import docx, gutenberg, markdown
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.article import beside_article
@@ -17,7 +17,9 @@ from narrate.text.formats.footnotes import notes_of
 from narrate.text.formats.markup import parse_text, tag_of, text_of
 from narrate.text.formats.page_reader import PageReader
 from narrate.text.formats.text_builder import TextBuilder
-from narrate.text.structure.chapters import Block, bind, chapter_depth, opening_level
+from narrate.text.structure.alike import END
+from narrate.text.structure.chapters import Block, bind, chapter_depth, deep_enough, opening_level
+from narrate.text.structure.contents import index_of, printed
 from narrate.text.structure.outline import with_headings
 
 Ruby = Literal["reading", "base"]
@@ -28,6 +30,9 @@ NOTE = re.compile(r"^\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*
 # The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
 HEAD = 20
 SAME_LEVEL = 9
+# Among the first headings may be the name of the author.
+FRONT = 4
+BYLINE = re.compile(r"(?i:by|von|par|por|di|de) [A-ZÀ-ÞА-Я][^.!?]{2,60}")
 
 
 def is_html(text: str) -> bool:
@@ -91,7 +96,7 @@ def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> D
 
 def _document(builder: TextBuilder, title: str, author: str, language: str) -> Document:
     source = builder.source
-    blocks, licence = without_licence(builder.blocks)
+    blocks, licence = without_frame(builder.blocks)
     first = next((block.paragraph.text for block in blocks if block.level == 1), "")
     excluded = tuple(sorted([*builder.excluded, *licence], key=lambda part: part.start))
     return Document(title or first, author, language, headed(source, blocks), source, excluded)
@@ -106,12 +111,39 @@ def headed(source: str, blocks: Sequence[Block]) -> tuple[Chapter, ...]:
     if not heads:
         found = with_headings(source, list(blocks), apart=True)
         return bind(found, opening_level(found))
+    rows = [
+        Block(block.paragraph, SAME_LEVEL) if block.level and END.fullmatch(block.paragraph.text) else block
+        for block in blocks
+    ]
+    for i in heads[:FRONT]:
+        if BYLINE.fullmatch(blocks[i].paragraph.text):
+            rows[i] = Block(blocks[i].paragraph, SAME_LEVEL)
+    heads = [i for i in heads if rows[i].level < SAME_LEVEL] or heads
     levels = [blocks[i].level for i in heads]
-    rows = list(blocks)
     if levels.count(min(levels)) == 1 and levels[0] == min(levels) and len(levels) > 2 and heads[0] < 3:
         rows[heads[0]] = Block(blocks[heads[0]].paragraph, SAME_LEVEL)
         heads = heads[1:]
-    return bind(rows, chapter_depth([(blocks[i].paragraph.text, blocks[i].level) for i in heads]))
+    depth = chapter_depth([(blocks[i].paragraph.text, blocks[i].level) for i in heads])
+    starts = [(blocks[i].paragraph.start, blocks[i].level, blocks[i].paragraph.text) for i in heads]
+    return bind(rows, deep_enough(starts, depth, blocks[-1].paragraph.end))
+
+
+def without_frame(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded]]:
+    """Return the blocks without the licence, printed contents and index, and what was left out."""
+    kept, excluded = without_licence(blocks)
+    texts = [block.paragraph.text for block in kept]
+    heads = {i for i, block in enumerate(kept) if block.level}
+    index = index_of(texts, [True] * len(texts), {i for i in heads if not _is_letter(texts[i])})
+    contents = printed(texts, heads) - index
+    for i in sorted(index | contents):
+        kind: ExcludedKind = "index" if i in index else "contents"
+        excluded.append(Excluded(kind, kept[i].paragraph.start, kept[i].paragraph.end))
+    return [block for i, block in enumerate(kept) if i not in index and i not in contents], excluded
+
+
+def _is_letter(text: str) -> bool:
+    """Return True for the letter above a part of an index."""
+    return len(text.strip(" .:")) <= 1
 
 
 def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded]]:

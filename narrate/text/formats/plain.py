@@ -54,6 +54,7 @@ def build(
     rows = list(lines(masked))
     found = outline(rows, listed)
     excluded += (Excluded("contents", rows[i].start, rows[i].end) for i in sorted(found.contents))
+    excluded += (Excluded("index", rows[i].start, rows[i].end) for i in sorted(found.index_lines))
     excluded += (Excluded("page", rows[i].start, rows[i].end) for i in sorted(found.pages))
     blocks = with_verse(source, list(_blocks(masked, rows, found)))
     chapters, repeats = without_repeats(bind(blocks, opening_level(blocks)))
@@ -174,7 +175,7 @@ def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block
     block: list[Line] = []
     level = column = 0
     for i, line in enumerate(rows):
-        left_out = i in found.contents or i in found.pages
+        left_out = i in found.contents or i in found.pages or i in found.index_lines
         here = found.levels.get(i, 0)
         following = rows[i + 1] if i + 1 < len(rows) else None
         if block and (

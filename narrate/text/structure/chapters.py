@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import takewhile
@@ -14,6 +14,7 @@ from narrate.errors import InputError
 from narrate.text.characters import HAN_COUNT
 from narrate.text.document import Chapter, Document, Paragraph
 from narrate.text.structure.headings import heading_level, is_named
+from narrate.text.structure.numbering import COUNTED
 
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
 
@@ -21,6 +22,8 @@ NUMBER = re.compile(rf"\W*(?:\d{{1,3}}|[IVXLC]{{1,9}}|[{HAN_COUNT}]+)\W*")
 # A chapter that is repeated by mistake has at least so many letters; a shorter one may be a refrain.
 LONG_ENOUGH = 400
 NO_LETTER = re.compile(r"[\W_]+")
+# From so many characters on, a book is cut deeper if one of its chapters holds more than half of it.
+LONG_BOOK = 100_000
 STRETCH = 1 << 16  # characters looked at together
 
 
@@ -54,6 +57,28 @@ def chapter_depth(headings: Iterable[tuple[str, int]]) -> int:
         return max(depths)
     levels = sorted({level for text, level in rows if heading_level(text) != 1}) or sorted({level for _, level in rows})
     return next((level for level in levels if sum(deep <= level for _, deep in rows) > 1), levels[-1] if levels else 0)
+
+
+def deep_enough(openings: Sequence[tuple[int, int, str]], depth: int, end: int) -> int:
+    """Return the depth, or a greater one at which no chapter holds more than half of a long book.
+
+    `openings` are the offset, the level and the text of each heading, in order; the book ends at `end`. A heading such
+    as "Chapter 3" or "3. A Title" opens one chapter, however long it is.
+    """
+    start = openings[0][0] if openings else end
+    for deeper in sorted({level for _, level, _ in openings if level > depth}):
+        here = [(at, text) for at, level, text in openings if level <= depth]
+        ends = [*(at for at, _ in here[1:]), end]
+        longest, at, text = max((b - a, a, text) for (a, text), b in zip(here, ends, strict=True))
+        inside = any(at < other < at + longest for other, level, _ in openings if level > depth)
+        if end - start < LONG_BOOK or 2 * longest <= end - start or not inside or _says_chapter(text):
+            break
+        depth = deeper
+    return depth
+
+
+def _says_chapter(text: str) -> bool:
+    return (heading_level(text) == 2 and not is_named(text)) or bool(NUMBER.fullmatch(text) or COUNTED.fullmatch(text))
 
 
 def bind(blocks: Iterable[Block], depth: int) -> tuple[Chapter, ...]:

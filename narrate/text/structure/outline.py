@@ -11,35 +11,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from narrate.text.characters import FULLWIDTH_DIGITS, SEMICOLONS, ends_line
+from narrate.text.characters import FIRST_EAST_ASIAN, FULLWIDTH_DIGITS, SEMICOLONS, ends_line
 from narrate.text.structure.alike import alike
 from narrate.text.structure.chapters import Block
-from narrate.text.structure.headings import DECORATION, LONGEST, bare, heading_level, is_named, number_of, without_title
+from narrate.text.structure.contents import announced, index_of, name_of, silent
+from narrate.text.structure.headings import LONGEST, bare, heading_level, is_named, number_of, without_title
 from narrate.text.structure.lines import SPEECH, Line, alone, is_title
-from narrate.text.structure.numbering import BARE, COUNTED, counted, numbers
+from narrate.text.structure.numbering import BARE, counted, numbers
 
 
 class Outline(NamedTuple):
-    """The level of each line that is a heading, and the numbers of lines that are `contents` or page numbers."""
+    """The level of each line that is a heading, and which lines are `contents`, page numbers, or the index."""
 
     levels: dict[int, int]
     contents: frozenset[int]
     pages: frozenset[int]
+    index_lines: frozenset[int]
 
 
-CONTENTS = re.compile(
-    r"(?:table of )?contents(?: of (?:the )?\w+(?: volume| \w+)?)?"
-    r"|inhalt(?:sverzeichnis)?|table des matières|sommaire|[íi]ndice|sommario|sumário"
-    r"|содержание|оглавление|차\s*례|목\s*차|目\s*[录錄次]|(?:list of )?illustrations",
-    re.IGNORECASE,
-)
-LEADER = re.compile(r"[\s.·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
-LONGEST_CONTENTS = 800
 # A heading has fewer lines. A paragraph has more, even if it begins like one.
 RUN_IN_LINES = 5
+# The lines of a paragraph, but for its last, are longer than this share of the longest.
+FULL_LINE = 0.8
+# A heading that goes on in the next line has more characters.
+SHORTEST_OPEN = 30
 # So many headings with the same label are the chapters of a book.
 FEWEST_CHAPTERS = 3
 LONG_ENTRY = 20
+LONGEST_TITLE_PAGE = 5000
 # The number of a chapter that may stand alone: the first of a book that has no other.
 FIRST = re.compile("1|I|ONE|FIRST|一|１")
 # The spaces that set a line in are among so many characters before it, with the note that says how many they are.
@@ -49,12 +48,15 @@ INDENT = re.compile(rf"(?:^|\n)(?:［＃(?P<note>[\d{FULLWIDTH_DIGITS}]{{1,2}})�
 
 def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     """Find the headings, contents and page numbers among the lines of a text. `known` are titles that it surely has."""
-    levels = {i: level for i, line in enumerate(lines) if (level := heading_level(line.text)) and _is_heading(lines, i)}
-    contents, listed = _contents(lines)
-    listed |= {_name(title) for title in known}
-    contents |= _silent_contents(lines, levels, contents)
+    levels = {i: level for i in range(len(lines)) if (level := _level(lines, i)) and _is_heading(lines, i)}
+    contents, listed = announced(lines)
+    index = index_of([line.text for line in lines], [not i or line.gap > 0 for i, line in enumerate(lines)], levels)
+    contents |= index
+    listed |= {name_of(title) for title in known}
+    contents |= silent(lines, levels, contents)
     levels = {i: level for i, level in levels.items() if i not in contents and not _is_in_a_list(lines, levels, i)}
     _without_strays(lines, levels)
+    _without_title_page(lines, levels)
     labelled = {i for i, level in levels.items() if level == 2 and not is_named(lines[i].text)}
     if listed:
         levels |= dict.fromkeys((i for i in _listed(lines, listed, contents) if i not in levels), 2)
@@ -68,7 +70,8 @@ def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     for i in sorted(counting.heads - levels.keys()):
         below = chapters and not (more and i in counting.through)
         levels[i] = levels.get(i + 1, 3 if below else 2)
-    return Outline(_with_titles(lines, levels, contents), frozenset(contents), frozenset(counting.pages))
+    levels = _with_titles(lines, levels, contents)
+    return Outline(levels, frozenset(contents - index), frozenset(counting.pages), frozenset(index))
 
 
 def _listed(lines: Sequence[Line], listed: set[str], contents: set[int]) -> Iterator[int]:
@@ -76,7 +79,7 @@ def _listed(lines: Sequence[Line], listed: set[str], contents: set[int]) -> Iter
     for i, line in enumerate(lines):
         if len(line.text) > LONGEST or i in contents or not alone(lines, i) or SPEECH.match(line.text):
             continue
-        if _name(line.text) in listed:
+        if name_of(line.text) in listed:
             yield i
 
 
@@ -102,6 +105,17 @@ def _without_strays(lines: Sequence[Line], levels: dict[int, int]) -> None:
         return
     for (i, number), *others in rows.values():
         if not others and not FIRST.fullmatch(number):
+            del levels[i]
+
+
+def _without_title_page(lines: Sequence[Line], levels: dict[int, int]) -> None:
+    """Take away "VOL. XII" and "TOME I" on the title page of a book that has no other volume."""
+    parts = [i for i, level in levels.items() if level == 1 and number_of(bare(lines[i].text))]
+    numbers_there = {number_of(bare(lines[i].text)) for i in parts}
+    if len({label for label, _ in filter(None, numbers_there)}) != len(numbers_there):
+        return
+    for i in parts:
+        if lines[i].start - lines[0].start < LONGEST_TITLE_PAGE and i + 1 not in levels:
             del levels[i]
 
 
@@ -136,89 +150,33 @@ def _begins(lines: Sequence[Line], i: int) -> bool:
     return not i or lines[i].gap > 0 or len(before) < 30 or _is_over(before) or heading_level(before) > 0
 
 
+def _level(lines: Sequence[Line], i: int) -> int:
+    """Return the level of a line that says that it is a heading. If it ends with a comma, its block must go on."""
+    text = lines[i].text
+    if not text.endswith((",", ";")):
+        return heading_level(text)
+    last = _rest_of_title(lines, i) if len(text) > SHORTEST_OPEN else i
+    return heading_level(text[:-1]) if last > i and not lines[last].text.endswith((",", ";")) else 0
+
+
 def _is_heading(lines: Sequence[Line], i: int) -> bool:
     """Return True for a line that may be a heading where it stands: it begins something and is no run-in heading.
 
     A run-in heading is the first line of a long paragraph: "BOOK I. CHAPTER I.—This whale, among the".
     """
-    last = i + RUN_IN_LINES
-    runs_in = (
-        last < len(lines) and lines[i + 1].text[0].islower() and not any(line.gap for line in lines[i + 1 : last + 1])
-    )
-    return _begins(lines, i) and not runs_in
+    if not _begins(lines, i):
+        return False
+    block = lines[i : i + RUN_IN_LINES]
+    if len(block) < RUN_IN_LINES or any(line.gap for line in block[1:]):
+        return True
+    longest = max(len(line.text) for line in block)
+    full = all(len(line.text) > FULL_LINE * longest for line in block[:-1])
+    return not (block[1].text[0].islower() or (full and block[0].text[0] < FIRST_EAST_ASIAN))
 
 
 def _is_over(text: str) -> bool:
     """Return True if what comes after the text does not belong to its sentence. A row of hyphens ends it as well."""
     return ends_line(text) or text.endswith(("-", ">", *SEMICOLONS))
-
-
-def _name(text: str) -> str:
-    """Return what the entry in the contents and the heading of a chapter have in common: the words of the title."""
-    text = LEADER.sub("", text.strip(DECORATION))
-    if match := COUNTED.fullmatch(text):
-        text = match["title"]
-    return re.sub(r"[\W_]+", " ", text).strip().casefold()
-
-
-def _key(text: str) -> object:
-    """Return label and number of a heading or of its entry in the contents; its title if it has none."""
-    return number_of(bare(text)) or _name(text)
-
-
-def _contents(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
-    """Return the lines of tables of contents that have a heading of their own, and the titles that they list."""
-    found: set[int] = set()
-    listed: set[str] = set()
-    for i, line in enumerate(lines):
-        if i in found or len(line.text) > 40 or not CONTENTS.fullmatch(line.text.strip(DECORATION + ".:[]【】")):
-            continue
-        end = _contents_end(lines, i)
-        found.update(range(i, end))
-        listed.update(_name(lines[j].text) for j in range(i + 1, end))
-    return found, {name for name in listed if len(name) > 2 and not BARE.fullmatch(name.upper())}
-
-
-def _contents_end(lines: Sequence[Line], i: int) -> int:
-    """Return the first line after the table of contents that line `i` announces; `i` if there is no table."""
-    first = i + 1
-    last = next((j for j in range(first, len(lines)) if len(lines[j].text) > 2 * LONGEST), len(lines))
-    last = min(last, i + LONGEST_CONTENTS)
-    if first >= last:
-        return i
-    wanted = _key(lines[first].text)
-    for j in range(first + 1, last):
-        if lines[j].gap >= 4:
-            return j
-        if _key(lines[j].text) == wanted:
-            return j - 1 if BARE.fullmatch(bare(lines[j - 1].text)) and not lines[j].gap else j
-    if last == len(lines):
-        seen = {_key(line.text) for line in lines[:i] if len(line.text) <= LONGEST}
-        if 2 * sum(_key(line.text) in seen for line in lines[first:]) >= last - first:
-            return last
-    return next((j for j in range(first + 2, last) if lines[j].gap >= 3), i)
-
-
-def _silent_contents(lines: Sequence[Line], levels: dict[int, int], known: set[int]) -> set[int]:
-    """Return the lines of tables of contents without a heading.
-
-    Such a table is three or more headings with no text between them, the first of which comes again later.
-    """
-    heads = [i for i in sorted(levels) if i not in known]
-    keys = [_key(lines[i].text) for i in heads]
-    last = {key: at for at, key in enumerate(keys)}
-    found: set[int] = set()
-    at = 0
-    while at < len(heads):
-        end = at + 1
-        while end < len(heads) and heads[end] == heads[end - 1] + 1 and levels[heads[end]] == levels[heads[at]]:
-            if keys[end] == keys[at]:
-                break
-            end += 1
-        if end - at >= 3 and last[keys[at]] >= end:
-            found.update(heads[at:end])
-        at = end
-    return found
 
 
 def _with_titles(lines: Sequence[Line], levels: dict[int, int], contents: set[int]) -> dict[int, int]:
