@@ -252,8 +252,15 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
 
 def kept_in(element: Any) -> list[Any]:
     """Return the elements in a title page that are read: epigraphs and dedications, none of them inside another."""
-    kept = [inner for inner in element.iter() if isinstance(inner.tag, str) and types_of(inner) & KEPT]
-    return [inner for inner in kept if inner is not element and not any(up in kept for up in inner.iterancestors())]
+    from lxml import etree
+
+    kept: list[Any] = []
+    walker = etree.iterwalk(element, events=("start",))
+    for _, inner in walker:
+        if inner is not element and isinstance(inner.tag, str) and types_of(inner) & KEPT:
+            kept.append(inner)
+            walker.skip_subtree()
+    return kept
 
 
 def is_code(pre: Any) -> bool:

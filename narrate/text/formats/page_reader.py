@@ -58,6 +58,7 @@ class PageReader:
         self._level = 0
         self._poem = self._pre = 0
         self._page = ""
+        self._in_title_page = False
         self._judged: tuple[Any, bool] = (None, False)  # a heading with pictures in it, and whether it has no words
 
     def read(self, tree: Any, page: str = "") -> None:
@@ -179,7 +180,7 @@ class PageReader:
         if kind == "footnote" and self._footnotes:
             self._held.append(element)
             return
-        kept = kept_in(element) if kind == "cover" else []
+        kept = kept_in(element) if kind == "cover" and not self._in_title_page else []
         if kept:
             self._leave_out_around(element, kept)
         else:
@@ -189,10 +190,12 @@ class PageReader:
         """Leave a title page out, but for what the author wrote there."""
         from lxml import etree
 
+        among = set(kept)
         words: list[str] = []
+        self._in_title_page = True
         walker = etree.iterwalk(element, events=("start", "end"))
         for event, inner in walker:
-            if event == "start" and inner in kept:
+            if event == "start" and inner in among:
                 self._builder.leave_out("cover", "".join(words), apart=True)
                 words.clear()
                 self._walk(inner, asked=True)
@@ -202,6 +205,7 @@ class PageReader:
             elif inner is not element:
                 words.append(inner.tail or "")
         self._builder.leave_out("cover", "".join(words), apart=True)
+        self._in_title_page = False
 
     def _picture(self, element: Any) -> None:
         """Write what a picture shows if it is a rare character, the first letter of a chapter, or a whole heading."""
