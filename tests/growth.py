@@ -180,6 +180,8 @@ HOSTILE: dict[str, tuple[str, Make]] = {
     "volumes for sale": ("x.txt", _plain("Volume I, 1913. 192 pages. Price $5.00\n")),
     "open headings": ("x.txt", _plain("Chapter I. Donde se cuenta la historia,\ncon otras aventuras\n\n")),
     "an index": ("x.txt", _plain("INDEX\n\nOak, 17\n\n")),
+    "notes at the end": ("x.txt", lambda n: _plain(_many("[%] a", n // 2), "word[1][2][3]\n\n")(n // 2)),
+    "numbers of notes": ("x.txt", _plain("\n\n1\n\na[1]")),
     "numerals": ("x.txt", _plain("twenty-")),
     "Roman numerals": ("x.txt", _plain("X")),
     "a table of contents": ("x.txt", _plain("Chapter 1 ..... 5\n", "Contents\n\n")),

@@ -93,3 +93,18 @@ def test_contents_at_the_end_that_lead_back_are_left_out() -> None:
     document = html(f"{LINKED}<h4>INDICE</h4><div><table>{rows}</table></div><h2>FIM</h2>")
     assert said(document)[-2:] == [PROSE.strip(), "FIM"]
     assert [chapter.title for chapter in document.chapters] == NAMES
+
+
+def test_contents_of_several_parts_whose_numbers_go_on_are_left_out() -> None:
+    first, second = (
+        "\n".join(f"{n}. To {name}" for n, name in rows)
+        for rows in (
+            [(216, "Steiner"), (217, "the Same"), (218, "Zmeskall")],
+            [(219, "Zelter"), (220, "Ries"), (221, "the Same")],
+        )
+    )
+    letters = "".join(f"{n}.\n\nTO SOMEBODY.\n\n{PROSE * 5}\n\n" for n in range(216, 222))
+    contents = f"CONTENTS OF VOLUME II.\n\n\nSECOND PART.\n\n{first}\n\n\n\nTHIRD PART.\n1823-1827.\n\n{second}"
+    document = read_bytes(f"{contents}\n\n\n\n\n{letters}".encode(), "book.txt", ENGLISH)
+    assert said(document)[:3] == ["216.", "TO SOMEBODY.", (PROSE * 5).strip()]
+    assert len(document.chapters) == 6

@@ -172,12 +172,28 @@ NOTES = [
     "  [Transcriber’s Note: one [two]\n\n  three.]\n\n\n",
     "Throughout this text you will see words with _ in them.\n\n",
     "Dieses Buch wurde uns freundlicherweise vom Projekt zur Verfuegung gestellt.\n\n",
+    "This book was generously provided by the German Gutenberg Projekt.\n\n",
+    "Original Transcriber’s Notes:\n\nThis text is a combination of etexts.\n\n\n\n",
+    '[This text is intended for users whose readers cannot use the "real" file.\nAll is well.]\n\n',
 ]
 
 
 @pytest.mark.parametrize("note", NOTES)
 def test_notes_of_transcribers_in_brackets_and_of_donors_are_left_out(note: str) -> None:
     assert texts(gutenberg.read(f"{NEW_HEAD}{note}CHAPTER I\n\n{PROSE}{NEW_FOOT}"))[0] == "CHAPTER I"
+
+
+@pytest.mark.parametrize("head", ["Errata", "ERRATA:", "Errata noted by transcriber:", "Original Transcriber's Notes:"])
+def test_lists_of_errors_after_the_book_are_left_out(head: str) -> None:
+    source = (
+        f"{NEW_HEAD}CHAPTER I\n\n{PROSE}\n\nCHAPTER II\n\n{PROSE * 9}\n\n\n\n{head}\n\nLege [lege]\n\nTe non [non]\n"
+    )
+    assert texts(gutenberg.read(source + NEW_FOOT))[-1].endswith("in the village knew.")
+
+
+@pytest.mark.parametrize("line", ['Ende dieses Projekt Gutenberg Etextes "Faust"', "Fin de ce Project Gutenberg ebook"])
+def test_the_last_line_in_other_languages(line: str) -> None:
+    assert line not in texts(gutenberg.read(f"{NEW_HEAD}CHAPTER I\n\n{PROSE}\n\n{line}\n\n{NEW_FOOT}"))
 
 
 def test_errata_with_headings_of_chapters_are_left_out() -> None:

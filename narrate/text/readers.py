@@ -207,4 +207,4 @@ def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
         return aozora.read(text, options.ruby, options.ruby_memory)
     if gutenberg.is_gutenberg(text):
         return gutenberg.read(text, options.footnotes)
-    return plain.read(text)
+    return plain.read(text, options.footnotes)

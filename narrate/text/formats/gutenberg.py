@@ -9,6 +9,7 @@ from typing import Literal
 
 from narrate.text.document import Document, Excluded, ExcludedKind
 from narrate.text.formats import plain
+from narrate.text.formats.end_notes import NONE, end_notes
 from narrate.text.language import UNSPOKEN
 from narrate.text.structure.headings import heading_level
 
@@ -18,7 +19,8 @@ START = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 END = re.compile(
-    r"^[ \t]*(?:\*\*\*[ \t]*END OF (?:THE|THIS) PROJECT GUTENBERG|End of (?:the |this )?Project Gutenberg"
+    r"^[ \t]*(?:\*\*\*[ \t]*END OF (?:THE|THIS) PROJECT GUTENBERG"
+    r"|(?:End|Ende|Fin|Fine|Fim|Konec)\b[^\n]{0,40}?\bProje[ck]t Gutenberg"
     r"|\*\*\*[ \t]*START: FULL LICENSE)",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -32,10 +34,10 @@ LANGUAGES |= {"russian": "ru", "japanese": "ja", "chinese": "zh", "korean": "ko"
 HEAD, FOOT = 5000, 3000
 # Transcribers list their changes after the book, or before it. Before it, blank lines end the list.
 TRANSCRIBER = re.compile(
-    r"(?<=\n\n)[ \t_*=]*(?:transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
+    r"(?<=\n\n)[ \t_*=]*(?:(?:original )?transcriber['’]?s['’]? notes?|notes? (?:du|de|del|do) tra(?:ns|s)cri\w+"
     r"|notas? (?:del|de|do) tra(?:ns|s)cri\w+|anmerkung(?:en)? (?:zur|der) transkription"
     r"|au lecteur|nota (?:del|do) trascrittore"
-    r"|errata \(noted by [^\n]*\)|примечани[ея] (?:к файлу|оцифровщика))[ \t:._*=]*\n",
+    r"|errata(?: \(?noted by [^\n]*?\)?)?|примечани[ея] (?:к файлу|оцифровщика))[ \t:._*=]*\n",
     re.IGNORECASE,
 )
 LONGEST_ERRATA = 40_000
@@ -45,8 +47,9 @@ GAP = re.compile(r"\n[ \t]*\n[ \t]*\n")
 PRODUCER = re.compile(
     r"(?<=\n\n)[ \t_\[(*]*(?:(?:this |the )?(?:e-?text|e-?book|digital edition|text file|file) (?:was |is )?(?:first )?"
     r"(?:produced|prepared|created|transcribed|scanned|converted|made available)|produced by|(?:e-?text )?prepared by"
-    r"|transcribed (?:by|from)|scanned (?:by|and)|html version|credits:|transcriber['’]?s['’]? notes?"
-    r"|note: (?:project gutenberg|images)"
+    r"|this book was (?:generously |kindly )?(?:provided|made available) by"
+    r"|transcribed (?:by|from)|scanned (?:by|and)|html version|credits:|(?:original )?transcriber['’]?s['’]? notes?"
+    r"|this text is (?:a combination of e-?texts|intended for users)|note: (?:project gutenberg|images)"
     r"|\[?e-?text prepared|html (?:file|version)? ?(?:produced|created) by|file produced from"
     r"|this text uses utf-8|the project gutenberg e-?text of|we thank the bibl|nous remercions la bibl"
     r"|a few typographical errors have been corrected|throughout this text you will see"
@@ -91,8 +94,12 @@ def is_gutenberg(source: str) -> bool:
 def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
     """Read a decoded text of Project Gutenberg. Footnotes are left out, or said where the file has them."""
     start, end = frame(source)
+    found = end_notes(source, start, end) if footnotes == "skip" else NONE
     parts = [Excluded("licence", a, b) for a, b in ((0, start), (end, len(source))) if a < b]
     parts += (note for note in _notes(source, start, end) if footnotes == "skip" or note.kind != "footnote")
+    parts += (Excluded("footnote", note.start, note.end) for note in found.notes)
+    if found.notes and found.start < found.notes[0].start:
+        parts.append(Excluded("footnote", found.start, found.notes[0].start))
     excluded = outermost(parts)
     marks = [match.span() for sign in (plain.ITALIC, BOLD) for match in sign.finditer(source, start, end)]
     masked = plain.mask(source, [(part.start, part.end) for part in excluded] + marks)

@@ -29,6 +29,11 @@ NOTE_REFERENCE = re.compile(r"\[\^([^\[\]\s]{1,100})\](?!:)")
 NOTE = re.compile(r"^\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
 # The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
 HEAD = 20
+REST_OF_CREDITS = re.compile(
+    r"pgdp\.net|https?://|\bimages?\b.*\b(?:generously|courtesy|made available)|proofread|online soon|free sources"
+    r"|internet archive|google books|bibliot(?:h?eca|hek|hèque)|educational materials",
+    re.IGNORECASE,
+)
 SAME_LEVEL = 9
 # Among the first headings may be the name of the author.
 FRONT = 4
@@ -156,13 +161,16 @@ def without_licence(blocks: Sequence[Block]) -> tuple[list[Block], list[Excluded
     kept = list(blocks[first:last])
     if around or any("pgdp.net" in text or "Gutenberg" in text for text in texts[:HEAD]):
         credits = [block for block in kept[:HEAD] if gutenberg.is_credit(block.paragraph.text)]
-        credits += _rest_of_credits(kept, credits)
+        credits += _rest_of_credits(kept[: 2 * HEAD], credits)
         excluded += (Excluded("producer", block.paragraph.start, block.paragraph.end) for block in credits)
         kept = [block for block in kept if block not in credits]
     return kept, excluded
 
 
 def _rest_of_credits(blocks: Sequence[Block], credits: Sequence[Block]) -> list[Block]:
-    """Return the second lines of credits, which a line end made paragraphs of their own."""
-    pairs = zip(blocks, blocks[1:], strict=False)
-    return [after for block, after in pairs if block in credits and "pgdp.net" in after.paragraph.text]
+    """Return the further lines of credits, which line ends made paragraphs of their own."""
+    rest: list[Block] = []
+    for before, block in zip(blocks, blocks[1:], strict=False):
+        if (before in credits or before in rest) and REST_OF_CREDITS.search(block.paragraph.text) and not block.level:
+            rest.append(block)
+    return rest

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from narrate.text.characters import QUOTE_ENDS, STOPS, UNSPACED, WIDE_CLAUSE_MARKS, WIDE_STOPS, ends_line
 from narrate.text.document import Document, Excluded, Paragraph, ParagraphKind, Span
+from narrate.text.formats.end_notes import NONE, end_notes
 from narrate.text.structure.chapters import Block, bind, opening_level, without_repeats
 from narrate.text.structure.lines import Line
 from narrate.text.structure.outline import Outline, outline
@@ -33,13 +35,22 @@ COLUMNS = range(30, 161)
 SHORT_LINE = 0.75
 
 
-def read(source: str) -> Document:
-    """Read decoded text. Title and author are "" if the text does not name them; the language is always ""."""
+def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
+    """Read decoded text. Title and author are "" if the text does not name them; the language is always "".
+
+    Notes at the end are left out with their marks, or said where the text has them.
+    """
     named = named_in(first[0]) if (first := LINE.search(source)) else Named()
     author = AUTHOR.search(source, 0, 1000)
-    masked = mask(source, (match.span() for match in ITALIC.finditer(source)))
+    found = end_notes(source, 0, len(source)) if footnotes == "skip" else NONE
+    excluded = [Excluded("footnote", note.start, note.end) for note in found.notes]
+    if found.notes and found.start < found.notes[0].start:
+        excluded.append(Excluded("footnote", found.start, found.notes[0].start))
+    excluded += (Excluded("reference", begin, end) for begin, end, _ in found.marks)
+    left_out = [(part.start, part.end) for part in excluded]
+    masked = mask(source, [*left_out, *(match.span() for match in ITALIC.finditer(source))])
     masked = without_hyphens(source, masked)
-    return build(source, masked, [], named.title, named.author or (author_of(author[1]) if author else ""))
+    return build(source, masked, excluded, named.title, named.author or (author_of(author[1]) if author else ""))
 
 
 def build(

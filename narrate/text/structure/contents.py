@@ -21,6 +21,9 @@ LEADER = re.compile(r"[\s.,·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
 # A cell of a table before the cell with a title.
 CELL = re.compile(r"(?:[\w.]{1,8}|[^\W\d]{1,12}\.? [\w.]{1,8})[,、] ?")
 LONGEST_CONTENTS = 800
+# An entry with its number, and how many lines the title of a part has among the entries.
+COUNTING = re.compile(r"(\d{1,4})\. *\S")
+LONGEST_PART_TITLE = 6
 # Under its heading, so many entries make a table of contents; without a heading, more. Between them stand lines such as
 # "Page" and "Part Two", which name nothing.
 ENTRIES, SILENT_ENTRIES, BETWEEN = 3, 5, 3
@@ -63,10 +66,25 @@ def announced(lines: Sequence[Line]) -> tuple[set[int], set[str]]:
     for i, line in enumerate(lines):
         if i in found or len(line.text) > 40 or not CONTENTS.fullmatch(line.text.strip(DECORATION + ".:[]【】")):
             continue
-        end = _end(lines, i)
+        end = _counted_on(lines, i, _end(lines, i))
         found.update(range(i, end))
         listed.update(name_of(lines[j].text) for j in range(i + 1, end))
     return found, {name for name in listed if len(name) > 2 and not BARE.fullmatch(name.upper())}
+
+
+def _counted_on(lines: Sequence[Line], i: int, end: int) -> int:
+    """Return the end of contents of several parts: in the next part, the numbers of the entries go on."""
+    last = max((int(match[1]) for line in lines[i + 1 : end] if (match := COUNTING.match(line.text))), default=0)
+    while last:
+        stop = min(len(lines), end + LONGEST_PART_TITLE)
+        begins = f"{last + 1}."
+        following = next((j for j in range(end, stop) if lines[j].text.startswith(begins)), stop)
+        if following + 1 >= len(lines) or following == stop or lines[following + 1].gap:
+            break
+        end = following
+        while end < len(lines) and (match := COUNTING.match(lines[end].text)) and int(match[1]) == last + 1:
+            end, last = end + 1, last + 1
+    return end
 
 
 def _end(lines: Sequence[Line], i: int) -> int:
