@@ -104,10 +104,12 @@ class Sink(ABC):
 
 
 class PrintedText(NamedTuple):
-    """The text of a book as its pages show it, and when it was changed last, in seconds since 1970."""
+    """The text of a book as its pages show it, when it was changed last, in seconds since 1970, and the EPUB that it
+    was read from, if it was one."""
 
     document: Document
     modified_seconds: float = 0.0
+    epub: Path | None = None
 
 
 Opener = Callable[[int], Sink]
@@ -166,12 +168,14 @@ def open_sink(
     about: About | None = None,
     bit_rate: int | None = None,
     text: PrintedText | None = None,
+    report: Callable[[str], object] = lambda _: None,
 ) -> Sink:
     """The sink that `target` names: a sound file or subtitles by its suffix, or WAV on standard output for "-".
 
     All clips written to it must have `sample_rate`. `about` goes into every file, as far as its format holds it.
     `bit_rate`, in bits per second, is for files that are compressed with losses. `text` is for a book to read along,
-    which cannot be without it. Raises `InputError` as `check_target` does.
+    which cannot be without it. `report` is told, in a sentence, what a listener would not expect. Raises `InputError`
+    as `check_target` does.
     """
     check_target(target, force=force)
     if target == "-":
@@ -191,7 +195,7 @@ def open_sink(
                 f"{path} needs the whole text before its sound, and this text is still being written. "
                 "Save the text in a file first, or write the sound alone, such as book.m4b."
             )
-        return ReadAlongBook(path, sample_rate, about or About(), text, bit_rate=bit_rate)
+        return ReadAlongBook(path, sample_rate, about or About(), text, bit_rate=bit_rate, report=report)
     if path.suffix.lower() == ".wav":
         from narrate.sinks.audiofile import WavFile
 

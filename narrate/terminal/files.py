@@ -119,22 +119,24 @@ def file_openers(
 ) -> list[Opener]:
     """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator.
 
-    `report` is told, in a sentence, what was done to the loudness.
+    `report` is told, in a sentence, what was done to the loudness, and what a listener would not expect.
     """
-    openers = _plain_openers(options, book, voice)
+    openers = _plain_openers(options, book, voice, report)
     if options.lufs is None or not openers:
         return openers
     folder = Path(options.outputs[0]).parent
     return [lambda sample_rate: Levelled(sample_rate, options.lufs or 0.0, openers, folder, report)]
 
 
-def _plain_openers(options: FileOptions, book: Book, voice: str) -> list[Opener]:
+def _plain_openers(options: FileOptions, book: Book, voice: str, report: Callable[[str], object]) -> list[Opener]:
     about = about_book(options, book, voice)
     if options.split:
         return [partial(_split, target, options, about, _contents(book)) for target in options.targets]
     text = printed(book)
     return [
-        partial(open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate, text=text)
+        partial(
+            open_sink, target, force=options.force, about=about, bit_rate=options.bit_rate, text=text, report=report
+        )
         for target in options.targets
     ]
 
@@ -143,8 +145,11 @@ def printed(book: Book) -> PrintedText | None:
     """The text of the book as its pages show it; None while it is still being written."""
     if book.document is None:
         return None
+    if book.path is None:
+        return PrintedText(book.document)
+    epub = book.path if book.path.suffix.lower() == READ_ALONG else None
     try:
-        return PrintedText(book.document, book.path.stat().st_mtime if book.path else 0.0)
+        return PrintedText(book.document, book.path.stat().st_mtime, epub)
     except OSError:  # it was removed after it had been read
         return PrintedText(book.document)
 

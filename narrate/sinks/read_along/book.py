@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,23 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrate.clip import Clip, Samples, join
+from narrate.errors import InputError
 from narrate.files import NEW, remove_abandoned
 from narrate.sinks import PrintedText
 from narrate.sinks.about import About
 from narrate.sinks.audiofile import AudioFile
 from narrate.sinks.encoded import EncodedFile
-from narrate.sinks.pictures import look_at
-from narrate.sinks.read_along import package
-from narrate.sinks.read_along.pages import STYLE, page
+from narrate.sinks.read_along.layout import EARLIEST, HeardChapter, HeardStretch, Layout, store
+from narrate.sinks.read_along.own import OwnPages
+from narrate.sinks.read_along.package import MIME_TYPE
+from narrate.sinks.read_along.publisher import PublishersPages
 from narrate.sinks.read_along.sentences import Heard, Reader
 from narrate.text.document import Chapter, Chunk
-
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # the date of every file in the archive, so that equal books are equal files
 
 
 class ReadAlongBook(AudioFile):
     """An EPUB 3 with Media Overlays of a whole document; its sound is AAC, a file for each chapter.
 
+    The pages are the publisher's own if the text came as EPUB 3, and else ours; `report` is told why they are not kept.
     A sentence's sound lasts until the next sentence begins, so that a player that goes from sentence to sentence plays
     every pause. Memory grows with the longest chapter's text, and by the 6 MB for an hour of its sound that MP4 needs.
     """
@@ -43,12 +44,13 @@ class ReadAlongBook(AudioFile):
         text: PrintedText,
         *,
         bit_rate: int | None = None,
+        report: Callable[[str], object] = lambda _: None,
     ) -> None:
         super().__init__(path, sample_rate, about)
-        self._document, self._modified_seconds = text
         self._bit_rate = bit_rate
+        self._layout = self._chosen_layout(text, report)
         self._archive: zipfile.ZipFile | None = None
-        self._parts: list[package.Part] = []
+        self._number = 0  # of chapters that are complete
         self._chapters = list(text.document.chapters)
         self._paragraphs = 0  # of the chapters before this one
         self._chapter: Chapter | None = None
@@ -57,6 +59,15 @@ class ReadAlongBook(AudioFile):
         self._heard: list[Heard] = []
         self._chunk: tuple[Chunk, int] | None = None  # and where its sound begins in the chapter
         self._spoken: list[Samples] = []  # of the chunk
+
+    def _chosen_layout(self, text: PrintedText, report: Callable[[str], object]) -> Layout:
+        """The publisher's own pages, if the text came on pages that can be kept."""
+        if text.epub is not None:
+            try:
+                return PublishersPages(self.about, text)
+            except InputError as error:
+                report(f"{self.path} gets pages of narrate's own, without pictures: the book {error}.")
+        return OwnPages(self.about, text)
 
     def _sweep(self) -> None:
         super()._sweep()
@@ -92,9 +103,8 @@ class ReadAlongBook(AudioFile):
 
     def _begin(self, part: Path) -> None:
         self._archive = zipfile.ZipFile(part, "w")
-        self._store("mimetype", package.MIME_TYPE.encode(), zipfile.ZIP_STORED)
-        self._store("META-INF/container.xml", package.CONTAINER.encode())
-        self._store("EPUB/style.css", STYLE.encode())
+        store(self._archive, "mimetype", MIME_TYPE.encode(), zipfile.ZIP_STORED)
+        self._layout.begin(self._archive)
 
     def _add(self, samples: NDArray[np.int16]) -> None:
         raise AssertionError("sound goes into the files of the chapters")
@@ -105,16 +115,8 @@ class ReadAlongBook(AudioFile):
         while self._chapters:
             self._begin_chapter(self._chapters[0].number, heard=False)
             self._end_chapter()
-        cover = None
-        if self.about.cover is not None:
-            picture = look_at(self.about.cover)
-            cover = picture.mime_type
-            self._store(f"EPUB/{package.cover_name(cover)}", picture.data, zipfile.ZIP_STORED)
-        nav = package.navigation(self.about.title, self.about.language, self._parts)
-        self._store("EPUB/nav.xhtml", nav.encode())
-        opf = package.package(self.about, self._parts, self._document.source, self._modified_seconds, cover)
-        self._store("EPUB/package.opf", opf.encode())
         assert self._archive is not None, "ended outside its block"
+        self._layout.end(self._archive)
         self._archive.close()
 
     def _close(self) -> None:
@@ -146,38 +148,31 @@ class ReadAlongBook(AudioFile):
     def _end_chapter(self) -> None:
         if self._chapter is None:
             return
-        samples = self._end_sound() if self._sound is not None else 0
+        assert self._archive is not None, "written to outside its block"
+        self._number += 1
+        samples = self._end_sound(self._archive) if self._sound is not None else 0
         heard, self._heard = self._heard, []
-        part = package.Part(len(self._parts) + 1, self._title(), samples * 1000 // self.sample_rate if heard else 0)
-        clips = self._clips(heard, part.milliseconds)
-        if clips:
-            self._store(f"EPUB/overlays/{part.name}.smil", package.overlay(part, clips).encode())
-        stretches = [(each.stretch, clip.name) for each, clip in zip(heard, clips, strict=True)]
-        text = page(
-            part.title, self.about.language, self._chapter.paragraphs, self._reader.pages, stretches,
-            self._document.source,
-        )  # fmt: skip
-        self._store(f"EPUB/text/{part.name}.xhtml", text.encode())
-        self._parts.append(part)
+        stretches = self._timed(heard, samples * 1000 // self.sample_rate)
+        chapter = HeardChapter(self._number, self._title(), self._chapter, self._reader.pages, stretches)
+        self._layout.add(self._archive, chapter)
         self._chapter = None
 
-    def _clips(self, heard: Sequence[Heard], milliseconds: int) -> list[package.Clip]:
-        """One clip after the other, from the beginning of the chapter's sound to its end."""
+    def _timed(self, heard: Sequence[Heard], milliseconds: int) -> list[HeardStretch]:
+        """One after the other, from the beginning of the chapter's sound to its end."""
         begins = [each.start * 1000 // self.sample_rate for each in heard]
         begins[:1] = [0] * len(heard[:1])
-        edges = [*begins, milliseconds]
-        return [package.Clip(f"s{number}", *edges[number - 1 : number + 1]) for number in range(1, len(edges))]
+        ends = [*begins[1:], milliseconds]
+        return [HeardStretch(each.stretch, *edges) for each, *edges in zip(heard, begins, ends, strict=False)]
 
-    def _end_sound(self) -> int:
+    def _end_sound(self, archive: zipfile.ZipFile) -> int:
         """Move the sound of the chapter into the archive. Returns its samples."""
         sound, self._sound = self._sound, None
         assert sound is not None, "a chapter without a file"
         sound.__exit__(None, None, None)
         try:
             if self._heard:
-                assert self._archive is not None, "written to outside its block"
-                info = zipfile.ZipInfo(f"EPUB/audio/{len(self._parts) + 1:03}.m4a", EARLIEST)
-                with open(sound.path, "rb") as file, self._archive.open(info, "w", force_zip64=True) as entry:
+                info = zipfile.ZipInfo(self._layout.sound_name(self._number), EARLIEST)
+                with open(sound.path, "rb") as file, archive.open(info, "w", force_zip64=True) as entry:
                     while block := file.read(1 << 20):
                         entry.write(block)
         finally:
@@ -190,9 +185,3 @@ class ReadAlongBook(AudioFile):
         return " ".join(self._chapter.title.split()) or (
             str(self._chapter.number) if self._chapter.number else self.about.title
         )
-
-    def _store(self, name: str, data: bytes, compression: int = zipfile.ZIP_DEFLATED) -> None:
-        assert self._archive is not None, "written to outside its block"
-        info = zipfile.ZipInfo(name, EARLIEST)
-        info.compress_type = compression
-        self._archive.writestr(info, data)

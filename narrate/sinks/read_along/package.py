@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from narrate.sinks.about import About
+from narrate.sinks.read_along.layout import seconds
 from narrate.sinks.read_along.pages import ACTIVE_CLASS, xml_attribute, xml_text
 
 MIME_TYPE = "application/epub+zip"
@@ -33,24 +34,34 @@ class Part(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """The sound of a sentence of a page, in milliseconds of its chapter's sound."""
+    """A sentence: where it stands and in which file it sounds, as links, and milliseconds of that sound."""
 
-    name: str
+    text: str
+    sound: str
     begin: int
     end: int
 
 
-def overlay(part: Part, clips: Sequence[Clip]) -> str:
-    """The SMIL file of a chapter: each sentence of its page, and the stretch of its sound."""
+def overlay(part: Part, stretches: Sequence[tuple[str, int, int]]) -> str:
+    """The SMIL file of a chapter: the name of each sentence on its page, and the stretch of its sound."""
     page, sound = f"../text/{part.name}.xhtml", f"../audio/{part.name}.m4a"
-    rows = "\n".join(
-        f'<par id="p-{name}"><text src="{page}#{name}"/>'
-        f'<audio src="{sound}" clipBegin="{_seconds(begin)}s" clipEnd="{_seconds(end)}s"/></par>'
-        for name, begin, end in clips
+    return smil(page, pars([Clip(f"{page}#{name}", sound, begin, end) for name, begin, end in stretches]))
+
+
+def pars(clips: Sequence[Clip]) -> str:
+    """Sentences as an overlay lists them."""
+    return "\n".join(
+        f'<par id="p{number}"><text src={xml_attribute(text)}/>'
+        f'<audio src={xml_attribute(sound)} clipBegin="{seconds(begin)}" clipEnd="{seconds(end)}"/></par>'
+        for number, (text, sound, begin, end) in enumerate(clips, 1)
     )
+
+
+def smil(page: str, rows: str) -> str:
+    """The overlay of a page."""
     return (
         f'{_HEAD}<smil xmlns="http://www.w3.org/ns/SMIL" xmlns:epub="http://www.idpf.org/2007/ops" version="3.0">\n'
-        f'<body>\n<seq id="chapter" epub:textref="{page}" epub:type="chapter">\n{rows}\n</seq>\n</body>\n</smil>\n'
+        f'<body>\n<seq id="page" epub:textref={xml_attribute(page)}>\n{rows}\n</seq>\n</body>\n</smil>\n'
     )
 
 
@@ -78,11 +89,11 @@ def package(about: About, parts: Sequence[Part], source: str, modified_seconds: 
         f'<meta property="dcterms:modified">{modified}</meta>',
         *_described(about, language),
         *(
-            f'<meta property="media:duration" refines="#overlay-{part.name}">{_seconds(part.milliseconds)}s</meta>'
+            f'<meta property="media:duration" refines="#overlay-{part.name}">{seconds(part.milliseconds)}</meta>'
             for part in parts
             if part.milliseconds
         ),
-        f'<meta property="media:duration">{_seconds(sum(part.milliseconds for part in parts))}s</meta>',
+        f'<meta property="media:duration">{seconds(sum(part.milliseconds for part in parts))}</meta>',
         f'<meta property="media:active-class">{ACTIVE_CLASS}</meta>',
     ]
     return (
@@ -132,7 +143,3 @@ def _manifest(parts: Sequence[Part], cover: str | None) -> Iterator[str]:
 
 def cover_name(mime_type: str) -> str:
     return f"cover.{mime_type.rpartition('/')[2]}"
-
-
-def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds // 1000}.{milliseconds % 1000:03}"

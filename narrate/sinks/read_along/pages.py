@@ -12,14 +12,14 @@ from narrate.text.formats.ruby import is_reading
 
 ACTIVE_CLASS = "-epub-media-overlay-active"
 DEEPEST_HEADING = 6
+ACTIVE_STYLE = f".{ACTIVE_CLASS} {{ background-color: #fff3b0; color: #000; }}\n"
 STYLE = f"""\
 body {{ line-height: 1.7; margin: 5%; }}
 p {{ margin: 0 0 0.6em; }}
 p.verse {{ margin: 0 0 0 1.5em; }}
 h1, h2, h3, h4, h5, h6 {{ line-height: 1.3; margin: 2em 0 1em; }}
 rt {{ font-size: 50%; }}
-.{ACTIVE_CLASS} {{ background-color: #fff3b0; color: #000; }}
-"""
+{ACTIVE_STYLE}"""
 # What XML 1.0 does not allow, and half of a character.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
