@@ -22,7 +22,7 @@ from narrate.engines import Engine
 from narrate.engines.batched import Batched
 from narrate.engines.choose import choose_engine
 from narrate.engines.planner import Planner
-from narrate.engines.table import engine_lengths, find_engine, load_engine
+from narrate.engines.table import engine_lengths, engine_name, find_engine, load_engine
 from narrate.errors import EngineError, InputError
 from narrate.pipeline import LazyList
 from narrate.playback.player import Player
@@ -94,7 +94,7 @@ def open_workload(
     engine = load_engine(spec, rows=rows, **options)
     voice = Voice(language=book.language)
     engine.check(voice)
-    batched = cast(Batched, engine) if find_engine(spec.partition(":")[0]).batches else None
+    batched = cast(Batched, engine) if find_engine(engine_name(spec)).batches else None
     return Workload(source, engine, batched, spec, voice, text, simulated)
 
 

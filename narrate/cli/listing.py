@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from narrate.engines.choose import choose_engine
-from narrate.engines.table import ENGINES, engine_lengths, find_engine
+from narrate.engines.table import ENGINES, engine_lengths, engine_name, find_engine
 from narrate.errors import InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks, Reading
@@ -34,7 +34,7 @@ def list_chunks(
     book = open_book(source, text)
     _warn(book)
     engine = engine_for(book.language)
-    name = choose_engine(book.language)[0] if engine == "auto" else engine.partition(":")[0]
+    name = choose_engine(book.language)[0] if engine == "auto" else engine_name(engine)
     chunks = (chunk for chunk in book.script(engine_lengths(name)).since(0) if chunk is not None)
     for rule, times in book.rules_used.most_common():
         print(f"dictionary: {rule.word} → {rule.reading}, {times} times", file=sys.stderr)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
-from narrate.engines.table import ENGINES, EngineEntry, find_engine, load_engine, without_gpu
+from narrate.engines.table import ENGINES, EngineEntry, engine_name, find_engine, load_engine, without_gpu
 from narrate.errors import InputError
 from narrate.files import write_atomically
 from narrate.folders import home
@@ -41,7 +41,7 @@ def open_engine(
         spec, why = choice.name, choice.why
         if choice.better and _say_once(choice.better):
             why = f"{why}. {choice.better.rstrip('.')}"
-    known = find_engine(spec.partition(":")[0]).load().OPTIONS
+    known = find_engine(engine_name(spec)).load().OPTIONS
     own = dict(options or {})
     if "model" in known and "model" not in own and (voice.reference or voice.describe):
         own["model"] = "base" if voice.reference else "voicedesign"

@@ -86,6 +86,11 @@ class Arrivals:
         """True if there are no more."""
         return self._exhausted and not self._waiting and not self._begun
 
+    @property
+    def has_begun(self) -> bool:
+        """True if some wait that have begun already."""
+        return bool(self._begun)
+
     def look(self, count: int) -> list[Request]:
         """The next requests, at most `count` and as many as there are now; none of them has begun."""
         wanted = self.waiting

@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from math import inf
 
-import numpy as np
-
 from narrate.clip import Clip, Samples, join
 from narrate.clock import OFF, Clock
 from narrate.engines import Abilities, Engine, Request
 from narrate.engines.in_hand import InHand
+from narrate.engines.resample import resampled
 from narrate.voice import Voice
 
 FOREIGN_AT_HAND = 10  # requests for the second engine that are collected before the first gets no more
@@ -113,9 +112,7 @@ class Mixed:
 
     def _resampled(self, clip: Clip) -> Clip:
         rate = self.sample_rate or clip.sample_rate
-        if clip.sample_rate == rate or not len(clip.samples):
-            return replace(clip, sample_rate=rate)
-        return replace(clip, samples=_resample(clip.samples, clip.sample_rate, rate), sample_rate=rate)
+        return replace(clip, samples=resampled(clip.samples, clip.sample_rate, rate), sample_rate=rate)
 
 
 class _Natives:
@@ -158,15 +155,3 @@ class _Natives:
             return begun
 
         return begin
-
-
-def _resample(samples: Samples, rate: int, wanted: int) -> Samples:
-    """The same sound at another sample rate, by FFmpeg's resampler; within one sample of its due length."""
-    import av
-
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=wanted)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[np.newaxis], format="flt", layout="mono")
-    frame.sample_rate = rate
-    frames = [*resampler.resample(frame), *resampler.resample(None)]
-    resampled = join(np.asarray(frame.to_ndarray()[0], dtype=np.float32) for frame in frames)
-    return np.clip(resampled, -1.0, 1.0)

@@ -20,6 +20,8 @@ from narrate.errors import InputError
 from narrate.text.chunking.chunks import Lengths
 from narrate.text.language import LANGUAGES
 
+MOST_PROCESSES = 64
+
 
 @dataclass(frozen=True, slots=True)
 class EngineEntry:
@@ -29,7 +31,8 @@ class EngineEntry:
     `batches`: the class is a `BatchEngine`, otherwise it is an `Engine`, and the options `rows_options` say how many
     requests it takes at once. `lengths` are the lengths of chunks that suit it; if it `wants_gpu`, `slow_lengths` where
     there is none; `processor` is then a module whose `not_chosen` says why it should not run without one. `auto`: it
-    may be chosen without being named.
+    may be chosen without being named. `unnamed` is the option that a text without "=" belongs to; it may be given
+    several times.
     """
 
     name: str
@@ -45,6 +48,7 @@ class EngineEntry:
     wants_gpu: bool = False
     processor: str | None = None
     auto: bool = True
+    unnamed: str | None = None
 
     @property
     def module(self) -> str:
@@ -101,6 +105,27 @@ ENGINES = (
         remedy="pip install espeakng-loader",
     ),
     EngineEntry(
+        name="http",
+        home="narrate.engines.http:Http",
+        languages=tuple(LANGUAGES),
+        description="speech servers: http:URL, or several with commas between them",
+        packages=("httpx",),
+        remedy="pip install httpx",
+        rows_options=("slots",),
+        auto=False,
+        unnamed="url",
+    ),
+    EngineEntry(
+        name="openai",
+        home="narrate.engines.http:OpenAI",
+        languages=tuple(LANGUAGES),
+        description="OpenAI's speech server; it costs by the character",
+        packages=("httpx",),
+        remedy="pip install httpx",
+        rows_options=("slots",),
+        auto=False,
+    ),
+    EngineEntry(
         name="tone",
         home="narrate.engines.tone:Tone",
         batches=True,
@@ -119,6 +144,14 @@ ENGINES = (
     ),
 )
 """All engines, the best first."""
+
+
+def engine_name(spec: str) -> str:
+    """The name of the engine that makes the sound: "tone" for "tone:rtf=0.4", "espeak" for "pool:2*espeak"."""
+    name, _, text = spec.partition(":")
+    if name == "pool":
+        return engine_name(text.partition("*")[2])
+    return "http" if name == "https" else name
 
 
 def find_engine(name: str) -> EngineEntry:
@@ -148,11 +181,18 @@ def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
     Raises `InputError` for an engine or option that does not exist, a value that cannot be read, or a missing package.
     """
     name, _, text = spec.partition(":")
+    if name in ("http", "https") and text.startswith("//"):  # -e http://host means -e http:http://host
+        name, text = "http", spec
+    if name == "pool":
+        return _load_pool(text, rows, options)
+    devices = _devices(options.get("device"))
+    if len(devices) > 1:
+        return _processes(spec, rows, [(device, {**options, "device": device}) for device in devices])
     entry = find_engine(name)
     kind = entry.load()
     if rows is not None:
         options = {**dict.fromkeys(entry.rows_options, rows), **options}
-    options |= _read_options(name, text, kind.OPTIONS)
+    options |= _read_options(entry, text, kind.OPTIONS)
     known = inspect.signature(kind).parameters
     for key in options:
         if key not in known:
@@ -161,16 +201,50 @@ def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
     return engine
 
 
-def _read_options(name: str, text: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, object]:
-    options: dict[str, object] = {}
+def _load_pool(text: str, rows: Rows, options: dict[str, object]) -> Engine:
+    """Several processes with the same engine, as in "2*espeak" or "4*tone:rtf=0.4"."""
+    count, star, spec = text.partition("*")
+    if not star or not count.isdigit() or not 1 <= int(count) <= MOST_PROCESSES:
+        raise InputError(
+            f"A pool is so many times an engine, as in -e 'pool:2*espeak', at most {MOST_PROCESSES} times."
+        )
+    return _processes(spec, rows, [(f"{spec} {number}", options) for number in range(1, int(count) + 1)])
+
+
+def _devices(named: object) -> list[str]:
+    """What --device names; "all" are the GPUs of this machine."""
+    if named != "all":
+        return [each for each in str(named or "").split(",") if each]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
+
+
+def _processes(spec: str, rows: Rows, named: list[tuple[str, dict[str, object]]]) -> Engine:
+    """A process for each of the named options. Those on processors share the cores among them."""
+    from narrate.engines.members import Process, Processes, shared_out
+
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    shares = (
+        shared_out(cores, len(named)) if all(each.get("device") == "cpu" for _, each in named) else [()] * len(named)
+    )
+    members = [Process(name, spec, rows, options, share) for (name, options), share in zip(named, shares, strict=True)]
+    return Processes(load_engine(spec, rows=rows, **named[0][1]), members)
+
+
+def _read_options(entry: EngineEntry, text: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, object]:
+    options: dict[str, Any] = {}
     for item in filter(None, text.split(",")):
-        key, _, value = item.partition("=")
+        key, equals, value = item.partition("=")
+        if entry.unnamed is not None and (not equals or key not in readers):
+            options[entry.unnamed] = (*options.get(entry.unnamed, ()), *readers[entry.unnamed](item))
+            continue
         if key not in readers:
-            raise _no_option(name, key, readers)
+            raise _no_option(entry.name, key, readers)
         try:
             options[f"{key}_" if iskeyword(key) else key] = readers[key](value)
         except ValueError as error:
-            raise InputError(f"Engine {name} cannot read the option {key}={value}: {error}") from None
+            raise InputError(f"Engine {entry.name} cannot read the option {key}={value}: {error}") from None
     return options
 
 

@@ -5,6 +5,7 @@ app.py                the program of web addresses, put together from the module
 speech.py outlet.py   one text becomes sound for one client, which may be slow, or leave
 sound.py              the sound as an answer: bytes while they are made, events, or all at once
 tts.py openai.py      what programs ask for: narrate's own way, and OpenAI's
+takes.py              takes for another narrate, which uses this one as its engine
 voices.py             who can be asked to speak
 status.py metrics.py  for machines that watch the server
 trace.py              which request a line of the log is about

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from narrate import __version__
-from narrate.server import openai, status, tts
+from narrate.server import openai, status, takes, tts
 from narrate.server.access import Access, Guard
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
@@ -37,6 +37,7 @@ def create_app(service: Service, access: Access | None = None, limits: Limits | 
     app.include_router(tts.router(desk))
     app.include_router(openai.router(desk))
     app.include_router(status.router(desk))
+    app.include_router(takes.router(service))
     answer_problems(app)
 
     remove_compress_type(EVENTS)  # each event must arrive when it is sent

@@ -102,9 +102,9 @@ def _usual_voice(engine: str, language: str) -> str | None:
 def _understood(values: Values, language: str) -> set[str]:
     """The options for some engines only that were given on the command line, or that this engine understands."""
     from narrate.engines.choose import choose_engine
-    from narrate.engines.table import find_engine
+    from narrate.engines.table import engine_name, find_engine
 
-    engine = values["engine"].partition(":")[0]
+    engine = engine_name(values["engine"])
     entry = find_engine(choose_engine(language)[0] if engine == "auto" else engine)
     known: Collection[str] = entry.load().OPTIONS
     _check_voice(values.setting("voice"), entry, "model" in known)

@@ -99,7 +99,9 @@ class Values(Mapping[str, Any]):
         `choose` names the engine that "auto" means for a language, and `usual` the voice that an engine has for a
         language if none was wished for.
         """
-        engine = str(self.in_language(language)["engine"]).partition(":")[0]
+        from narrate.engines.table import engine_name
+
+        engine = engine_name(str(self.in_language(language)["engine"]))
         engine = choose(language) if engine == "auto" else engine
         tables = [("voice", language), ("engine", engine)]
         voice = self._with(tables)["voice"] or usual(engine, language)
