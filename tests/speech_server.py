@@ -37,9 +37,16 @@ def wav(samples: Samples, *, size: int | None = None, rate: int = RATE) -> bytes
     data = pcm(samples)
     size = len(data) if size is None else size
     layout = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
-    return b"RIFF" + struct.pack("<I", size) + b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack(
-        "<I", size
-    ) + data
+    return (
+        b"RIFF"
+        + struct.pack("<I", size)
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + layout
+        + b"data"
+        + struct.pack("<I", size)
+        + data
+    )
 
 
 def mp3(samples: Samples) -> bytes:

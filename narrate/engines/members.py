@@ -131,12 +131,13 @@ class Process:
             if self._child is not child:
                 return
             lost, self._sent = self._sent, {}
-            self._begun.clear()
+            begun, self._begun = self._begun, set()
             if not self._ready.is_set():
                 self._refusal = f"its process ended ({_fate(code)}) while it was loading"
                 self._ready.set()
         for name, reply in lost.items():
-            reply(Reply(name, trouble=Trouble.LOST, why=f"its process ended ({_fate(code)})"))
+            trouble = Trouble.LOST if name in begun else Trouble.AWAY
+            reply(Reply(name, trouble=trouble, why=f"its process ended ({_fate(code)})"))
 
     def _hear(self, message: Message) -> None:
         match message:

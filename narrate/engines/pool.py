@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.05  # at most, between two looks at new requests while there is room for them
 LOST_AT_MOST = 3  # times in a row that a member may be lost, until it counts as gone for now
-LOST_OVER_ONE = 3  # members that a single request may cost: then it is the one at fault
+LOST_OVER_ONE = 5  # times that members may be lost over a single request: then it is the one at fault
 FIRST_REST_SECONDS = 1.0  # of a member that was lost; twice as long each time in a row
 LONGEST_REST_SECONDS = 30.0
 
@@ -37,8 +37,10 @@ class Trouble(Enum):
 
     BUSY = "busy"
     """It takes no more for some seconds. Nothing is wrong."""
+    AWAY = "away"
+    """It cannot be reached. Another may make the request."""
     LOST = "lost"
-    """It does not answer, or died. Another may make the request."""
+    """It was lost while it made the request, which may be at fault."""
     GONE = "gone"
     """It will never make anything, for a reason that waiting does not mend."""
 

@@ -153,7 +153,8 @@ class Server:
                         reply(Reply(request.id, (request.clip(samples, self.rate, final=False),)))
                 finish = response.headers.get("X-Finish-Reason", "")
         except httpx.HTTPError as error:
-            return Reply(request.id, trouble=Trouble.LOST, why=_in_words(error))
+            away = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            return Reply(request.id, trouble=Trouble.AWAY if away else Trouble.LOST, why=_in_words(error))
         if finish == "length":
             return self._failed(request, "it spoke without end")
         try:
