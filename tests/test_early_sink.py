@@ -1,4 +1,4 @@
-"""A sink that takes sound before it is heard: place, progress, sleep timer and engine follow the ear, not the writer."""
+"""A sink that takes sound before it is heard: place, progress, sleep timer and engine follow the ear."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ CDATA = "cdata"  # text that holds no tags counts as an element of this name
 class Element:
     """An element. `start` … `end` are the offsets of all of it, `inner` and `inner_end` those of what is in it.
 
-    `name` is as the file writes it, `tag` without its prefix. `first` and `last` number its characters: those that can be
-    seen in its lines, without readings above words. `attributes` is the text between name and bracket.
+    `name` is as the file writes it, `tag` without its prefix. `first` and `last` number its characters: those that can
+    be seen in its lines, without readings above words. `attributes` is the text between name and bracket.
     """
 
     name: str
