@@ -15,7 +15,10 @@ tuning.py                  the batch size that was measured to be best here
 espeak.py espeak_child.py  eSpeak NG, in a child process
 openjtalk.py               Open JTalk
 tone.py                    a test signal
-mixed.py                   two engines as one
+mixed.py resample.py       two engines as one; sound at another sample rate
+pool.py                    several members as one engine
+members.py worker.py       processes as members, with a GPU each perhaps; what runs in one
+http/                      speech servers as members: anything that speaks /v1/audio/speech
 qwen/                      Qwen3-TTS
 """
 
