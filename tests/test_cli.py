@@ -214,7 +214,7 @@ def test_chunks_as_json_have_the_fields_promised() -> None:
 
 def test_chapters_are_listed_and_chosen(tmp_path: Path) -> None:
     listed = narrate(STORY, "--list-chapters").stdout.splitlines()
-    assert [line.split()[0] for line in listed if "hapter" in line] == ["1", "2"]
+    assert [line.split()[0] for line in listed if "Chapter" in line] == ["1", "2"]
     second = narrate("chunks", STORY, "--chapters", "2", "--json").stdout.splitlines()
     assert {json.loads(line)["chapter"] for line in second} == {2}
 

@@ -18,6 +18,7 @@ from narrate.settings.layers import of_book, of_environment, of_request, of_user
 from narrate.settings.option import ANYWHERE, OF_BOOK, ONCE, Place
 from narrate.settings.table import GROUPS, OPTIONS, named
 from narrate.settings.values import Layer, Setting, Values
+from tests.recorded import alsa_recorder
 
 STORY = Path(__file__).resolve().parents[1] / "samples" / "lighthouse.en.txt"
 # What each setting that may be set anywhere is set to: in TOML, as a word, and as the value that comes of both.
@@ -320,6 +321,29 @@ def test_an_exported_book_follows_the_files(user: Path, book: Path, tmp_path: Pa
     assert seconds("flag.flac", "--speed", 1, NARRATE_SPEED="1.25") == pytest.approx(plain, rel=0.01)
     with soundfile.SoundFile(tmp_path / "flag.flac") as written:
         assert (written.title, written.artist) == ("The Lamp", "A. Keeper")
+
+
+FILES = 'subtitles = ["srt"]\nloudness = -30\nsplit = "chapter"\n'
+
+
+def test_what_is_set_for_files_keeps_nobody_from_listening_or_piping(user: Path, book: Path, tmp_path: Path) -> None:
+    recorder = alsa_recorder(tmp_path, paced=False)
+    user.write_text(FILES)
+    heard = narrate(book, "-e", "tone", "--from", "2", **recorder.env)
+    assert heard.returncode == 0, heard.stderr
+    assert not list(book.parent.glob("*.srt"))
+    target = tmp_path / "piped.wav"
+    with target.open("wb") as out:
+        command = [sys.executable, "-m", "narrate", str(book), "-e", "tone", "-q", "-o", "-"]
+        assert subprocess.run(command, stdout=out, check=False).returncode == 0
+    assert target.stat().st_size > 100_000
+    written = narrate(book, "-e", "tone", "-q", "-o", tmp_path / "out.epub")
+    assert written.returncode == 0, written.stderr
+    written = narrate(book, "-e", "tone", "-q", "-o", tmp_path / "out.mp3")
+    assert written.returncode == 0, written.stderr
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".mp3", ".m3u8", ".srt"}
+    for asked in (("--subtitles", "srt"), ("--loudness", "-30"), ("--split", "chapter")):
+        assert f"{asked[0]} needs" in narrate(book, "-e", "tone", *asked).stderr
 
 
 def test_chunks_are_cut_for_the_engine_of_their_language(user: Path, book: Path) -> None:

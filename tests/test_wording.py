@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from narrate.session import Progress
-from narrate.terminal.wording import counted, moment, rounded
+from narrate.terminal.wording import chapter_title, counted, duration, moment, rounded
 from tests.speech import chunks
 
 PROGRESS = Progress(
@@ -74,6 +74,16 @@ def test_one_is_one() -> None:
 )
 def test_numbers_of_times_have_few_digits_and_no_exponent(times: float, said: str) -> None:
     assert rounded(times) == said
+
+
+def test_how_long_something_takes() -> None:
+    assert [duration(seconds) for seconds in (0.2, 6.4, 59.4, 59.6, 3725)] == ["1 s", "6 s", "59 s", "1:00", "1:02:05"]
+
+
+def test_what_stands_before_the_first_chapter_is_said_to() -> None:
+    assert chapter_title(0, "") == "(before the first chapter)"
+    assert chapter_title(3, "") == "(no title)"
+    assert chapter_title(0, "Preface") == "Preface"
 
 
 def test_no_remedy_names_a_package_that_no_index_has() -> None:

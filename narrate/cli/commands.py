@@ -13,7 +13,7 @@ COMMANDS = {
     "chunks": "Show what will be spoken, sentence by sentence.",
     "voices": "List the voices.",
     "devices": "List the sound devices, for --sound-device.",
-    "books": "List the books that you have read, how far, and your marks.",
+    "books": "List the books that you have read, how far, and your marks; open one of them.",
     "store": "Show how much finished sound is kept, check it or remove it.",
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
     "config": "Show which settings hold and where they were set, or edit them.",

@@ -18,6 +18,7 @@ from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks, Reading
 from narrate.store.index import Size
 from narrate.store.store import LIMIT_BYTES, Store
+from narrate.terminal.wording import chapter_title
 from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.chunking import chunks as chunking
@@ -92,7 +93,7 @@ def list_chapters(source: str, text: TextOptions) -> None:
         raise InputError("Text that is still being written has no chapters yet.")
     for chapter in book.document.chapters:
         letters = sum(len(paragraph.text) for paragraph in chapter.paragraphs)
-        _print(f"{chapter.number:4}  {chapter.title or '(no title)'}  ({letters} characters)")
+        _print(f"{chapter.number:4}  {chapter_title(chapter.number, chapter.title)}  ({letters} characters)")
 
 
 def list_voices(engine: str | None) -> None:

@@ -103,10 +103,22 @@ def file_options(values: Values) -> FileOptions:
         ),
         cover=str(cover) if cover is not None else None,
         bit_rate=values["bitrate"] * 1000 if values["bitrate"] else None,
-        split=values["split"] is not None,
-        lufs=values["loudness"],
-        subtitles=tuple(dict.fromkeys(values["subtitles"])),
+        split=values["split"] is not None and _fits(values, "split"),
+        lufs=values["loudness"] if _fits(values, "loudness") else None,
+        subtitles=tuple(dict.fromkeys(values["subtitles"])) if _fits(values, "subtitles") else (),
     )
+
+
+def _fits(values: Values, name: str) -> bool:
+    """False for an option that was set for all books and that this reading has no file for: then it is left out. On the
+    command line it stays, so that it is refused."""
+    from narrate.sinks import READ_ALONG
+
+    files = [output for output in values["output"] if output != "-"]
+    whole = bool(files) and len(files) == len(values["output"])
+    alone = whole and not values["play"] and not any(file.lower().endswith(READ_ALONG) for file in files)
+    fitting = {"subtitles": bool(files), "loudness": whole, "split": alone}
+    return fitting[name] or values.commanded(name)
 
 
 def _may_replace(outputs: Sequence[str]) -> bool:

@@ -77,7 +77,7 @@ WRITING = (
     Option(
         "subtitles",
         Many(Choice(("srt", "vtt", "lrc", "json"))),
-        "Write the text with its times beside the sound; commas stand between several: srt,vtt.",
+        "Write the text with its times beside the sound, in one format or several, such as srt,vtt.",
         default=(),
     ),
     Option("title", Text(), "Title of the book in the file, if the book's own is wrong.", places=OF_BOOK),

@@ -20,7 +20,7 @@ from narrate.streams import drawn_on
 from narrate.terminal.display import open_display
 from narrate.terminal.files import FileOptions, about_book, printed
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
-from narrate.terminal.wording import rounded
+from narrate.terminal.wording import chapter_title, duration, rounded
 from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book
 
@@ -59,7 +59,7 @@ def _passing(line: str, stderr: TextIO) -> None:
 def _table(planned: Sequence[ChapterPlan]) -> Iterator[str]:
     yield f"{'CHAPTER':>7}  {'LENGTH':>8}  TITLE"
     for chapter in planned:
-        yield f"{chapter.number:7}  {hms(chapter.seconds):>8}  {chapter.title or '(no title)'}"
+        yield f"{chapter.number:7}  {hms(chapter.seconds):>8}  {chapter_title(chapter.number, chapter.title)}"
     yield f"{'all':>7}  {hms(sum(chapter.seconds for chapter in planned)):>8}"
 
 
@@ -98,7 +98,7 @@ def _costs(
     if options.files.outputs:
         one_after_the_other = options.files.lufs is not None  # all of it is measured before any of it is written
         wall = voice_seconds + writing_seconds if one_after_the_other else max(voice_seconds, writing_seconds)
-        yield f"Time to make it here: about {hms(max(1.0, wall))}.{kept}"
+        yield f"Time to make it here: about {duration(wall)}.{kept}"
     else:
         yield _listening(made.rtf, options.speed, voice_seconds, kept)
 
@@ -120,7 +120,7 @@ def _listening(rtf: float | None, speed: float, voice_seconds: float, kept: str)
     if rtf * speed < 1:
         times = rounded(1 / (rtf * speed))
         return f"The voice speaks {times} times as fast here as you listen, so there will be no gaps.{kept}"
-    wall = hms(voice_seconds)
+    wall = duration(voice_seconds)
     return f"The voice speaks more slowly here than you listen. Write a file first, which takes about {wall}.{kept}"
 
 

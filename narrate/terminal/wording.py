@@ -48,6 +48,11 @@ def counted(count: int, name: str) -> str:
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
+def chapter_title(number: int, title: str) -> str:
+    """The title of a chapter in a list."""
+    return title or ("(no title)" if number else "(before the first chapter)")
+
+
 def rounded(times: float) -> str:
     """How many times: 1.3, 12, 2000."""
     return f"{times:.0f}" if times >= 9.95 else f"{times:.1f}"
@@ -63,9 +68,7 @@ def closing_line(session: Session, files: FileOptions, *, source: str, verbose: 
     if files.outputs:
         facts = [f"{hms(sound)} of sound", *_facts_of_files(session, files)]
         last = ", in" if len(facts) > 1 else " in"
-        line = (
-            f"Wrote {files.named}: {', '.join(facts)}{last} {_duration(wall)} ({_as_fast_as(sound / max(wall, 0.1))})"
-        )
+        line = f"Wrote {files.named}: {', '.join(facts)}{last} {duration(wall)} ({_as_fast_as(sound / max(wall, 0.1))})"
     else:
         line = f"Heard {hms(sound)}"
     parts = [line]
@@ -80,7 +83,8 @@ def closing_line(session: Session, files: FileOptions, *, source: str, verbose: 
     return " · ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """How long something takes: 6 s, 1:02."""
     return f"{max(1.0, seconds):.0f} s" if seconds < 59.5 else hms(seconds)
 
 
