@@ -219,6 +219,10 @@ HOSTILE: dict[str, tuple[str, Make]] = {
     "many Word runs": ("x.docx", _word("<w:p><w:r><w:t>a</w:t></w:r></w:p>")),
     "one long Word paragraph": ("x.docx", lambda n: docx_of("<w:p>" + _times("<w:r><w:t>a</w:t></w:r>", n) + "</w:p>")),
     "many pages of a PDF": ("x.pdf", lambda n: make_pdf([["A line of text on it."]] * (n // 400 + 1))),
+    "heads of a PDF": ("x.pdf", lambda n: make_pdf([[f"HEAD {i}", "A line of text on it.", "hy-"] for i in range(n // 400 + 1)])),
+    "leaders": ("x.txt", _plain("A . . . . 1\n")),
+    "leaders without an end": ("x.txt", _plain(". ", "a")),
+    "hyphens and holes": ("x.txt", _plain("hy-\n[Illustration: a]\n", "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n")),
     "many lines of a PDF": ("x.pdf", lambda n: make_pdf([["A line of text on it."] * (n // 40 + 1)])),
     # rich text, FictionBook, subtitles, pages from the web
     "braces of RTF": ("x.rtf", lambda n: (r"{\rtf1 " + PROSE + _times("{", n)).encode()),

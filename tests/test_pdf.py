@@ -111,3 +111,70 @@ def test_what_cannot_be_read_is_said_in_one_line(data: bytes, words: str) -> Non
     with pytest.raises(InputError, match=rf"book\.pdf: .*{words}") as caught:
         read_bytes(data, "book.pdf")
     assert "\n" not in str(caught.value)
+
+
+WORDS = "the old man went on along the white road through the fields and the woods of the valley until he came".split()
+
+
+def prose(page: int, lines: int = 8) -> list[str]:
+    """Lines in the middle of sentences, other ones on each page."""
+    return [" ".join(WORDS[(page * 7 + line * 3 + n) % len(WORDS)] for n in range(14)) for line in range(lines)]
+
+
+def test_heads_of_a_few_pages_in_a_row_are_left_out() -> None:
+    names = ["METHODS OF APPLICATION", "THE LAWS OF NATURE", "NUMBERS AND SIGNS", "A Short Word"]
+    pages = [[names[page // 4], *prose(page)] for page in range(14)]
+    said = " ".join(texts(read_bytes(make_pdf(pages), "book.pdf")))
+    assert not any(name in said for name in names[:3])
+    assert said.count(names[3]) == 2  # on two pages only: it may be a title
+
+
+@pytest.mark.parametrize("head", ["{title} {number}", "{number} {title}"])
+def test_a_head_with_the_number_of_its_page_is_left_out_wherever_it_stands(head: str) -> None:
+    titles = [f"{'ABCDEFGHIJKL'[page]}BOUT IT" for page in range(12)]
+    pages = [[head.format(title=titles[page], number=page + 17), *prose(page)] for page in range(12)]
+    said = texts(read_bytes(make_pdf(pages), "book.pdf"))
+    assert not any("BOUT" in text for text in said)
+    assert len(said) == 1
+
+
+def test_a_number_in_the_margin_that_is_not_of_the_page_is_the_number_of_a_chapter() -> None:
+    pages = []
+    for page in range(12):
+        first, last = [str(page // 3 + 1)] if page % 3 == 0 else [], [f"He came {WORDS[page]}."] if page % 3 == 2 else []
+        pages.append([*first, *prose(page), *last, f"- {page + 40} -"])
+    document = read_bytes(make_pdf(pages), "book.pdf")
+    assert [text for text in texts(document) if any(map(str.isdigit, text))] == ["1", "2", "3", "4"]
+
+
+def test_a_word_that_two_pages_share_is_joined() -> None:
+    pages = [
+        [f"THE ROAD {page + 5}", *prose(page), f"and all of {WORDS[page]} clocks were strik-"] for page in range(6)
+    ]
+    pages += [["THE ROAD 11", "ing thirteen. The clocks were striking."]]
+    pages = [[page[0], f"ing thirteen {page[1]}", *page[2:]] for page in pages]
+    said = " ".join(texts(read_bytes(make_pdf(pages), "book.pdf")))
+    assert "striking thirteen" in said
+    assert "strik-" not in said
+
+
+def test_contents_with_leaders_and_the_index_are_left_out() -> None:
+    contents = ["Contents", *(f"Chapter {n}. The Road . . . . . . . {n * 7}" for n in range(1, 6))]
+    index = ["INDEX", *(f"{letter}bbot, {n + 3}, {n + 9}" for n, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))]
+    pages = [contents, *([f"Chapter {n}. The Road", *prose(n)] for n in range(1, 6)), *map(prose, range(6, 20)), index]
+    document = read_bytes(make_pdf(pages), "book.pdf")
+    said = texts(document)
+    assert not any("bbot" in text or ". . ." in text or text in ("Contents", "INDEX") for text in said)
+    assert {"contents", "index"} <= {part.kind for part in document.excluded}
+
+
+def test_the_licence_of_project_gutenberg_is_left_out() -> None:
+    head = [
+        "The Project Gutenberg EBook of A Road, by Jane Tester",
+        "*** START OF THIS PROJECT GUTENBERG EBOOK A ROAD ***",
+    ]
+    foot = ["*** END OF THIS PROJECT GUTENBERG EBOOK A ROAD ***", "Section 1. General Terms of Use"]
+    pages = [[*head, "Produced by Anonymous Volunteers", *STORY], *map(prose, range(4)), foot]
+    said = texts(read_bytes(make_pdf(pages), "book.pdf"))
+    assert said[0].startswith("It was a bright cold day")
+    assert not any("Terms" in text or "Gutenberg" in text.title() for text in said)

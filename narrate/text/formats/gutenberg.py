@@ -94,16 +94,21 @@ def is_gutenberg(source: str) -> bool:
 def read(source: str, footnotes: Literal["skip", "end"] = "skip") -> Document:
     """Read a decoded text of Project Gutenberg. Footnotes are left out, or said where the file has them."""
     start, end = frame(source)
-    found = end_notes(source, start, end) if footnotes == "skip" else NONE
-    parts = [Excluded("licence", a, b) for a, b in ((0, start), (end, len(source))) if a < b]
-    parts += (note for note in _notes(source, start, end) if footnotes == "skip" or note.kind != "footnote")
-    parts += (Excluded("footnote", note.start, note.end) for note in found.notes)
-    if found.notes and found.start < found.notes[0].start:
-        parts.append(Excluded("footnote", found.start, found.notes[0].start))
-    excluded = outermost(parts)
+    excluded = outermost(around(source, footnotes))
     marks = [match.span() for sign in (plain.ITALIC, BOLD) for match in sign.finditer(source, start, end)]
     masked = plain.mask(source, [(part.start, part.end) for part in excluded] + marks)
     return _described(plain.build(source, masked, excluded), source[:start])
+
+
+def around(source: str, footnotes: Literal["skip", "end"] = "skip") -> Iterator[Excluded]:
+    """Yield what is not the book: the licences, and what editors and producers put in. The stretches may overlap."""
+    start, end = frame(source)
+    found = end_notes(source, start, end) if footnotes == "skip" else NONE
+    yield from (Excluded("licence", a, b) for a, b in ((0, start), (end, len(source))) if a < b)
+    yield from (note for note in _notes(source, start, end) if footnotes == "skip" or note.kind != "footnote")
+    yield from (Excluded("footnote", note.start, note.end) for note in found.notes)
+    if found.notes and found.start < found.notes[0].start:
+        yield Excluded("footnote", found.start, found.notes[0].start)
 
 
 def is_credit(paragraph: str) -> bool:

@@ -25,7 +25,8 @@ AUTHOR = re.compile(r"^[ 　]*作\s*者[:：](.{1,40})$", re.MULTILINE)
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 STOPPED = re.compile(f"[{STOPS}][{re.escape(''.join(QUOTE_ENDS))}]*$")
 INNER_MARK = re.compile(f"[{WIDE_STOPS}{WIDE_CLAUSE_MARKS}]")
-HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)-\n[ \t]*([^\W\d_]+)")
+# A running head that is left out may stand between the two parts of a word.
+HYPHEN = re.compile(rf"(?<![^\W\d_])([^\W\d_]+)-\n(?:[ \t]*{HOLE}[ \t{HOLE}]*\n)*[ \t{HOLE}]*([^\W\d_]+)")
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A title with so many characters may go on in the next line.
 FULL_TITLE = 40
@@ -92,7 +93,7 @@ def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
 
     The whole word must stand elsewhere in the text. If `eager`, it is enough that the word with the hyphen does not.
     """
-    breaks = [match for match in HYPHEN.finditer(source) if match[2][0].islower()]
+    breaks = [match for match in HYPHEN.finditer(masked) if match[2][0].islower()]
     if not breaks:
         return masked
     words = set(WORD.findall(source.lower()))
@@ -192,7 +193,10 @@ def _blocks(masked: str, rows: Sequence[Line], found: Outline) -> Iterator[Block
         if block and (
             left_out
             or here != level
-            or not (_same_title(block[-1], line) if here else _continues(block, line, following, columns[i]))
+            or not (
+                masked[block[-1].end] == CUT
+                or (_same_title(block[-1], line) if here else _continues(block, line, following, columns[i]))
+            )
         ):
             yield from _finished(masked, block, column, level)
             block = []

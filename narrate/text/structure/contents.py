@@ -21,6 +21,8 @@ LEADER = re.compile(r"[\s.,·…・—-]+(?:\d{1,4}|[ivxlc]{1,7})?$")
 # A cell of a table before the cell with a title.
 CELL = re.compile(r"(?:[\w.]{1,8}|[^\W\d]{1,12}\.? [\w.]{1,8})[,、] ?")
 LONGEST_CONTENTS = 800
+LED = re.compile(r"(?:[.·…・][ \t]?){3,}[ \t]*(?:\d{1,4}|[ivxlc]{1,7})$")
+LED_BETWEEN, LONGEST_LEADER = 3, 80
 # An entry with its number, and how many lines the title of a part has among the entries.
 COUNTING = re.compile(r"(\d{1,4})\. *\S")
 LONGEST_PART_TITLE = 6
@@ -40,7 +42,7 @@ INDEX = re.compile(
     re.IGNORECASE,
 )
 # An index has so many entries, and of neighbours such a share stand in the order of the alphabet or end with a page.
-INDEX_ENTRIES, IN_ORDER = 20, 0.8
+INDEX_ENTRIES, IN_ORDER, LOCATED_SHARE = 20, 0.8, 0.6
 LOCATED = re.compile(
     r"(?:\d{1,4}|[ivxlc]{1,7})(?:\s?[-–]\s?\d{1,4})?[.,]?$|\b(?:see|siehe|voir|véase|vedi) ", re.IGNORECASE
 )
@@ -52,6 +54,24 @@ def name_of(text: str) -> str:
     if match := COUNTED.fullmatch(text):
         text = match["title"]
     return re.sub(r"[\W_]+", " ", text).strip().casefold()
+
+
+def led(lines: Sequence[Line]) -> set[int]:
+    """Return lines with dots that lead to the number of a page: three or more of them, but for a line or two."""
+    found: set[int] = set()
+    row: list[int] = []
+    for i, line in enumerate(lines):
+        if not LED.search(line.text[-LONGEST_LEADER:]):
+            continue
+        if row and i - row[-1] > LED_BETWEEN:
+            found.update(range(row[0], row[-1] + 1) if len(row) >= ENTRIES else ())
+            row = []
+        row.append(i)
+    found.update(range(row[0], row[-1] + 1) if len(row) >= ENTRIES else ())
+    title = min(found, default=0) - 1
+    if title >= 0 and CONTENTS.fullmatch(lines[title].text.strip(DECORATION + ".:[]【】")):
+        found.add(title)
+    return found
 
 
 def key_of(text: str) -> object:
@@ -182,7 +202,7 @@ def index_of(texts: Sequence[str], begins: Sequence[bool], heads: Container[int]
     """Return the lines of the index at the end of a book, with its heading. `begins` are lines behind a blank one."""
     found: set[int] = set()
     for i in range(len(texts) // 4, len(texts)):
-        if i in found or len(texts[i]) > 40 or not begins[i] or not INDEX.fullmatch(texts[i].strip(DECORATION + ".:")):
+        if i in found or len(texts[i]) > 40 or not INDEX.fullmatch(texts[i].strip(DECORATION + ".:")):
             continue
         end = next((j for j in range(i + 1, len(texts)) if j in heads), len(texts))
         entries = [texts[j] for j in range(i + 1, end) if begins[j]]
@@ -197,4 +217,4 @@ def _is_index(entries: Sequence[str]) -> bool:
     firsts = [text.lstrip("\"“'‘(*_—- ")[:1].casefold() for text in entries]
     ordered = sum(a <= b for a, b in zip(firsts, firsts[1:], strict=False))
     located = sum(bool(LOCATED.search(text)) for text in entries)
-    return len(set(firsts)) >= 5 and ordered >= IN_ORDER * (len(firsts) - 1) or located >= IN_ORDER * len(entries)
+    return len(set(firsts)) >= 5 and ordered >= IN_ORDER * (len(firsts) - 1) or located >= LOCATED_SHARE * len(entries)

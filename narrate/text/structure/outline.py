@@ -14,7 +14,7 @@ from typing import NamedTuple
 from narrate.text.characters import FIRST_EAST_ASIAN, FULLWIDTH_DIGITS, SEMICOLONS, ends_line
 from narrate.text.structure.alike import alike
 from narrate.text.structure.chapters import Block
-from narrate.text.structure.contents import announced, index_of, name_of, silent
+from narrate.text.structure.contents import announced, index_of, led, name_of, silent
 from narrate.text.structure.headings import LONGEST, bare, heading_level, is_named, number_of, without_title
 from narrate.text.structure.lines import SPEECH, Line, alone, is_title
 from narrate.text.structure.numbering import BARE, counted, numbers
@@ -51,7 +51,7 @@ def outline(lines: Sequence[Line], known: Iterable[str] = ()) -> Outline:
     levels = {i: level for i in range(len(lines)) if (level := _level(lines, i)) and _is_heading(lines, i)}
     contents, listed = announced(lines)
     index = index_of([line.text for line in lines], [not i or line.gap > 0 for i, line in enumerate(lines)], levels)
-    contents |= index
+    contents |= index | led(lines)
     listed |= {name_of(title) for title in known}
     contents |= silent(lines, levels, contents)
     levels = {i: level for i, level in levels.items() if i not in contents and not _is_in_a_list(lines, levels, i)}
