@@ -20,7 +20,7 @@ from narrate.clip import Clip, Samples, silence
 from narrate.sinks import open_sink
 from narrate.sinks.audiofile import WavFile
 from narrate.sinks.inspection import inspect
-from narrate.sinks.loudness import Levelled, Meter, Peaks, limiter
+from narrate.sinks.loudness import Aim, Levelled, Meter, Peaks, limiter
 from tests.speech import a_chunk
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ def speech() -> tuple[Samples, int]:
 
 def level(path: Path, samples: Samples, rate: int, lufs: float) -> list[str]:
     told: list[str] = []
-    with Levelled(rate, lufs, [partial(open_sink, path)], path.parent, told.append) as sink:
+    with Levelled(rate, Aim(lufs), [partial(open_sink, path)], path.parent, told.append) as sink:
         for index, part in enumerate(np.array_split(samples, 13)):
             sink.begin(a_chunk(index))
             sink.write(Clip(a_chunk(index), part, rate))
@@ -77,7 +77,7 @@ def test_silence_stays_silence(tmp_path: Path) -> None:
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     with (
         pytest.raises(KeyboardInterrupt),
-        Levelled(8000, -19, [partial(open_sink, tmp_path / "book.wav")], tmp_path) as sink,
+        Levelled(8000, Aim(-19), [partial(open_sink, tmp_path / "book.wav")], tmp_path) as sink,
     ):
         sink.begin(a_chunk(0))
         sink.write(Clip(a_chunk(0), silence(1, 8000), 8000))
@@ -136,7 +136,7 @@ def test_how_far_a_book_is_levelled_can_be_seen(tmp_path: Path, speech: tuple[Sa
             shares.append(levelled.finished_share)
             super().write(clip)
 
-    levelled = Levelled(rate, -19, [partial(Watching, tmp_path / "book.wav")], tmp_path)
+    levelled = Levelled(rate, Aim(-19), [partial(Watching, tmp_path / "book.wav")], tmp_path)
     with levelled as sink:
         for index, part in enumerate(np.array_split(samples, 13)):
             sink.begin(a_chunk(index))

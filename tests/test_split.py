@@ -6,44 +6,48 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.clip import Clip
+from narrate.pace import chunk_seconds
 from narrate.sinks import Sink, open_sink
 from narrate.sinks.about import About
-from narrate.sinks.split import SplitFiles, distinct, file_name
+from narrate.sinks.split import LONGER, Content, Split, SplitFiles, distinct, file_name
 from tests.speech import a_chunk
 from tests.test_audiobook import probe
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 8000
 BOOK = About("The Book", "A", "en")
-CONTENTS = [(0, "Before"), (1, "One"), (2, "Two")]
+CONTENTS = [Content(0, "Before"), Content(1, "One"), Content(2, "Two")]
 
 
 def open_file(path: Path, sample_rate: int, about: About) -> Sink:
     return open_sink(path, sample_rate, about=about)
 
 
-def write(sink: Sink, chapters: list[tuple[int, str]]) -> None:
+def write(sink: Sink, chapters: Sequence[tuple[int, str] | Content]) -> None:
     """Two chunks a chapter, together as many thousand samples as its number and two more."""
-    for index, (number, title) in enumerate(chapters):
+    for index, (number, title, *_) in enumerate(chapters):
         for half in range(2):
             chunk = replace(a_chunk(2 * index + half), chapter=number, title=title)
             sink.begin(chunk)
             sink.write(Clip(chunk, np.full(500 * (number + 2), 0.1, dtype=np.float32), RATE))
 
 
-def split(folder: Path, contents: list[tuple[int, str]], suffix: str = ".wav") -> SplitFiles:
-    return SplitFiles(folder, suffix, RATE, BOOK, contents, open_file)
+def split(folder: Path, contents: list[Content], suffix: str = ".wav", where: Split | None = None) -> SplitFiles:
+    return SplitFiles(folder, suffix, RATE, BOOK, contents, open_file, split=where or Split())
 
 
 def test_each_chapter_has_its_file_and_the_playlist_its_length(tmp_path: Path) -> None:
@@ -68,6 +72,69 @@ def test_a_file_says_which_chapter_of_which_book_it_is(tmp_path: Path, suffix: s
     tags = {name.lower(): value for name, value in found["format"]["tags"].items()}
     assert (tags["title"], tags["album"], tags["track"], tags["artist"]) == ("One", "The Book", "2/3", "A")
     assert found["chapters"] == []
+
+
+def frames(folder: Path) -> dict[str, int]:
+    return {name: soundfile.info(folder / name).frames for name in sorted(os.listdir(folder)) if name.endswith(".wav")}
+
+
+def test_files_of_some_hours_end_before_the_chapter_that_is_too_much(tmp_path: Path) -> None:
+    """Chunks here are shorter than their text lets expect, which is known from the second chapter on."""
+    contents = [Content(number, f"C{number}", 1.0) for number in range(1, 7)]
+    expected = chunk_seconds(a_chunk(0)) * LONGER + a_chunk(0).pause
+    limit = 1.25 + expected
+    with split(tmp_path / "b", contents, where=Split(chapters=False, most_seconds=limit)) as sink:
+        for index, content in enumerate(contents):
+            for half in range(2):
+                chunk = replace(a_chunk(2 * index + half), chapter=content.number, title=content.title)
+                sink.begin(chunk)
+                sink.write(Clip(chunk, np.full(RATE // 4, 0.1, dtype=np.float32), RATE))
+    found = frames(tmp_path / "b")
+    assert list(found) == [f"00{number} - The Book.wav" for number in range(1, len(found) + 1)]
+    assert sum(found.values()) == 6 * RATE // 2, "nothing is lost"
+    assert all(length <= limit * RATE for length in found.values())
+    assert all(length % (RATE // 2) == 0 for length in found.values()), "only whole chapters"
+    assert 1 < len(found) < 6
+
+
+def test_a_chapter_that_is_too_long_goes_on_in_another_file(tmp_path: Path) -> None:
+    with split(tmp_path / "b", CONTENTS, where=Split(most_seconds=0.2)) as sink:
+        write(sink, CONTENTS)
+    assert list(frames(tmp_path / "b")) == [
+        "001 - Before.wav", "001-2 - Before.wav", "002 - One.wav", "002-2 - One.wav", "003 - Two.wav",
+        "003-2 - Two.wav",
+    ]  # fmt: skip
+    assert "#EXTINF:0.125,Before (2)\n001-2 - Before.wav" in (tmp_path / "b" / "b.m3u8").read_text()
+
+
+@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=5), min_size=1, max_size=6), st.integers(1, 100))
+@settings(deadline=None, max_examples=60)
+def test_split_or_not_every_sample_is_there_once(lengths: list[list[int]], most: int) -> None:
+    contents = [Content(number, f"C{number}", sum(row) / 100) for number, row in enumerate(lengths, 1)]
+    written: list[list[int]] = []
+
+    class Kept(Sink):
+        def __enter__(self) -> Self:
+            written.append([])
+            return self
+
+        def write(self, clip: Clip) -> None:
+            written[-1].append(len(clip.samples))
+
+    with tempfile.TemporaryDirectory() as folder:
+        where = Split(chapters=False, most_seconds=most / 100)
+        with SplitFiles(
+            Path(folder), ".wav", 100, BOOK, contents, lambda *_: Kept(), playlist=False, split=where
+        ) as sink:
+            index = 0
+            for number, row in enumerate(lengths, 1):
+                for length in row:
+                    chunk = replace(a_chunk(index), chapter=number)
+                    sink.begin(chunk)
+                    sink.write(Clip(chunk, np.zeros(length, dtype=np.float32), 100))
+                    index += 1
+    assert [length for file in written for length in file] == [length for row in lengths for length in row]
+    assert all(written)
 
 
 def test_a_reading_that_begins_later_keeps_the_numbers(tmp_path: Path) -> None:
@@ -159,6 +226,7 @@ def test_the_command_makes_a_folder_and_does_not_write_into_a_full_one(tmp_path:
         (["--split", "chapter"], "needs -o"),
         (["-o", "-", "--split", "chapter"], "cannot be split"),
         (["-o", "a.mp3", "--play", "--split", "chapter"], "without --play"),
+        (["-o", "a.mp3", "--split", "2"], "--split must be chapter, or hours from 0.1h to 100h, such as 2h"),
         (["-o", "a.mp3", "-o", "a.flac", "--split", "chapter"], "would be written twice"),
     ],
 )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 
 if TYPE_CHECKING:
+    from narrate.sinks.split import Split
     from narrate.terminal.files import FileOptions
     from narrate.terminal.listen import ReadingOptions
 
@@ -88,8 +89,13 @@ def file_options(values: Values) -> FileOptions:
     from narrate.terminal.files import FileOptions, series_and_part
 
     outputs: tuple[str, ...] = values["output"]
+
+    def of_files(name: str) -> Any:
+        return values[name] if _fits(values, name) else None
+
     series, part = series_and_part(values["series"] or "")
     cover = values["cover"]
+    loudness = of_files("loudness")
     return FileOptions(
         outputs=outputs,
         force=values["force"] or values["plan"] or _may_replace(outputs),
@@ -103,9 +109,10 @@ def file_options(values: Values) -> FileOptions:
         ),
         cover=str(cover) if cover is not None else None,
         bit_rate=values["bitrate"] * 1000 if values["bitrate"] else None,
-        split=values["split"] is not None and _fits(values, "split"),
-        lufs=values["loudness"] if _fits(values, "loudness") else None,
-        subtitles=tuple(dict.fromkeys(values["subtitles"])) if _fits(values, "subtitles") else (),
+        split=_split(of_files("split")),
+        lufs=None if loudness in ("acx", "off") else loudness,
+        acx=loudness == "acx",
+        subtitles=tuple(dict.fromkeys(of_files("subtitles") or ())),
     )
 
 
@@ -119,6 +126,15 @@ def _fits(values: Values, name: str) -> bool:
     alone = whole and not values["play"] and not any(file.lower().endswith(READ_ALONG) for file in files)
     fitting = {"subtitles": bool(files), "loudness": whole, "split": alone}
     return fitting[name] or values.commanded(name)
+
+
+def _split(wanted: str | float | None) -> Split | None:
+    """ "chapter", or the hours of which no file is longer."""
+    from narrate.sinks.split import Split
+
+    if wanted is None or isinstance(wanted, str):
+        return Split() if wanted else None
+    return Split(chapters=False, most_seconds=wanted * 3600)
 
 
 def _may_replace(outputs: Sequence[str]) -> bool:

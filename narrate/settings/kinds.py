@@ -159,6 +159,55 @@ class WholeOr:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberOr:
+    """A number between two limits, or one of a few words."""
+
+    number: Number
+    names: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"{self.number.words}, or {' or '.join(self.names)}"
+
+    @property
+    def metavar(self) -> str:
+        return "|".join((self.number.metavar, *self.names))
+
+    def read(self, text: str) -> object:
+        return text if text in self.names else self.number.read(text)
+
+    def accept(self, value: object, folder: Path) -> object:
+        return value if value in self.names else self.number.accept(value, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class HoursOr:
+    """A number of hours, as in "2h" or "1.5h", or one of a few words. The value of "2h" is 2.0."""
+
+    names: tuple[str, ...]
+    least: float
+    most: float
+
+    @property
+    def words(self) -> str:
+        return f"{' or '.join(self.names)}, or hours from {self.least:g}h to {self.most:g}h, such as 2h"
+
+    @property
+    def metavar(self) -> str:
+        return "|".join((*self.names, "HOURSh"))
+
+    def read(self, text: str) -> object:
+        if text in self.names:
+            return text
+        if not text.endswith("h"):
+            raise ValueError
+        return Number(self.least, self.most).read(text[:-1])
+
+    def accept(self, value: object, folder: Path) -> object:
+        return self.read(_words(value))
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """A file or a folder. `words_allowed` are words that are no names of files, such as "none"."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from narrate.settings.kinds import Choice, File, Many, Number, Switch, Text, WholeOr
+from narrate.settings.kinds import Choice, File, HoursOr, Many, Number, NumberOr, Switch, Text, WholeOr
 from narrate.settings.option import ANYWHERE, FILES, OF_BOOK, OF_MACHINE, ONCE, Option
 
 GROUPS = ("Listening", "Writing", "Text", "Voice", "Qwen", "Advanced")
@@ -71,8 +71,9 @@ WRITING = (
     Option("force", Switch(), "Replace files that exist already.", places=ONCE, default=False),
     Option(
         "split",
-        Choice(("chapter",)),
-        "Write a file for each chapter: -o book.mp3 makes a folder book with MP3 files and a playlist.",
+        HoursOr(("chapter",), 0.1, 100),
+        "Write a file for each chapter, or files of at most so many hours (2h): -o book.mp3 makes a folder book with "
+        "MP3 files and a playlist.",
     ),
     Option(
         "subtitles",
@@ -98,8 +99,10 @@ WRITING = (
     ),
     Option(
         "loudness",
-        Number(-40, -5, metavar="LUFS"),
-        "Bring the whole book to this loudness, from -40 to -5 LUFS. Audiobooks often have -19.",
+        NumberOr(Number(-40, -5, metavar="LUFS"), ("acx", "off")),
+        "Bring the whole book to this loudness, from -40 to -5 LUFS. Audiobooks often have -19. With acx it makes "
+        "the MP3 files that Audible's ACX takes, one for each chapter, and checks them; with off the sound stays as it "
+        "comes.",
     ),
 )
 

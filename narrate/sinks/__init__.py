@@ -3,8 +3,8 @@
 audiofile.py wav.py encoded.py    files that appear under their name when they are complete
 about.py pictures.py              what a file says of its book: tags and cover
 timeline.py cue.py mp4.py         when each chapter sounds, and how files say so
-loudness.py                       all of a book brought to one loudness
-split.py                          a file for each chapter
+loudness.py evening.py            all of a book brought to one loudness, and takes that stand out nearer to the others
+split.py acx.py                   a file for each chapter, or as ACX takes them
 inspection.py                     a file read back, and what is wrong with it
 subtitles.py captions.py          files of text with the times at which it sounds
 read_along/                       EPUB whose sentences light up while they sound

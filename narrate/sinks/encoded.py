@@ -53,12 +53,15 @@ class EncodedFile(AudioFile):
     """A compressed file in the coding its suffix names, mono, with tags, chapters and cover.
 
     FLAC holds exactly the samples that WAV holds. A codec that does not know `sample_rate` gets the next higher rate
-    that it knows (22,050 → 24,000 Hz for Opus). `bit_rate`, in bits per second, overrides that of the coding; lossless
-    codings have none. MP4 costs about 6 MB of memory for each hour of sound, the others do not grow.
+    that it knows (22,050 → 24,000 Hz for Opus), or `rate`. `bit_rate`, in bits per second, overrides that of the
+    coding; lossless codings have none. MP4 costs about 6 MB of memory for each hour of sound, the others do not grow.
     """
 
-    def __init__(self, path: Path, sample_rate: int, about: About, bit_rate: int | None = None) -> None:
+    def __init__(
+        self, path: Path, sample_rate: int, about: About, bit_rate: int | None = None, *, rate: int | None = None
+    ) -> None:
         super().__init__(path, sample_rate, about)
+        self._rate = rate
         self._coding = CODINGS[path.suffix.lower()]
         self._bit_rate = self._coding.bit_rate and (bit_rate or self._coding.bit_rate)
         self._container: Any = None
@@ -69,7 +72,7 @@ class EncodedFile(AudioFile):
 
         self._container = self._open(part)
         known = av.Codec(self._coding.codec, "w").audio_rates or [self.sample_rate]
-        rate = min((rate for rate in known if rate >= self.sample_rate), default=max(known))
+        rate = self._rate or min((rate for rate in known if rate >= self.sample_rate), default=max(known))
         self._stream = self._container.add_stream(self._coding.codec, rate=rate, layout="mono")
         if self._bit_rate:
             self._stream.bit_rate = self._bit_rate

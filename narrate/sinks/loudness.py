@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from narrate.clip import Clip, Samples
 from narrate.errors import SinkError
 from narrate.sinks import Opener, Sink
+from narrate.sinks.evening import Level, TakeMeter, gains
 from narrate.text.document import Chunk
 
 SILENT_LUFS = -70.0  # what EBU R 128 says of silence, and of less than 0.4 s
@@ -69,6 +70,11 @@ class Meter:
                 return
 
     @property
+    def level(self) -> float | None:
+        """The loudness so far, in LUFS; None for silence."""
+        return self.lufs
+
+    @property
     def lufs(self) -> float | None:
         """The loudness so far; None for silence."""
         found = float(self._found.get("lavfi.r128.I", SILENT_LUFS))
@@ -81,8 +87,44 @@ class Meter:
         return 20 * float(np.log10(peak)) if peak > 0 else None
 
 
+class RmsMeter:
+    """Measures the level of all samples, pauses too, as ACX does."""
+
+    def __init__(self, sample_rate: int) -> None:
+        del sample_rate
+        self._power, self._samples = 0.0, 0
+
+    def add(self, samples: Samples) -> None:
+        self._power += float(np.square(samples, dtype=np.float64).sum())
+        self._samples += len(samples)
+
+    @property
+    def level(self) -> float | None:
+        """In dB of full scale; None for silence."""
+        return 10 * float(np.log10(self._power / self._samples)) if self._power > 0 else None
+
+
+class LevelMeter(Protocol):
+    def add(self, samples: Samples) -> None: ...
+
+    @property
+    def level(self) -> float | None: ...
+
+
+class Aim(NamedTuple):
+    """How loud a book is to be, and how that is measured. It is left alone if it is as near as `near` already. No
+    sample comes above `peak_db`. `even`: takes that stand out are brought nearer to the others first."""
+
+    level: float
+    unit: str = "LUFS"
+    meter: Callable[[int], LevelMeter] = Meter
+    peak_db: float = MOST_PEAK_DB
+    near: float = NEAR_LU
+    even: bool = True
+
+
 class Levelled(Sink):
-    """Brings the sound to `lufs` and then hands it to the sinks of `openers`: one gain for all of it, and a limiter.
+    """Brings the sound to its aim and then hands it to the sinks of `openers`: one gain for all of it, and a limiter.
 
     Meanwhile it lies as 32-bit samples in a file without a name in `folder` (346 MB an hour at 24 kHz), which is gone
     however the program ends. `report` is told what was done, in a sentence.
@@ -91,17 +133,20 @@ class Levelled(Sink):
     def __init__(
         self,
         sample_rate: int,
-        lufs: float,
+        aim: Aim,
         openers: Sequence[Opener],
         folder: Path,
         report: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self._sample_rate, self._lufs, self._openers, self._folder = sample_rate, lufs, openers, folder
+        self._sample_rate, self._aim, self._openers, self._folder = sample_rate, aim, openers, folder
         self._report = report
         self._spool: IO[bytes] | None = None
-        self._meter = Meter(sample_rate)
-        self._peaks = Peaks(max(1, round(BLOCK_SECONDS * sample_rate)))
+        self._meter = aim.meter(sample_rate)
+        self._block = max(1, round(BLOCK_SECONDS * sample_rate))
+        self._peaks = Peaks(self._block)
         self._events: list[Chunk | tuple[Clip, int]] = []
+        self._takes: list[tuple[str, TakeMeter]] = []
+        self._gains: list[float] = []  # of the takes
 
     def __enter__(self) -> Self:
         with _Plainly(self._folder):
@@ -110,6 +155,7 @@ class Levelled(Sink):
 
     def begin(self, chunk: Chunk) -> None:
         self._events.append(chunk)
+        self._takes.append((chunk.language, TakeMeter(self._sample_rate)))
 
     def write(self, clip: Clip) -> None:
         assert self._spool is not None, "written to outside its block"
@@ -117,6 +163,8 @@ class Levelled(Sink):
             self._spool.write(clip.samples.astype("<f4", copy=False).tobytes())
         self._meter.add(clip.samples)
         self._peaks.add(clip.samples)
+        if self._takes and not clip.pause and self._aim.even:
+            self._takes[-1][1].add(clip.samples)
         self._events.append((replace(clip, samples=clip.samples[:0]), len(clip.samples)))
 
     def __exit__(
@@ -130,58 +178,78 @@ class Levelled(Sink):
                 self.finished_share = 1.0
 
     def _deliver(self, spool: IO[bytes]) -> None:
-        before = self._meter.lufs
-        gain, curve = 1.0, np.ones(len(self._peaks.all()) + 1)
-        if before is not None:
-            gain, curve, after = self._levels(spool, before)
+        first = self._meter.level
+        self._gains = gains([Level(voice, meter.db) for voice, meter in self._takes])
+        uneven = sum(gain != 1.0 for gain in self._gains)
+        curve = np.ones(len(self._peaks.all()) + 1)
+        if uneven:
+            self._meter, self._peaks, before = self._aim.meter(self._sample_rate), Peaks(self._block), self._peaks
+            for samples in self._levelled(spool, 1.0, curve, before):
+                self._meter.add(samples)
+                self._peaks.add(samples)
+        gain, level = 1.0, self._meter.level
+        if first is not None and level is not None:
+            gain, curve, after = self._levels(spool, level)
+            evened = f"{_takes(uneven)} brought nearer to the others; " if uneven else ""
             self._report(
-                f"Loudness: {before:.1f} LUFS, brought to {after:.1f} by {20 * np.log10(gain):+.1f} dB; "
-                f"{np.mean(curve < 1.0):.1%} of it limited."
+                f"Loudness: {evened}{first:.1f} {self._aim.unit}, brought to {after:.1f} by "
+                f"{20 * np.log10(gain):+.1f} dB; {np.mean(curve < 1.0):.1%} of it limited."
             )
         with ExitStack() as stack:
             sinks = [stack.enter_context(opener(self._sample_rate)) for opener in self._openers]
-            samples = self._levelled(spool, gain, curve)
+            levelled = self._levelled(spool, gain, curve)
             for number, event in enumerate(self._events):
                 self.finished_share = MEASURED_SHARE + (1 - MEASURED_SHARE) * number / len(self._events)
                 for sink in sinks:
                     if isinstance(event, Chunk):
                         sink.begin(event)
                 if not isinstance(event, Chunk):
-                    clip = replace(event[0], samples=next(samples))
+                    clip = replace(event[0], samples=next(levelled))
                     for sink in sinks:
                         sink.write(clip)
 
     def _levels(self, spool: IO[bytes], before: float) -> tuple[float, NDArray[np.float64], float]:
         """The gain, what the limiter does then, and how loud it becomes. A limiter takes loudness, so it is asked."""
-        gain, missing = 1.0, self._lufs - before
+        missing = self._aim.level - before
+        gain, missing = 1.0, 0.0 if abs(missing) <= self._aim.near else missing
         for number in range(PASSES):
             self.finished_share = MEASURED_SHARE * number / PASSES
             gain *= 10 ** (missing / 20)
-            curve = limiter(self._peaks.all() * np.float32(gain), 10 ** (MOST_PEAK_DB / 20))
+            curve = limiter(self._peaks.all() * np.float32(gain), 10 ** (self._aim.peak_db / 20))
             after = before + 20 * float(np.log10(gain))
             if curve.min() == 1.0:
                 break
-            meter = Meter(self._sample_rate)
+            meter = self._aim.meter(self._sample_rate)
             for samples in self._levelled(spool, gain, curve):
                 meter.add(samples)
-            after = meter.lufs or after
-            missing = OVERSHOOT * (self._lufs - after)
-            if abs(self._lufs - after) < NEAR_LU:
+            level = meter.level
+            after = after if level is None else level
+            missing = OVERSHOOT * (self._aim.level - after)
+            if abs(self._aim.level - after) <= self._aim.near:
                 break
         return gain, curve, after
 
-    def _levelled(self, spool: IO[bytes], gain: float, curve: NDArray[np.float64]) -> Iterator[Samples]:
+    def _levelled(
+        self, spool: IO[bytes], gain: float, curve: NDArray[np.float64], peaks: Peaks | None = None
+    ) -> Iterator[Samples]:
         """The sound of each clip as it becomes."""
         spool.seek(0)
-        at = 0
+        at, take = 0, -1
+        blocks = peaks or self._peaks
         for event in self._events:
             if isinstance(event, Chunk):
+                take += 1
                 continue
             count = event[1]
             with _Plainly(self._folder):
                 samples = np.frombuffer(spool.read(4 * count), dtype="<f4")
-            yield (samples * gain * self._peaks.between(curve, at, count)).astype(np.float32)
+            own = self._gains[take] if take >= 0 else 1.0
+            yield (samples * own * gain * blocks.between(curve, at, count)).astype(np.float32)
             at += count
+
+
+def _takes(count: int) -> str:
+    return "1 take was" if count == 1 else f"{count} takes were"
 
 
 class Peaks:

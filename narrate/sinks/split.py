@@ -1,4 +1,4 @@
-"""An audiobook as a folder: a file for each chapter, and a playlist."""
+"""An audiobook as a folder: a file for each chapter, or files of some hours, and a playlist."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -14,15 +15,24 @@ from typing import NamedTuple, Self
 from narrate.clip import Clip
 from narrate.errors import SinkError
 from narrate.files import write_atomically
+from narrate.pace import chunk_seconds
 from narrate.sinks import Sink
 from narrate.sinks.about import About
 from narrate.text.document import Chunk
 
 LONGEST_NAME = 60  # characters of a title in a file name
+LONGER = 1.5  # than expected, a chunk may be
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')  # on some system or other
 
 FileOpener = Callable[[Path, int, About], Sink]
 """Makes the sink of one file: its path, the sample rate, and what it says of itself."""
+
+
+class Split(NamedTuple):
+    """Where a file ends: before each chapter, or only where it would become longer than `most_seconds`."""
+
+    chapters: bool = True
+    most_seconds: float = inf
 
 
 class Part(NamedTuple):
@@ -33,11 +43,22 @@ class Part(NamedTuple):
     seconds: float
 
 
+class Content(NamedTuple):
+    """A chapter of the book, and about how many seconds it will sound."""
+
+    number: int
+    title: str
+    seconds: float = 0.0
+
+
 class SplitFiles(Sink):
     """Writes each chapter into a file `001 - Title.mp3` of `folder`, and at the end a playlist.
 
-    `contents` are number and title of all chapters, in order; a chapter that is not among them counts on. A file is
-    complete when its chapter is: what is broken off later leaves the files before it. The folder is made if need be.
+    `contents` are number, title and expected seconds of all chapters, in order; a chapter that is not among them counts
+    on. No file is longer than `split` allows, as far as a chunk is not far longer than expected: a long chapter goes on
+    in `001-2 - Title (2).mp3`. Where chapters are not split, a file ends before the chapter that would be too much for
+    it, and is `001 - Book 1.mp3`. A file is complete when the next begins: what is broken off later leaves those
+    before it. The folder is made if need be.
     """
 
     def __init__(
@@ -46,16 +67,21 @@ class SplitFiles(Sink):
         suffix: str,
         sample_rate: int,
         about: About,
-        contents: Sequence[tuple[int, str]],
+        contents: Sequence[Content],
         open_file: FileOpener,
         *,
         playlist: bool = True,
+        split: Split = Split(),  # noqa: B008 - it cannot change
     ) -> None:
         self.folder, self._suffix, self._sample_rate, self._about = folder, suffix, sample_rate, about
-        self._open_file, self._playlist = open_file, playlist
-        self._count = len(contents)
-        self._places = {number: place for place, (number, _) in enumerate(contents, 1)}
-        self._titles = dict(zip(self._places, distinct([title for _, title in contents], about.title), strict=True))
+        self._open_file, self._playlist, self._split = open_file, playlist, split
+        self._count = len(contents) if split.chapters else 0
+        self._places = {content.number: place for place, content in enumerate(contents, 1)}
+        titles = distinct([content.title for content in contents], about.title)
+        self._titles = dict(zip(self._places, titles, strict=True))
+        self._expected = {content.number: content.seconds for content in contents}
+        self._foreseen = self._heard = 0.0  # seconds of the chapters so far, and of their sound
+        self._continued = 1  # how many files the chapter has
         self._parts: list[Part] = []
         self._chapter: int | None = None
         self._samples = 0
@@ -70,10 +96,16 @@ class SplitFiles(Sink):
         return self
 
     def begin(self, chunk: Chunk) -> None:
-        if chunk.chapter != self._chapter:
+        new = chunk.chapter != self._chapter
+        self._continued = 1 if new else self._continued
+        if self._must_end(chunk, new=new):
             self._open.close()
-            self._chapter, self._samples = chunk.chapter, 0
+            self._continued += not new
+            self._samples = 0
             self._begin_file(chunk)
+        if new:
+            self._foreseen += self._expected.get(chunk.chapter, 0.0)
+        self._chapter = chunk.chapter
         if self._file is not None:
             self._file.begin(chunk)
 
@@ -81,6 +113,7 @@ class SplitFiles(Sink):
         assert self._file is not None, "written to before a chunk began"
         self._file.write(clip)
         self._samples += len(clip.samples)
+        self._heard += len(clip.samples) / self._sample_rate
         self._parts[-1] = self._parts[-1]._replace(seconds=self._samples / self._sample_rate)
 
     def __exit__(
@@ -94,12 +127,28 @@ class SplitFiles(Sink):
             except OSError as failed:
                 raise SinkError(f"{path} cannot be written: {failed.strerror}.") from failed
 
+    def _must_end(self, chunk: Chunk, *, new: bool) -> bool:
+        """True if the chunk belongs into a file of its own."""
+        if self._file is None or (new and self._split.chapters):
+            return True
+        seconds = self._samples / self._sample_rate
+        pace = self._heard / self._foreseen if self._foreseen else 1.0
+        coming = chunk_seconds(chunk) * LONGER + chunk.pause
+        if new:
+            coming = max(coming, self._expected.get(chunk.chapter, 0.0) * pace)
+        return seconds > 0 and seconds + coming > self._split.most_seconds
+
     def _begin_file(self, chunk: Chunk) -> None:
-        if chunk.chapter not in self._places:  # text that is still being written
-            self._places[chunk.chapter] = len(self._places) + 1
-        place = self._places[chunk.chapter]
-        title = self._titles.get(chunk.chapter) or f"{place}. {' '.join(chunk.title.split())}".removesuffix(". ")
-        name = file_name(place, title, self._suffix)
+        if not self._split.chapters:
+            place = len(self._parts) + 1
+            title, name = f"{self._about.title} {place}".strip(), file_name(place, self._about.title, self._suffix)
+        else:
+            if chunk.chapter not in self._places:  # text that is still being written
+                self._places[chunk.chapter] = len(self._places) + 1
+            place = self._places[chunk.chapter]
+            title = self._titles.get(chunk.chapter) or f"{place}. {' '.join(chunk.title.split())}".removesuffix(". ")
+            name = file_name(place, title, self._suffix, self._continued)
+            title = title if self._continued == 1 else f"{title} ({self._continued})"
         track = f"{place}/{self._count}" if self._count >= place else str(place)
         about = replace(self._about, title=title, album=self._about.title, track=track)
         self._parts.append(Part(name, title, 0.0))
@@ -117,11 +166,15 @@ def distinct(titles: Sequence[str], book: str) -> list[str]:
     return [f"{number}. {line}".removesuffix(". ") for number, line in enumerate(lines, 1)]
 
 
-def file_name(number: int, title: str, suffix: str) -> str:
-    """ "003 - Title.mp3", without what some file system does not allow; no number twice if it is the title's too."""
+def file_name(number: int, title: str, suffix: str, continued: int = 1) -> str:
+    """ "003 - Title.mp3", without what some file system does not allow; no number twice if it is the title's too.
+
+    The second file of a chapter is "003-2 - Title.mp3", which stands behind the first in every list.
+    """
     number_of = re.compile(rf"^{number}(\.\s*|$)")
     plain = plain_name(number_of.sub("", title))
-    return f"{number:03} - {plain}{suffix}" if plain else f"{number:03}{suffix}"
+    place = f"{number:03}" if continued == 1 else f"{number:03}-{continued}"
+    return f"{place} - {plain}{suffix}" if plain else f"{place}{suffix}"
 
 
 def plain_name(text: str) -> str:

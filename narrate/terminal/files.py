@@ -10,19 +10,20 @@ from functools import partial
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.sinks import READ_ALONG, SUBTITLES, Opener, PrintedText, Sink, check_target, files_of, open_sink
+from narrate.pace import expected_seconds
+from narrate.sinks import READ_ALONG, SUBTITLES, Opener, PrintedText, Sink, acx, check_target, files_of, open_sink
 from narrate.sinks.about import About
-from narrate.sinks.loudness import Levelled
+from narrate.sinks.loudness import Aim, Levelled
 from narrate.sinks.pictures import draw_cover, look_at
-from narrate.sinks.split import SplitFiles, playlist_name
+from narrate.sinks.split import Content, Split, SplitFiles, playlist_name
 from narrate.text.book import Book
 from narrate.text.characters import well_formed
-from narrate.text.document import Edition
+from narrate.text.document import Chapter, Edition
 
 NO_COVER = "none"
 COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
 WITHOUT_COVER = ("-", ".wav", *SUBTITLES)
-_OF_A_CHAPTER = re.compile(r"\d{3}( - .*)?\.\w+$|\..*\.part-")
+_OF_A_CHAPTER = re.compile(r"\d{3}(-\d+)?( - .*)?\.\w+$|\..*\.part-")
 _SERIES = re.compile(r"(.*?)\s*#\s*(\S+)\s*$")
 
 
@@ -33,7 +34,8 @@ class FileOptions:
     `outputs` are files, or "-" for standard output. `about` holds what the listener says of the book; where it is
     empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
     `subtitles` are formats ("srt") of files beside the first output. `split`: each output names a folder instead, its
-    suffix the format of the files in it, one for each chapter. `lufs` is the loudness that is wanted, None as it comes.
+    suffix the format of the files in it. `lufs` is the loudness that is wanted, None as it comes. `acx`: a folder of
+    MP3 files as ACX takes them.
     """
 
     outputs: tuple[str, ...] = ()
@@ -42,8 +44,9 @@ class FileOptions:
     cover: str | None = None
     bit_rate: int | None = None
     subtitles: tuple[str, ...] = ()
-    split: bool = False
+    split: Split | None = None
     lufs: float | None = None
+    acx: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -56,17 +59,24 @@ class FileOptions:
     def named(self) -> str:
         """What the listener finds in the end."""
         folders = dict.fromkeys(f"{Path(target).with_suffix('')}/" for target in self.targets)
-        return ", ".join(folders if self.split else self.targets)
+        return ", ".join(folders if self.in_folders else self.targets)
+
+    @property
+    def in_folders(self) -> bool:
+        """Each output is a folder with several files."""
+        return self.split is not None or self.acx
 
 
 def check_files(options: FileOptions) -> None:
     """Raise `InputError` if one of the files cannot be written, or the cover cannot be used. Writes nothing."""
     if options.subtitles and options.targets == options.outputs:
         raise InputError("--subtitles needs a file to stand beside. Name one with -o, such as -o book.m4b.")
-    if options.lufs is not None and ("-" in options.outputs or not options.outputs):
+    if options.acx:
+        _check_acx(options)
+    if (options.lufs is not None or options.acx) and ("-" in options.outputs or not options.outputs):
         raise InputError("--loudness needs a whole file to measure. Name one with -o, such as -o book.m4b.")
     for target in options.targets:
-        if options.split:
+        if options.in_folders:
             _check_folder(target, force=options.force)
         else:
             check_target(target, force=options.force)
@@ -85,7 +95,7 @@ def are_finished(options: FileOptions) -> bool:
 
 def is_unfinished_split(options: FileOptions) -> bool:
     """True if the folders for chapters hold nothing but chapters, and no playlist, which is written last."""
-    if not options.split or not options.outputs:
+    if not options.in_folders or not options.outputs:
         return False
     folders = [Path(target).with_suffix("") for target in options.targets]
     names = [entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir()]
@@ -94,10 +104,19 @@ def is_unfinished_split(options: FileOptions) -> bool:
 
 def _files(target: str, options: FileOptions) -> list[Path]:
     """The files that no other target may write; of a folder its playlist stands for all."""
-    if not options.split:
+    if not options.in_folders:
         return files_of(target)
     path = Path(target)
     return [path if path.suffix.lower() in SUBTITLES else path.with_suffix("") / playlist_name(path.stem)]
+
+
+def _check_acx(options: FileOptions) -> None:
+    """Raise `InputError` for files that ACX does not take."""
+    for target in options.targets:
+        if not target.lower().endswith(".mp3"):
+            raise InputError(f"ACX takes MP3 files only, and not {target}. Name one output, such as -o book.mp3.")
+    if options.split is not None and not options.split.chapters:
+        raise InputError("ACX takes a file for each chapter. Leave out --split, or write --split chapter.")
 
 
 def _check_folder(target: str, *, force: bool) -> None:
@@ -121,17 +140,26 @@ def file_openers(
 
     `report` is told, in a sentence, what was done to the loudness, and what a listener would not expect.
     """
+    if not options.targets:
+        return []
     openers = _plain_openers(options, book, voice, report)
-    if options.lufs is None or not openers:
+    aim = acx.BOOK if options.acx else Aim(options.lufs) if options.lufs is not None else None
+    if aim is None:
         return openers
     folder = Path(options.outputs[0]).parent
-    return [lambda sample_rate: Levelled(sample_rate, options.lufs or 0.0, openers, folder, report)]
+    return [lambda sample_rate: Levelled(sample_rate, aim, openers, folder, report)]
 
 
 def _plain_openers(options: FileOptions, book: Book, voice: str, report: Callable[[str], object]) -> list[Opener]:
     about = about_book(options, book, voice)
-    if options.split:
-        return [partial(_split, target, options, about, _contents(book)) for target in options.targets]
+    if options.acx:
+        made = partial(acx.AcxFolder, bit_rate=options.bit_rate, report=report)
+        folders = [Path(target).with_suffix("") for target in options.targets]
+        contents = _contents(book, timed=True)
+        return [lambda rate, folder=folder: made(folder, rate, about, contents) for folder in folders]  # type: ignore[misc]
+    if options.split is not None:
+        contents = _contents(book, timed=not options.split.chapters)
+        return [partial(_split, target, options, options.split, about, contents) for target in options.targets]
     text = printed(book)
     return [
         partial(
@@ -155,18 +183,30 @@ def printed(book: Book) -> PrintedText | None:
 
 
 def _split(
-    target: str, options: FileOptions, about: About, contents: Sequence[tuple[int, str]], sample_rate: int
+    target: str, options: FileOptions, split: Split, about: About, contents: Sequence[Content], sample_rate: int
 ) -> Sink:
     def open_file(path: Path, sample_rate: int, about: About) -> Sink:
         return open_sink(path, sample_rate, force=options.force, about=about, bit_rate=options.bit_rate)
 
     path = Path(target)
     sound = path.suffix.lower() not in SUBTITLES
-    return SplitFiles(path.with_suffix(""), path.suffix, sample_rate, about, contents, open_file, playlist=sound)
+    folder = path.with_suffix("")
+    return SplitFiles(folder, path.suffix, sample_rate, about, contents, open_file, playlist=sound, split=split)
 
 
-def _contents(book: Book) -> list[tuple[int, str]]:
-    return [(chapter.number, chapter.title) for chapter in book.document.chapters] if book.document else []
+def _contents(book: Book, *, timed: bool) -> list[Content]:
+    """The chapters of the book, with about how long they sound if they are to be `timed`."""
+    if book.document is None:
+        return []
+    return [
+        Content(chapter.number, chapter.title, _seconds(chapter, book.language) if timed else 0.0)
+        for chapter in book.document.chapters
+    ]
+
+
+def _seconds(chapter: Chapter, language: str) -> float:
+    texts = ("".join(span.sound for span in paragraph.spans) for paragraph in chapter.paragraphs)
+    return sum(expected_seconds(text, language) for text in texts)
 
 
 def about_book(options: FileOptions, book: Book, voice: str) -> About:

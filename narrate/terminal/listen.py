@@ -144,8 +144,9 @@ def check_options(options: ReadingOptions) -> None:
         check_files(options.files)
     if options.sleep is not None and not options.listening:
         raise InputError("--sleep is for listening, and -o writes a file to its end. Add --play to do both.")
-    if options.files.split and options.listening:
-        raise InputError("--split needs -o, and goes without --play: a listener may go back to an earlier chapter.")
+    if options.files.in_folders and options.listening:
+        name = "--loudness acx" if options.files.acx else "--split"
+        raise InputError(f"{name} needs -o, and goes without --play: a listener may go back to an earlier chapter.")
 
 
 def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> Outcome:

@@ -91,7 +91,7 @@ def duration(seconds: float) -> str:
 def _facts_of_files(session: Session, files: FileOptions) -> list[str]:
     """Size and chapters of an audiobook that is one file."""
     paths = [Path(output) for output in files.outputs if output != "-" and not output.endswith(SUBTITLES)]
-    if files.split or not paths or paths[0].suffix == ".wav":
+    if files.in_folders or not paths or paths[0].suffix == ".wav":
         return []
     facts = [f"{sum(path.stat().st_size for path in paths if path.exists()) / 1e6:.1f} MB"]
     chapters = session.book.document.chapters if session.book.document else ()
