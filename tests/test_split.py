@@ -24,6 +24,8 @@ from narrate.pace import chunk_seconds
 from narrate.sinks import Sink, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.split import LONGER, Content, Split, SplitFiles, distinct, file_name
+from narrate.terminal.files import FileOptions, length_warning
+from narrate.text.book import TextOptions, book_of_text
 from tests.speech import a_chunk
 from tests.test_audiobook import probe
 
@@ -198,6 +200,30 @@ def test_any_title_makes_a_name_that_fits(number: int, title: str) -> None:
     assert name.startswith(f"{number:03}")
     assert len(name.encode("utf-8", "surrogatepass")) <= 255
     assert not set('/\\:*?"<>|\n\0') & set(name)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "where", "speed", "sentences", "warned"),
+    [
+        (("a.m4b",), None, 1.0, 30_000, True),
+        (("a.wav", "a.m4a"), None, 1.0, 30_000, True),
+        (("a.m4b",), None, 2.0, 30_000, False),
+        (("a.m4b",), None, 1.0, 28_000, False),
+        (("a.mp3",), None, 1.0, 30_000, False),
+        (("a.m4b",), Split(chapters=False, most_seconds=7200), 1.0, 30_000, False),
+    ],
+)
+def test_a_file_that_many_players_would_not_play_to_the_end_is_warned_of(
+    outputs: tuple[str, ...], where: Split | None, speed: float, sentences: int, warned: bool
+) -> None:
+    """One of these sentences is expected to sound for 5.07 s: 30,000 of them for 42.2 hours, 28,000 for 39.4."""
+    text = "\n\n".join(["今日は好い天気であるから散歩に出かけることにした。そして犬に会った。"] * sentences)
+    book = book_of_text(text, TextOptions(language="ja"))
+    found = length_warning(FileOptions(outputs=outputs, split=where), book, speed)
+    assert (found is not None) == warned
+    if found is not None:
+        assert "about 4" in found
+        assert "--split 10h" in found
 
 
 narrate = partial(subprocess.run, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)

@@ -20,6 +20,9 @@ from narrate.text.book import Book
 from narrate.text.characters import well_formed
 from narrate.text.document import Chapter, Edition
 
+LONGEST_SECONDS = 40 * 3600.0  # of a file that many players play to the end
+MOST_SECONDS_A_CHARACTER = 0.3  # of any script: a shorter text needs no counting
+HELD_IN_MEMORY = (".m4b", ".m4a")  # formats whose players and whose writing take memory by the hour
 NO_COVER = "none"
 COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
 WITHOUT_COVER = ("-", ".wav", *SUBTITLES)
@@ -131,6 +134,22 @@ def _check_folder(target: str, *, force: bool) -> None:
     if folder.is_dir() and any(folder.iterdir()) and not force:
         raise InputError(f"The folder {folder} is not empty. Choose another name, or replace files with --force.")
     check_target(target, force=True)
+
+
+def length_warning(options: FileOptions, book: Book, speed: float) -> str | None:
+    """A sentence for a listener whose file would be longer than many players play, None for all others."""
+    long = [target for target in options.targets if target.lower().endswith(HELD_IN_MEMORY)]
+    if not long or options.in_folders or book.document is None:
+        return None
+    if len(book.document.source) * MOST_SECONDS_A_CHARACTER < LONGEST_SECONDS:
+        return None
+    seconds = sum(_seconds(chapter, book.language) for chapter in book.document.chapters) / speed
+    if seconds < LONGEST_SECONDS:
+        return None
+    return (
+        f"{long[0]} will be about {seconds / 3600:.0f} hours long; many players do not play more than "
+        f"{LONGEST_SECONDS / 3600:.0f} hours to the end. --split 10h makes several files of it."
+    )
 
 
 def file_openers(

@@ -29,7 +29,14 @@ from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
-from narrate.terminal.files import FileOptions, are_finished, check_files, file_openers, is_unfinished_split
+from narrate.terminal.files import (
+    FileOptions,
+    are_finished,
+    check_files,
+    file_openers,
+    is_unfinished_split,
+    length_warning,
+)
 from narrate.terminal.keys import Keys
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.terminal.suspend import suspendable
@@ -176,6 +183,8 @@ def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> 
         ) as display,
         _log_on(display),
     ):
+        if (warning := length_warning(files, book, options.speed)) is not None:
+            display.note(warning)
         with ExitStack() as stack:
             session = open_session(options, book, display, stack, run)
             stack.enter_context(suspendable(display, session.transport, listening=listening))
