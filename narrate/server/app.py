@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from narrate import __version__
-from narrate.server import openai, status, takes, tts
+from narrate.server import openai, status, takes, tts, websocket
 from narrate.server.access import Access, Guard
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
@@ -21,21 +21,33 @@ from narrate.server.speech import Desk
 from narrate.server.trace import Traced
 
 
-def create_app(service: Service, access: Access | None = None, limits: Limits | None = None) -> FastAPI:
-    """The whole server as an ASGI program. The service must be open as long as it runs."""
+def create_app(
+    service: Service,
+    access: Access | None = None,
+    limits: Limits | None = None,
+    *,
+    wyoming: tuple[str, int] | None = None,
+) -> FastAPI:
+    """The whole server as an ASGI program. The service must be open as long as it runs. `wyoming` is an address to
+    serve Home Assistant on, which has no password; None is none."""
     access, limits = access or Access(), limits or Limits()
     metrics = Metrics()
     desk = Desk(service, metrics, Slots(limits, metrics))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack():
+        async with AsyncExitStack() as stack:
+            if wyoming is not None:
+                from narrate.server.wyoming import listening
+
+                await stack.enter_async_context(listening(desk, limits, *wyoming))
             yield
 
     app = FastAPI(title="narrate", version=__version__, lifespan=lifespan)
     app.state.service, app.state.desk = service, desk
     app.include_router(tts.router(desk))
     app.include_router(openai.router(desk))
+    app.include_router(websocket.router(desk, limits))
     app.include_router(status.router(desk))
     app.include_router(takes.router(service))
     answer_problems(app)

@@ -65,16 +65,10 @@ class CreateSpeech(BaseModel):
 def router(desk: Desk) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
-    def models() -> list[dict[str, Any]]:
-        names = (OWN, *voices.engines(desk.service), *THEIRS)
-        return [
-            {"id": name, "object": "model", "created": MADE, "owned_by": "narrate"} for name in names if name != "auto"
-        ]
-
     @routes.post("/audio/speech", response_class=Response, responses=SOUND)
     async def create_speech(wanted: CreateSpeech, request: Request) -> Response:
         """Speak a text. It is sent while it is made, as bytes or as events."""
-        _check_model(wanted.model, {model["id"] for model in models()})
+        check_model(wanted.model, desk)
         order = wanted.order()
         speech = await desk.speak(order, request.receive)
         if wanted.stream_format == "sse":
@@ -103,21 +97,29 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/models")
     def list_models() -> dict[str, Any]:
         """narrate takes the best engine for the language of a text, and so do OpenAI's names; others are engines."""
-        return {"object": "list", "data": models()}
+        return {"object": "list", "data": models(desk)}
 
     @routes.get("/models/{model}")
     def get_model(model: str) -> dict[str, Any]:
-        _check_model(model, {each["id"] for each in models()})
-        return next(each for each in models() if each["id"] == model)
+        check_model(model, desk)
+        return next(each for each in models(desk) if each["id"] == model)
 
     return routes
 
 
-def _check_model(model: str, known: set[str]) -> None:
+def models(desk: Desk) -> list[dict[str, Any]]:
+    """All models, as OpenAI lists them."""
+    names = (OWN, *voices.engines(desk.service), *THEIRS)
+    return [{"id": name, "object": "model", "created": MADE, "owned_by": "narrate"} for name in names]
+
+
+def check_model(model: str, desk: Desk) -> None:
+    """Raise `Problem` 404 for a model that does not exist."""
+    known = sorted(each["id"] for each in models(desk))
     if model not in known:
         raise Problem(
             404,
-            f"The model '{model[:100]}' does not exist. There are: {', '.join(sorted(known))}.",
+            f"The model '{model[:100]}' does not exist. There are: {', '.join(known)}.",
             param="model",
             code="model_not_found",
         )

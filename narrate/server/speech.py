@@ -147,7 +147,9 @@ class Speech:
                 self._desk.slots.give()
         self._first = await self._outlet.take()
         if self._first is None:
-            raise ClosedPipe("The client has left.")
+            if self._outlet.left:
+                raise ClosedPipe("The client has left.")
+            return
         waited = time.monotonic() - self._started
         self._desk.metrics.first_audio_seconds.labels(self._order.interface).observe(waited)
 
@@ -274,6 +276,7 @@ class _Voice(Sink):
         """Of sound that went out."""
         self._outlet = outlet
         self._held: list[tuple[Piece, int]] | None = []  # None once something was spoken
+        self._begun = False
         self._why = ""
         self._playing_since: float | None = None  # when a player that plays at once would have begun
 
@@ -282,6 +285,7 @@ class _Voice(Sink):
         return self
 
     def begin(self, chunk: Chunk) -> None:
+        self._begun = True
         self._put(chunk, 0)
 
     def write(self, clip: Clip) -> None:
@@ -296,7 +300,7 @@ class _Voice(Sink):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None and self._held is not None and not self._outlet.left:
+        if error is None and self._held and not self._outlet.left and self._begun:
             self.stream.__exit__(EngineError, EngineError(), None)
             raise EngineError(f"Nothing of the text could be spoken ({self._why or 'there was no sound'}).")
         self.stream.__exit__(kind, error, trace)
