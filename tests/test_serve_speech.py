@@ -71,7 +71,8 @@ def test_the_first_bytes_come_before_the_end_of_making(client: openai.OpenAI, se
         response_format=format,  # type: ignore[arg-type]
     ) as answer:
         identity = answer.headers["x-request-id"]
-        assert len(next(answer.iter_bytes(256))) == 256
+        sound = answer.iter_bytes(256)
+        assert len(next(sound)) == 256
         assert server.desk.outcomes.get(identity) is None  # it is still being made
     ended = server.outcome(identity)
     assert ended["finish_reason"] == "cancelled"
@@ -79,7 +80,8 @@ def test_the_first_bytes_come_before_the_end_of_making(client: openai.OpenAI, se
 
 def test_a_client_that_does_not_read_is_waited_for_and_one_that_leaves_costs_no_more(server: Serving) -> None:
     with httpx.stream("POST", f"{server.url}/api/tts", json={"text": NOVEL, "format": "wav"}, timeout=60) as answer:
-        next(answer.iter_raw(1024))
+        sound = answer.iter_raw(1024)  # which lets go of the connection when nobody holds it any more
+        next(sound)
         until(lambda: server.counted("live_slots") == 1)
     ended = server.outcome(answer.headers["x-request-id"])
     assert ended["finish_reason"] == "cancelled"
