@@ -39,7 +39,7 @@ FLOORS = [
     {"synthesis"},
     {"playback"},
     {"session"},
-    {"plan"},
+    {"plan", "export"},
     {"terminal", "server"},
     {"bench"},
     {"cli"},

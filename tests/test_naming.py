@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.errors import InputError
+from narrate.export import FileOptions
 from narrate.sinks.about import About
-from narrate.terminal.files import FileOptions
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.text.book import Book, TextOptions
 from narrate.text.document import Document, Edition

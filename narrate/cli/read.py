@@ -17,8 +17,8 @@ from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 
 if TYPE_CHECKING:
+    from narrate.export import FileOptions
     from narrate.sinks.split import Split
-    from narrate.terminal.files import FileOptions
     from narrate.terminal.listen import ReadingOptions
 
 
@@ -85,8 +85,8 @@ def _options(values: Values, book: str) -> ReadingOptions:
 
 def file_options(values: Values) -> FileOptions:
     """Which files are written, and what they say of the book."""
+    from narrate.export import FileOptions, series_and_part
     from narrate.sinks.about import About
-    from narrate.terminal.files import FileOptions, series_and_part
 
     outputs: tuple[str, ...] = values["output"]
 

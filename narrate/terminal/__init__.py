@@ -4,7 +4,6 @@ books.py       several books one after the other
 listen.py      a reading at a terminal, for an ear or into a file
 plan.py        what a reading will come to, before it is made
 naming.py      names for the files of several books
-files.py       the files it writes, and what they say of the book
 display.py     what is shown: lines, or
 panel.py       some lines at the end of the screen that are drawn again and again
 wording.py     what is said of the moment, of the end, and where it was broken off

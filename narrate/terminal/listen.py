@@ -17,6 +17,14 @@ from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
 from narrate.errors import InputError
+from narrate.export import (
+    FileOptions,
+    are_finished,
+    check_files,
+    file_openers,
+    is_unfinished_split,
+    length_warning,
+)
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.playback.sleep import SleepTimer
@@ -29,14 +37,6 @@ from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
-from narrate.terminal.files import (
-    FileOptions,
-    are_finished,
-    check_files,
-    file_openers,
-    is_unfinished_split,
-    length_warning,
-)
 from narrate.terminal.keys import Keys
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.terminal.suspend import suspendable

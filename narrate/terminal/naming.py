@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from narrate.errors import InputError
+from narrate.export import FileOptions
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES
 from narrate.sinks.split import plain_name
-from narrate.terminal.files import FileOptions
 from narrate.text.book import Book
 
 IN_A_FOLDER = "{name}.m4b"  # what a book's file is called where only a folder is named

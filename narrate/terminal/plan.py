@@ -12,13 +12,13 @@ from typing import TextIO
 
 from narrate.clock import hms
 from narrate.errors import InputError
+from narrate.export import FileOptions, about_book, printed
 from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES, Sink, check_target, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.loudness import Levelled
 from narrate.streams import drawn_on
 from narrate.terminal.display import open_display
-from narrate.terminal.files import FileOptions, about_book, printed
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
 from narrate.terminal.wording import chapter_title, duration, rounded
 from narrate.terminal.wrap import wrapped

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from narrate.clock import hms
+from narrate.export import FileOptions
 from narrate.session import Progress, Session
 from narrate.sinks import SUBTITLES
 from narrate.sinks.audiofile import FEWEST_CHAPTERS
-from narrate.terminal.files import FileOptions
 
 
 def place(progress: Progress) -> str:
