@@ -141,7 +141,10 @@ def test_a_head_with_the_number_of_its_page_is_left_out_wherever_it_stands(head:
 def test_a_number_in_the_margin_that_is_not_of_the_page_is_the_number_of_a_chapter() -> None:
     pages = []
     for page in range(12):
-        first, last = [str(page // 3 + 1)] if page % 3 == 0 else [], [f"He came {WORDS[page]}."] if page % 3 == 2 else []
+        first, last = (
+            [str(page // 3 + 1)] if page % 3 == 0 else [],
+            [f"He came {WORDS[page]}."] if page % 3 == 2 else [],
+        )
         pages.append([*first, *prose(page), *last, f"- {page + 40} -"])
     document = read_bytes(make_pdf(pages), "book.pdf")
     assert [text for text in texts(document) if any(map(str.isdigit, text))] == ["1", "2", "3", "4"]

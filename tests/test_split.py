@@ -18,13 +18,13 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from narrate.terminal.files import FileOptions, length_warning
 
 from narrate.clip import Clip
 from narrate.pace import chunk_seconds
 from narrate.sinks import Sink, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.split import LONGER, Content, Split, SplitFiles, distinct, file_name
-from narrate.terminal.files import FileOptions, length_warning
 from narrate.text.book import TextOptions, book_of_text
 from tests.speech import a_chunk
 from tests.test_audiobook import probe

@@ -15,7 +15,7 @@ from narrate.errors import InputError, NarrateError
 from narrate.settings.kinds import Switch
 from narrate.settings.layers import BESIDE, of_book, of_environment, of_user, read_settings, user_file
 from narrate.settings.option import ONCE, Option, Place, written
-from narrate.settings.table import GROUPS, OPTIONS
+from narrate.settings.table import GROUPS, SERVING, SETTINGS
 from narrate.settings.values import Layer, Values
 
 EDITORS = ("sensible-editor", "nano", "vi", "notepad")
@@ -52,8 +52,8 @@ def _report(layers: list[Layer], book: str | None, *, every: bool) -> Iterator[s
         beside = Path(book).parent / BESIDE
         yield f"The book's: {beside}" + ("" if beside.exists() else " (not there)")
     yield ""
-    values = Values(OPTIONS, layers)
-    rows = [(option.name, values.setting(option.name)) for option in OPTIONS if option.places != ONCE]
+    values = Values(SETTINGS, layers)
+    rows = [(option.name, values.setting(option.name)) for option in SETTINGS if option.places != ONCE]
     cells = [
         (name, "" if setting.value is None else written(_plain(setting.value)), setting.where or "default")
         for name, setting in rows
@@ -109,9 +109,9 @@ def _edit(path: Path) -> None:
 def _pattern() -> str:
     """A file in which every setting stands behind a #, with its default and its line of help."""
     lines = [PATTERN]
-    for group in GROUPS:
+    for group in (*GROUPS, SERVING[0].group):
         lines.append(f"\n# --- {group} ---\n")
-        for option in OPTIONS:
+        for option in SETTINGS:
             if option.group == group and Place.USER in option.places:
                 lines += textwrap.wrap(option.help, 96, initial_indent="# ", subsequent_indent="# ")
                 held = written(_plain(option.default)) if option.default is not None else f"# {option.kind.words}"

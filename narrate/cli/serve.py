@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
 from narrate.cli.command import Command
-from narrate.errors import InputError
+from narrate.clock import OFF
+from narrate.errors import InputError, NarrateError
 from narrate.settings.choices import kept_in
-from narrate.settings.kinds import File, Many, Number, Text
-from narrate.settings.option import ONCE, Option
-from narrate.settings.table import OPTIONS
+from narrate.settings.table import OPTIONS, SERVING
 from narrate.settings.values import Values
 
-END_SECONDS = 5  # in which answers that are being sent may end, once the server is told to
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from narrate.server.service import Service
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GOODBYE_SECONDS = 5  # how long requests may take to end when the server does
+CHOSEN = ("engine", "voice", "lang")  # whoever sets one of them says whose voice will be needed
 
 
 def serve(values: Values) -> None:
     _check(values)
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401
     except ImportError:
         raise InputError("narrate serve needs more packages: pip install 'narrate-aloud[server]'.") from None
     from narrate.server.access import Access
     from narrate.server.app import create_app
     from narrate.server.service import Service, ServiceOptions
-    from narrate.server.trace import LOGGING
 
-    wyoming = address(values["wyoming"]) if values["wyoming"] else None
+    wyoming = host_and_port(values["wyoming"]) if values["wyoming"] else None
     access = Access(values["token"] or "", loopback=values["host"] in LOOPBACK, origins=values["cors"])
     options = ServiceOptions(values, store=kept_in(values), library=values["library"])
-    with Service(options) as service:
+    with _listening(values["host"], values["port"]) as listening, ExitStack() as stack:
+        service = stack.enter_context(Service(options))
+        _warm(service, values, stack)
         app = create_app(service, access, wyoming=wyoming)
-        uvicorn.run(
-            app,
-            host=values["host"],
-            port=values["port"],
-            log_config=LOGGING,
-            access_log=False,
-            timeout_graceful_shutdown=END_SECONDS,
-        )
+        print(f"narrate: open {address(values)} in a browser. Ctrl-C ends the server.", flush=True)
+        _run(app, listening)
 
 
-def address(text: str) -> tuple[str, int]:
+def host_and_port(text: str) -> tuple[str, int]:
     """The host and the port of "10200" (this machine only) or "0.0.0.0:10200". Raises InputError."""
     host, colon, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535 or (colon and not host):
@@ -54,34 +60,68 @@ def _check(values: Values) -> None:
             f"Whoever reaches {values['host']} could use this server. Give it a password with --token, or leave --host "
             f"out to serve this machine only."
         )
+    library = values["library"]
+    if library is not None and not library.is_dir():
+        raise InputError(f"The library {library} is not a folder. Name the folder that holds your books.")
 
 
-COMMAND = Command(
-    run=serve,
-    options=(
-        Option(
-            "host",
-            Text("ADDRESS"),
-            "Address to serve; 0.0.0.0 is all of this machine.",
-            places=ONCE,
-            default="127.0.0.1",
-        ),
-        Option("port", Number(1, 65535, metavar="N", whole=True), "Port to serve.", places=ONCE, default=8040),
-        Option("token", Text(), "Password that browsers and programs must give.", places=ONCE),
-        Option(
-            "cors",
-            Many(Text("ORIGIN", "the origin of a page, such as https://example.org")),
-            "Let pages of this origin use the server; may be given several times.",
-            places=ONCE,
-            default=(),
-        ),
-        Option(
-            "wyoming",
-            Text("PORT", "a port or HOST:PORT"),
-            "Serve Home Assistant on this port too, or on HOST:PORT. That protocol has no password.",
-            places=ONCE,
-        ),
-        Option("library", File("FOLDER"), "Folder of books that listeners may choose from.", places=ONCE),
-        *OPTIONS,
-    ),
-)
+def _listening(host: str, port: int) -> socket.socket:
+    """The socket that browsers will reach. Raises `NarrateError` if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise NarrateError(f"The port {port} of {host} cannot be served ({why}). Choose another with --port.") from None
+
+
+def _warm(service: Service, values: Values, stack: ExitStack) -> None:
+    """Load the voice that was chosen, so that the first listener need not wait for it. Raises `NarrateError`."""
+    if not any(values.setting(name).place for name in CHOSEN):
+        return
+    language = values["lang"] or "en"
+    who = service.speaking({}, language)
+    seat = service.seat(who, language)
+    stack.callback(seat.close)
+    seat.prepare(who.voice, OFF)
+
+
+def address(values: Values) -> str:
+    """What to open in a browser; from outside, where the server can be reached from there."""
+    host = values["host"]
+    if host in ("0.0.0.0", "::"):
+        host = _own_address(host)
+    shown = f"[{host}]" if ":" in host else host
+    query = f"?{urlencode({'token': values['token']})}" if values["token"] else ""
+    return f"http://{shown}:{values['port']}/{query}"
+
+
+def _own_address(host: str) -> str:
+    """This machine's address in its network. Nothing is sent to find it out."""
+    family, somewhere = (socket.AF_INET6, "2001:db8::1") if ":" in host else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((somewhere, 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "::1" if ":" in host else "127.0.0.1"
+
+
+def _run(app: FastAPI, listening: socket.socket) -> None:
+    """Serve until somebody ends the program. Those who follow a reading are told, and all places are kept."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await asyncio.to_thread(app.state.listening.readings.say_goodbye)
+            await super().shutdown(sockets)
+
+    from narrate.server.trace import LOGGING
+
+    config = uvicorn.Config(
+        app, log_config=LOGGING, access_log=False, timeout_graceful_shutdown=GOODBYE_SECONDS, server_header=False
+    )
+    Server(config).run(sockets=[listening])
+
+
+COMMAND = Command(run=serve, options=(*SERVING, *OPTIONS))

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from narrate import __version__
-from narrate.server import openai, status, takes, tts, websocket
+from narrate.server import front, openai, status, takes, tts, websocket
 from narrate.server.access import Access, Guard
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
@@ -33,24 +33,27 @@ def create_app(
     access, limits = access or Access(), limits or Limits()
     metrics = Metrics()
     desk = Desk(service, metrics, Slots(limits, metrics))
+    listening = front.Listening(service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(listening.lifespan(app))
             if wyoming is not None:
-                from narrate.server.wyoming import listening
+                from narrate.server.wyoming import listening as at_home
 
-                await stack.enter_async_context(listening(desk, limits, *wyoming))
+                await stack.enter_async_context(at_home(desk, limits, *wyoming))
             yield
 
     app = FastAPI(title="narrate", version=__version__, lifespan=lifespan)
-    app.state.service, app.state.desk = service, desk
+    app.state.service, app.state.desk, app.state.listening = service, desk, listening
     app.include_router(tts.router(desk))
     app.include_router(openai.router(desk))
     app.include_router(websocket.router(desk, limits))
     app.include_router(status.router(desk))
     app.include_router(takes.router(service))
     answer_problems(app)
+    listening.join(app)
 
     remove_compress_type(EVENTS)  # each event must arrive when it is sent
     app.add_middleware(CompressMiddleware)  # the last one that is added sees a request first

@@ -107,20 +107,29 @@ class Service:
         return stack.enter_context(self._store.for_book(book.identity.content, must_keep=must_keep))
 
     def open_session(
-        self, book: Book, who: Speaking, openers: Sequence[Opener], stack: ExitStack, *, listening: bool = False
+        self,
+        book: Book,
+        who: Speaking,
+        openers: Sequence[Opener],
+        stack: ExitStack,
+        *,
+        listening: bool = False,
+        writing: bool = False,
+        keeps_place: bool = True,
     ) -> Session:
-        """A reading that has not begun. What it holds is given back when the `stack` is closed."""
+        """A reading from the beginning that has not begun. What it holds is given back when the `stack` is closed."""
         engine = self.seat(who, book.language, mixed=book.options.mixed)
         stack.callback(engine.close)
         return Session(
             book,
             engine,
             who.voice,
-            self.takes(book, stack),
+            self.takes(book, stack, must_keep=writing),
             openers,
             listening=listening,
-            streaming=not listening,
-            start=None if listening else "",
+            writing=writing,
+            streaming=not (listening or writing),
+            start="",
             speed=who.speed,
-            bookmarks=self.bookmarks if listening else None,
+            bookmarks=self.bookmarks if listening and keeps_place else None,
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from narrate.errors import InputError
 from narrate.settings.option import Option, Place
-from narrate.settings.table import OPTIONS
+from narrate.settings.table import OPTIONS, SETTINGS
 from narrate.settings.values import Layer, Setting
 from narrate.text.language import LANGUAGES
 
@@ -25,7 +25,7 @@ BESIDE = "narrate.toml"  # the settings file beside a book
 VARIABLE = "NARRATE_"
 NO_SETTINGS = ("NARRATE_HOME", "NARRATE_CONFIG")  # folders and files, no settings
 MOST_BYTES = 1 << 20
-_OPTIONS = {option.name: option for option in OPTIONS}
+_OPTIONS = {option.name: option for option in SETTINGS}
 
 
 def user_file() -> Path:
@@ -57,12 +57,13 @@ def of_book(book: str) -> Layer:
 def of_environment() -> Layer:
     """What NARRATE_ variables say. Raises InputError for a wrong value, and for a name that is nearly one of ours.
 
-    Other names that begin so are left alone: container platforms set NARRATE_SERVICE_HOST and its like.
+    Other names that begin so are left alone: container platforms set NARRATE_SERVICE_HOST and its like, and even
+    NARRATE_PORT, to an address that begins with tcp://.
     """
-    options = {option.variable: option for option in OPTIONS if Place.ENVIRONMENT in option.places}
+    options = {option.variable: option for option in SETTINGS if Place.ENVIRONMENT in option.places}
     found = {}
     for name, text in os.environ.items():
-        if not name.startswith(VARIABLE) or name in NO_SETTINGS:
+        if not name.startswith(VARIABLE) or name in NO_SETTINGS or text.startswith("tcp://"):
             continue
         if option := options.get(name):
             found[option.name] = Setting(option.read(text, name), Place.ENVIRONMENT, name)
@@ -94,7 +95,7 @@ def read_settings(path: Path, place: Place) -> Layer:
                 raise InputError(f"{path}: {key}.{name} must be a table. Write [{key}.{name}] on a line of its own.")
             _check_name(key, name, where)
             tables[key, name] = _checked(table, where, place, path.parent, _allowed(key, name, late))
-    return Layer(_checked(settings, str(path), place, path.parent, OPTIONS), tables)
+    return Layer(_checked(settings, str(path), place, path.parent, SETTINGS), tables)
 
 
 def _load(path: Path) -> dict[str, object]:

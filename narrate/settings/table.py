@@ -1,4 +1,4 @@
-"""All settings of a reading: flags, settings files, the environment, help and a server are made from these lines."""
+"""All settings: flags, settings files, the environment, help and a server are made from these lines."""
 
 from __future__ import annotations
 
@@ -278,6 +278,31 @@ OPTIONS = tuple(
     for option in options
 )
 """All of them, in the order of the help."""
+
+
+SERVING = tuple(
+    replace(option, group="Server", places=OF_MACHINE)
+    for option in (
+        Option("host", Text("ADDRESS"), "Address to serve; 0.0.0.0 is all of this machine.", default="127.0.0.1"),
+        Option("port", Number(1, 65535, metavar="N", whole=True), "Port to serve.", default=8040),
+        Option("token", Text(), "Password that browsers and programs must give."),
+        Option("library", File("FOLDER"), "Folder of books that listeners may choose from."),
+        Option(
+            "cors",
+            Many(Text("ORIGIN", "the origin of a page, such as https://example.org")),
+            "Let pages of this origin use the server; may be given several times.",
+            default=(),
+        ),
+        Option(
+            "wyoming",
+            Text("PORT", "a port or HOST:PORT"),
+            "Serve Home Assistant on this port too, or on HOST:PORT. That protocol has no password.",
+        ),
+    )
+)
+"""What only a server needs."""
+SETTINGS = (*OPTIONS, *SERVING)
+"""All that a settings file and the environment may hold."""
 
 
 def named(*names: str) -> tuple[Option, ...]:

@@ -16,7 +16,7 @@ from narrate.export import FileOptions, about_book, printed
 from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES, Sink, check_target, open_sink
 from narrate.sinks.about import About
-from narrate.sinks.loudness import Levelled
+from narrate.sinks.loudness import Aim, Levelled
 from narrate.streams import drawn_on
 from narrate.terminal.display import open_display
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
@@ -111,7 +111,7 @@ def _open(files: FileOptions, about: About, book: Book, path: Path, sample_rate:
 
     if files.lufs is None:
         return opened(sample_rate)
-    return Levelled(sample_rate, files.lufs, [opened], path.parent)
+    return Levelled(sample_rate, Aim(files.lufs), [opened], path.parent)
 
 
 def _listening(rtf: float | None, speed: float, voice_seconds: float, kept: str) -> str:
