@@ -182,6 +182,8 @@ HOSTILE: dict[str, tuple[str, Make]] = {
     "an index": ("x.txt", _plain("INDEX\n\nOak, 17\n\n")),
     "notes at the end": ("x.txt", lambda n: _plain(_many("[%] a", n // 2), "word[1][2][3]\n\n")(n // 2)),
     "numbers of notes": ("x.txt", _plain("\n\n1\n\na[1]")),
+    "speakers": ("x.txt", _plain("ROPER (to her):\n\nNo.\n\n")),
+    "brackets of speakers": ("x.txt", _plain("ROPER [(" )),
     "numerals": ("x.txt", _plain("twenty-")),
     "Roman numerals": ("x.txt", _plain("X")),
     "a table of contents": ("x.txt", _plain("Chapter 1 ..... 5\n", "Contents\n\n")),

@@ -21,8 +21,10 @@ from narrate.text.document import Chapter, Chunk, Document
 from narrate.text.language import is_wide, runs
 
 # Seconds of silence after a chunk, by what ends there: a reader breathes after a clause, stops after a sentence, pauses
-# after a paragraph, and gives the listener time to notice that a new scene or chapter begins.
+# after a paragraph, hardly after the name of a speaker in a play, and gives the listener time to notice that a scene or
+# chapter begins.
 PAUSES = {Rank.CLAUSE: 0.15, Rank.SENTENCE: 0.3, Rank.INNER: 0.3, Rank.LINE: 0.35}
+SPEAKER_PAUSE = 0.3
 PARAGRAPH_PAUSE = 0.6
 SCENE_PAUSE = 1.0
 HEADING_PAUSE = 1.0
@@ -126,6 +128,8 @@ def _pause_after(passage: Passage) -> float:
         return HEADING_PAUSE
     if passage.scene_ends:
         return SCENE_PAUSE
+    if passage.is_speaker:
+        return SPEAKER_PAUSE
     return PAUSES[Rank.LINE] if passage.goes_on else PARAGRAPH_PAUSE
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from narrate.text.characters import ends_sentence
 from narrate.text.chunking.aligned import says_anything, says_enough
+from narrate.text.chunking.speakers import speakers_in
 from narrate.text.document import Paragraph, ParagraphKind, Span
 from narrate.text.language import is_wide
 
@@ -18,7 +19,8 @@ class Passage:
     """One or more paragraphs that are cut as one. `number` is the number of the first one in its chapter.
 
     `is_crumb` means that there is too little to say for a voice, `crumbs` counts the joined paragraphs of that kind.
-    `scene_ends` means that a line of ornaments follows, `goes_on` that the next passage belongs to the same poem.
+    `scene_ends` means that a line of ornaments follows, `goes_on` that the next passage belongs to the same poem,
+    `is_speaker` that the passage only names who speaks in a play.
     """
 
     number: int
@@ -28,6 +30,7 @@ class Passage:
     crumbs: int = 0
     scene_ends: bool = False
     goes_on: bool = False
+    is_speaker: bool = False
 
     @property
     def text(self) -> str:
@@ -40,12 +43,14 @@ class Passage:
         self.spans += [Span(" ", at, at, stop + " "), *paragraph.spans]
         self.crumbs += self.is_crumb or not says_enough(sound)
         self.is_crumb = self.is_crumb and not says_enough(sound)
+        self.is_speaker = False
         self.kind = paragraph.kind if self.kind != "verse" else self.kind
 
 
-def passages(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> Iterator[Passage]:
+def passages(paragraphs: Sequence[Paragraph], length: Callable[[str], int]) -> Iterator[Passage]:
     """Yield the passages of a chapter. Verse is joined to about `length(text)` characters and to whole sentences."""
     held: Passage | None = None
+    speakers = speakers_in(paragraphs)
     for number, paragraph in enumerate(paragraphs):
         sound = "".join(span.sound for span in paragraph.spans)
         if not says_anything(sound):
@@ -59,7 +64,7 @@ def passages(paragraphs: Iterable[Paragraph], length: Callable[[str], int]) -> I
             held.goes_on = held.kind == paragraph.kind == "verse" and not held.scene_ends
             yield held
         crumb = paragraph.kind != "heading" and not says_enough(sound)
-        held = Passage(number, paragraph.kind, list(paragraph.spans), crumb)
+        held = Passage(number, paragraph.kind, list(paragraph.spans), crumb, is_speaker=number in speakers)
     if held:
         yield held
 
