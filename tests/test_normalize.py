@@ -86,8 +86,10 @@ def test_a_line_without_words_is_seen_and_not_said(line: str) -> None:
     assert document.chapters[0].paragraphs[1].text == line
 
 
-def test_roman_numerals_are_numbers_in_headings_alone() -> None:
-    assert said("CHAPTER IV. Henry VIII\n\nHenry VIII and I.\n") == "CHAPTER 4. Henry VIII\nHenry VIII and I."
+def test_roman_numerals_are_numbers_in_headings_and_of_kings() -> None:
+    assert (
+        said("CHAPTER IV. Henry VIII\n\nHenry VIII and I.\n") == "CHAPTER 4. Henry the Eighth\nHenry the Eighth and I."
+    )
     assert said("Kapitel XII\n\nText.\n", "de") == "Kapitel 12\nText."
 
 

@@ -14,6 +14,7 @@ from narrate.text.characters import CLOSERS, STOPS
 from narrate.text.document import Document, Paragraph, Span
 from narrate.text.spoken import old_kana
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
+from narrate.text.spoken.numerals import numerals
 from narrate.text.spoken.sayable import COMMA, Found, in_heading, stumbling
 
 __all__ = ["Rule", "SayOptions", "load_dictionary", "normalize"]
@@ -62,7 +63,7 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
         return replace(paragraph, spans=tuple(replace(span, spoken="") for span in paragraph.spans))
     found: list[Found] = []
     for start, stretch in _stretches(paragraph.spans):
-        here = stumbling(stretch, language)
+        here = _merged(stumbling(stretch, language), numerals(stretch, language))
         if paragraph.kind == "heading":
             here = _merged(in_heading(stretch, language), here)
         elif language in COMMA and not start and (speaker := SPEAKER.match(stretch)):
@@ -111,9 +112,15 @@ def _ruled(paragraph: Paragraph, dictionary: Dictionary, source: str, tally: Cou
 
 
 def _merged(first: Sequence[Found], second: Sequence[Found]) -> list[Found]:
-    """Return all of the first, and those of the second that do not overlap them."""
-    free = [one for one in second if all(one[1] <= other[0] or other[1] <= one[0] for other in first)]
-    return sorted([*first, *free])
+    """Return all of the first, and those of the second that do not overlap them. Both are in order and disjoint."""
+    merged: list[Found] = []
+    at = 0
+    for one in second:
+        while at < len(first) and first[at][1] <= one[0]:
+            at += 1
+        if at == len(first) or one[1] <= first[at][0]:
+            merged.append(one)
+    return sorted([*first, *merged]) if merged else list(first)
 
 
 def recut(

@@ -34,7 +34,8 @@ AT = {"ja": "アット", "ko": " 골뱅이 ", "fr": " arobase ", "es": " arroba 
 AT |= {"ru": " собака "}
 COMMA = {"ja": "、", "zh": "，"}
 SHAPES = {"○": "まる", "◯": "まる", "〇": "まる", "×": "ばつ", "△": "さんかく", "□": "しかく", "◎": "にじゅうまる"}
-SQUARES = {"㈱": "株式会社", "㈲": "有限会社", "№": "No."}
+SQUARES = {"㈱": "株式会社", "㈲": "有限会社"}
+NUMBER = {"en": "number", "de": "Nummer", "fr": "numéro", "es": "número", "it": "numero", "pt": "número", "ru": "номер"}
 DEGREES = {"ja": "度", "zh": "摄氏度"}
 IN_YEARS = HAN_DIGITS + "十百千年月日"
 
@@ -177,6 +178,8 @@ def _roman(match: re.Match[str], language: str) -> str:
 def _square(match: re.Match[str], language: str) -> str:
     if match[0] == "℃" and language in DEGREES:
         return DEGREES[language]
+    if match[0] == "№":
+        return NUMBER.get(language, "No.")
     return SQUARES.get(match[0]) or unicodedata.normalize("NFKC", match[0])
 
 
