@@ -17,5 +17,5 @@ def inspect(values: Values) -> int:
 
 COMMAND = Command(
     run=inspect,
-    arguments=(Argument("file", "FILE", "An audiobook."),),
+    arguments=(Argument("file", "FILE", "An audiobook, or an EPUB to read and hear."),),
 )

@@ -13,6 +13,7 @@ import numpy as np
 from narrate.clip import Samples
 from narrate.clock import hms
 from narrate.errors import InputError
+from narrate.sinks import READ_ALONG
 from narrate.sinks.loudness import Meter
 from narrate.sinks.mp4 import has_nero_chapters
 from narrate.sinks.timeline import SHORTEST_CHAPTER_SECONDS
@@ -62,6 +63,10 @@ def inspect(path: Path) -> Inspection:
     """Decode the whole file and judge it. Raises `InputError` for what is no sound or cannot be read."""
     import av
 
+    if path.suffix.lower() == READ_ALONG:
+        from narrate.sinks.read_along.inspection import inspect as inspect_book
+
+        return inspect_book(path)
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
@@ -84,7 +89,7 @@ def _inspect(path: Path, container: Any) -> Inspection:
         for c in container.chapters()
     )
     said = {name.lower(): value for name, value in {**stream.metadata, **container.metadata}.items()}
-    heard = _listen(container, stream)
+    heard = listen(container, stream)
     nero = container.format.name.startswith("mov") and has_nero_chapters(path)
     faults = [
         *heard.faults,
@@ -119,7 +124,7 @@ class Heard(NamedTuple):
     faults: tuple[str, ...] = ()
 
 
-def _listen(container: Any, stream: Any) -> Heard:
+def listen(container: Any, stream: Any) -> Heard:
     """Decode everything; loudness by EBU R 128, as FFmpeg measures it."""
     import av
 

@@ -10,4 +10,5 @@ publisher_package.py    its package file, with overlays added
 elements.py             an XML file as it stands, to be changed in a few places
 places.py               each paragraph found again on the pages
 targets.py              parts of a page that a name can be given to
+inspection.py           a book read back, and what is wrong with it
 """
