@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,3 +151,25 @@ def test_subtitles_beside_nothing_are_refused(tmp_path: Path, arguments: list[st
     done = narrate(tmp_path / "book.txt", "-e", "tone", *placed)
     assert (done.returncode, os.listdir(tmp_path)) == (2, ["book.txt"])
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("speed", [0.75, 1.5])
+def test_times_follow_the_speed_to_the_sample(tmp_path: Path, speed: float) -> None:
+    """Speech and the pause after it are scaled alike, so that the first cue of each chunk is where the chunk is."""
+    told: dict[float, list[dict[str, Any]]] = {}
+    lengths = {}
+    for pace in (1.0, speed):
+        command = [sys.executable, "-m", "narrate", str(ROOT / "samples" / "lighthouse.en.txt"), "-e", "espeak"]
+        command += ["--speed", str(pace), "-o", str(tmp_path / f"{pace}.wav"), "--subtitles", "json"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr
+        told[pace] = json.loads((tmp_path / f"{pace}.json").read_text())["sentences"]
+        lengths[pace] = soundfile.info(tmp_path / f"{pace}.wav").frames
+    rate = soundfile.info(tmp_path / "1.0.wav").samplerate
+    assert lengths[speed] == pytest.approx(lengths[1.0] / speed, abs=1)
+    assert [cue["text"] for cue in told[speed]] == [cue["text"] for cue in told[1.0]]
+    off = [abs(fast["start"] - cue["start"] / speed) for cue, fast in zip(told[1.0], told[speed], strict=True)]
+    assert sum(each <= 2 / rate for each in off) > 0.8 * len(off), "most chunks are one sentence"
+    assert max(off) < 0.08
+    for cue, fast in zip(told[1.0], told[speed], strict=True):
+        assert fast["end"] == pytest.approx(cue["end"] / speed, abs=0.08)

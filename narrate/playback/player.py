@@ -58,6 +58,7 @@ class Player:
     _unwritten: float = field(default=0.0, init=False)  # seconds of the clip that is being written
     _pieces: int = field(default=0, init=False)  # of the chunk at `index` that were written since we came there
     _stretch: Stretch | None = field(default=None, init=False)
+    _due: float = field(default=0.0, init=False)  # samples that are owed to the sinks at the speed of the moment
 
     @property
     def ready_seconds(self) -> float:
@@ -196,7 +197,7 @@ class Player:
         aim = self.transport.take_aim()
         if aim is not None:
             self.index, self._pieces = aim, 0
-            self._stretch = None
+            self._stretch, self._due = None, 0.0
             self._rest()  # what is there to hear next may have to be made first
 
     def _play_again(self) -> bool:
@@ -228,7 +229,6 @@ class Player:
         """Write the clip block by block; False if the listener wants something else before its end."""
         count = len(clip.samples)
         step = round(BLOCK_SECONDS * clip.sample_rate) if self.listening else max(1, count)
-        over = clip.pause or (clip.final and clip.chunk.pause <= 0)  # nothing follows of this chunk
         for start in range(0, max(1, count), step):
             self._unwritten = (count - start) / clip.sample_rate
             self._wait_while_paused()
@@ -238,13 +238,19 @@ class Player:
                 self._unwritten = 0.0
                 return False
             last = start + step >= count
-            samples = self._stretched(clip.samples[start : start + step], clip.sample_rate, last=last and over)
+            block = clip.samples[start : start + step]
+            if clip.pause:
+                samples = self._pause(len(block), clip.sample_rate)
+            else:
+                samples = self._stretched(block, clip.sample_rate, last=last and clip.final)
             self._write(replace(clip, samples=samples, final=clip.final and last and not clip.pause))
         self._unwritten = 0.0
         return True
 
     def _stretched(self, samples: Samples, sample_rate: int, *, last: bool) -> Samples:
+        """Speech at the speed of the moment; with the `last` of a chunk all of it is out, before its pause begins."""
         speed = self.transport.speed
+        self._due += len(samples) / speed
         if self._stretch is None or self._stretch.speed != speed:
             before = self._stretch.flush() if self._stretch else samples[:0]
             self._stretch = Stretch(speed, sample_rate)
@@ -254,7 +260,15 @@ class Player:
         if last:
             samples = join([samples, self._stretch.flush()])
             self._stretch = None
+        self._due -= len(samples)
         return samples
+
+    def _pause(self, count: int, sample_rate: int) -> Samples:
+        """A pause of so many samples, at the speed of the moment. It makes up for what stretching was off by."""
+        self._due += count / self.transport.speed
+        quiet = silence(max(0, round(self._due)) / sample_rate, sample_rate)
+        self._due -= len(quiet)
+        return quiet
 
     def _write(self, clip: Clip) -> None:
         with self.narrator.clock.stage("sink"):
