@@ -23,13 +23,17 @@ from narrate.settings.table import OPTIONS
 from narrate.settings.values import Layer, Setting, Values
 
 SENTENCE = "It was a dark and stormy night, and the rain fell in torrents. "
-NOVEL = SENTENCE * 2000  # four hours of sound
+NOVEL = " ".join(f"It was night number {number}, and the rain fell in torrents on the roof." for number in range(2000))
+"""Hours of sound, of which no two sentences are the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
+    """`client` is one of ours; a new one for each request would take longer than the request."""
+
     port: int
     app: Any
+    client: httpx.Client
 
     @property
     def url(self) -> str:
@@ -73,7 +77,9 @@ def serving(
         thread.start()
         try:
             until(lambda: server.started)
-            yield Serving(server.servers[0].sockets[0].getsockname()[1], app)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                yield Serving(port, app, client)
         finally:
             server.should_exit = True
             thread.join(20)
@@ -88,4 +94,4 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 def speak(server: Serving, text: str = SENTENCE, **wishes: object) -> httpx.Response:
-    return httpx.post(f"{server.url}/api/tts", json={"text": text, **wishes}, timeout=60)
+    return server.client.post("/api/tts", json={"text": text, **wishes})

@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +59,7 @@ def test_only_so_many_clients_are_remembered() -> None:
 
 def test_too_many_requests_are_told_when_to_come_back() -> None:
     with serving(limits=Limits(per_second=0.2, burst=3)) as server:
-        answers = [httpx.get(f"{server.url}/v1/models") for _ in range(4)]
+        answers = [server.client.get("/v1/models") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 5
         assert answers[-1].json()["error"]["type"] == "rate_limit_error"
@@ -70,7 +69,7 @@ def test_too_many_requests_are_told_when_to_come_back() -> None:
 def test_a_large_body_is_refused_before_it_is_read(server: Serving, content: str) -> None:
     body = json.dumps({"text": "a" * 3000}).encode()
     headers = {"Content-Type": content} if content else {}
-    answer = httpx.post(f"{server.url}/api/tts", content=body, headers=headers)
+    answer = server.client.post("/api/tts", content=body, headers=headers)
     assert answer.status_code == 413
     assert answer.headers["connection"] == "close"
 
@@ -81,7 +80,7 @@ def test_a_body_that_hides_its_length_is_refused_where_it_becomes_too_large(serv
         for _ in range(1000):
             yield b"a" * 1000
 
-    answer = httpx.post(f"{server.url}/api/tts", content=endless(), headers={"Content-Type": "application/json"})
+    answer = server.client.post("/api/tts", content=endless(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
 
 
@@ -173,17 +172,17 @@ def test_turns_are_given_in_order_and_whoever_comes_too_late_is_told() -> None:
 def test_a_server_that_is_full_says_so_and_says_when_it_is_not() -> None:
     limits = Limits(speaking=1, waiting=0)
     with serving("tone:rtf=0.01", limits=limits) as server:
-        with httpx.stream("POST", f"{server.url}/api/tts", json={"text": NOVEL, "format": "wav"}, timeout=60) as held:
+        with server.client.stream("POST", "/api/tts", json={"text": NOVEL, "format": "wav"}) as held:
             sound = held.iter_raw(10)  # which lets go of the connection when nobody holds it any more
             next(sound)
-            answer = httpx.post(f"{server.url}/v1/audio/speech", json={"input": "Hello."})
+            answer = server.client.post("/v1/audio/speech", json={"input": "Hello."})
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "5"
             assert answer.json()["error"]["type"] == "overloaded_error"
-            assert httpx.get(f"{server.url}/ready").status_code == 503
-            assert httpx.get(f"{server.url}/health").status_code == 200
+            assert server.client.get("/ready").status_code == 503
+            assert server.client.get("/health").status_code == 200
         until(lambda: speak(server, "Hello.").status_code == 200)
-        assert httpx.get(f"{server.url}/ready").status_code == 200
+        assert server.client.get("/ready").status_code == 200
 
 
 def test_clients_that_send_nothing_more_slow_no_other() -> None:
@@ -202,13 +201,13 @@ def test_clients_that_send_nothing_more_slow_no_other() -> None:
 
 def test_text_is_compressed_and_sound_is_not(server: Serving) -> None:
     for coding in ("gzip", "br", "zstd"):
-        answer = httpx.get(f"{server.url}/openapi.json", headers={"Accept-Encoding": coding})
+        answer = server.client.get("/openapi.json", headers={"Accept-Encoding": coding})
         assert answer.headers["content-encoding"] == coding
     body = {"text": "Hello there, and good night.", "format": "pcm"}
-    answer = httpx.post(f"{server.url}/api/tts", json=body, headers={"Accept-Encoding": "gzip, br, zstd"})
+    answer = server.client.post("/api/tts", json=body, headers={"Accept-Encoding": "gzip, br, zstd"})
     assert "content-encoding" not in answer.headers
-    events = httpx.post(
-        f"{server.url}/v1/audio/speech",
+    events = server.client.post(
+        "/v1/audio/speech",
         json={"input": "Hello.", "stream_format": "sse"},
         headers={"Accept-Encoding": "gzip, br, zstd"},
     )

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05  # between two looks whether the client has left
 LATE_SECONDS = 0.1  # sound that comes later than this is a gap for a player at its heels
+NAMED_FAILURES = 20  # passages whose text an outcome holds
 KEPT = 1000  # outcomes of texts that can be asked for afterwards
 
 Piece = bytes | Chunk
@@ -61,7 +62,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How it ended. `finish_reason`: "stop" at the end of the text; "partial", the same, with passages that could not
-    be spoken; "cancelled", the client left; "error"."""
+    be spoken; "cancelled", the client left; "error". `failed` are the first passages that could not be spoken."""
 
     id: str
     finish_reason: str
@@ -234,7 +235,7 @@ class Speech:
         """How it ended, counted and in the log."""
         seconds = self._voice.seconds if self._voice else 0.0
         stats = session.stats if session else None
-        failed = tuple(chunk.text for chunk, _ in stats.failed[:20]) if stats else ()
+        failed = tuple(chunk.text for chunk, _ in stats.failed) if stats else ()
         reason = "cancelled" if self._outlet.left else "error" if error else "partial" if failed else "stop"
         outcome = Outcome(
             self.id,
@@ -242,7 +243,7 @@ class Speech:
             round(seconds, 3),
             stats.made if stats else 0,
             stats.reused if stats else 0,
-            failed,
+            failed[:NAMED_FAILURES],
             str(error) if error else None,
         )
         metrics, order = self._desk.metrics, self._order

@@ -62,12 +62,22 @@ class NameRequest(logging.Filter):
         return True
 
 
+class ToldAlready(logging.Filter):
+    """Leaves out what uvicorn says of an answer that was broken off: the line before said why."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.getMessage() != "ASGI callable returned without completing response."
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request": {"()": "narrate.server.trace.NameRequest"}},
+    "filters": {
+        "request": {"()": "narrate.server.trace.NameRequest"},
+        "told": {"()": "narrate.server.trace.ToldAlready"},
+    },
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s [%(request)s] %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request", "told"]}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {"uvicorn": {"level": "INFO"}, "uvicorn.access": {"level": "CRITICAL"}},
 }
