@@ -184,12 +184,14 @@ def test_the_settings_of_the_log_hold(capfd: pytest.CaptureFixture[str]) -> None
     before, level = root.handlers[:], root.level
     try:
         logging.config.dictConfig(LOGGING)
-        begin_in = threading.Thread(target=lambda: (begin_request(new_request("abc")), root.info("It works.")))
+        begin_in = threading.Thread(
+            target=lambda: (begin_request(new_request("abc")), root.info("It\nworks \x1b[31m."))
+        )
         begin_in.start()
         begin_in.join()
         logging.getLogger("uvicorn.error").error("ASGI callable returned without completing response.")
     finally:
         root.handlers[:], root.level = before, level
     error = capfd.readouterr().err
-    assert "INFO [abc] It works." in error
+    assert "INFO [abc] It works [31m." in error
     assert "ASGI" not in error

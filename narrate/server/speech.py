@@ -62,13 +62,15 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How it ended. `finish_reason`: "stop" at the end of the text; "partial", the same, with passages that could not
-    be spoken; "cancelled", the client left; "error". `failed` are the first passages that could not be spoken."""
+    be spoken; "cancelled", the client left; "error". `failures` passages could not be spoken, `failed` are the first of
+    them."""
 
     id: str
     finish_reason: str
     audio_seconds: float
     made: int = 0
     reused: int = 0
+    failures: int = 0
     failed: tuple[str, ...] = ()
     error: str | None = None
 
@@ -243,6 +245,7 @@ class Speech:
             round(seconds, 3),
             stats.made if stats else 0,
             stats.reused if stats else 0,
+            len(failed),
             failed[:NAMED_FAILURES],
             str(error) if error else None,
         )
@@ -251,18 +254,19 @@ class Speech:
         if stats:
             metrics.count(stats, self._voice.gaps if self._voice else 0)
         self._desk.outcomes.keep(outcome)
-        why = f": {error}" if error else f": {len(failed)} passages could not be spoken" if failed else ""
-        _log.log(
-            logging.WARNING if why else logging.INFO,
-            "%.1f s of sound as %s, %d takes made, %d reused; %s%s",
-            seconds,
-            order.format,
-            outcome.made,
-            outcome.reused,
-            reason,
-            why,
-        )
+        _log_outcome(outcome, order.format, error)
         return outcome
+
+
+def _log_outcome(outcome: Outcome, format: str, error: BaseException | None) -> None:
+    if isinstance(error, InputError):
+        _log.info("Refused: %s", error)
+        return
+    failures = f", {outcome.failures} passages could not be spoken" if outcome.failures else ""
+    why = f": {error}" if error else ""
+    level = logging.WARNING if why or failures else logging.INFO
+    what = f"{outcome.audio_seconds:.1f} s of sound as {format}, {outcome.made} takes made, {outcome.reused} reused"
+    _log.log(level, "%s%s; %s%s", what, failures, outcome.finish_reason, why)
 
 
 class _Voice(Sink):

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from narrate.server.metrics import Metrics
+from narrate.text.characters import one_line
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,14 @@ class ToldAlready(logging.Filter):
         return record.getMessage() != "ASGI callable returned without completing response."
 
 
+class Plain(logging.Formatter):
+    """One line for each record: what strangers sent may be in it, line breaks and all."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -76,7 +85,12 @@ LOGGING: dict[str, Any] = {
         "request": {"()": "narrate.server.trace.NameRequest"},
         "told": {"()": "narrate.server.trace.ToldAlready"},
     },
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s [%(request)s] %(message)s"}},
+    "formatters": {
+        "plain": {
+            "()": "narrate.server.trace.Plain",
+            "format": "%(asctime)s %(levelname)s [%(request)s] %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request", "told"]}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {"uvicorn": {"level": "INFO"}, "uvicorn.access": {"level": "CRITICAL"}},

@@ -1,0 +1,70 @@
+"""Whatever its own description allows, and what it does not, is answered without a fault of the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+
+from narrate.server.limits import Limits
+from tests.serving import Serving, serving
+
+EXAMPLES = 12  # of each route and mode
+
+
+@pytest.fixture(scope="module")
+def server() -> Any:
+    with serving("tone", limits=Limits(per_second=1e6, burst=1e6)) as running:
+        yield running
+
+
+def operations(server: Serving) -> list[Any]:
+    document = server.client.get("/openapi.json").json()
+    for schema in document["components"]["schemas"].values():
+        if schema.get("additionalProperties") is True:  # any name but one of the table's is refused
+            schema["additionalProperties"] = False
+    return [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]
+
+
+@pytest.mark.slow
+def test_no_request_ends_in_a_fault_of_the_server(server: Serving) -> None:
+    asked: list[tuple[str, int]] = []
+    for operation in operations(server):
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            _try(operation, mode, server, asked)
+    assert len({label for label, _ in asked}) >= 25
+    assert sum(status < 300 for _, status in asked) > 50
+
+
+def _try(operation: Any, mode: GenerationMode, server: Serving, asked: list[tuple[str, int]]) -> None:
+    @settings(
+        max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), derandomize=True, deadline=None, database=None
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), really=st.booleans())
+    def send(case: Any, really: bool) -> None:
+        if really and case.path_parameters and "events" not in operation.path:  # of a text and a reading that exist
+            case.path_parameters = {**case.path_parameters, **_existing(server)}
+        answer = case.call(base_url=server.url, timeout=60)
+        asked.append((operation.label, answer.status_code))
+        assert answer.status_code < 500 or answer.status_code == 503, answer.text[:300]
+
+    try:
+        send()
+    except Unsatisfiable:  # a route without parameters has nothing that can be wrong
+        assert mode is GenerationMode.NEGATIVE
+
+
+def _existing(server: Serving) -> dict[str, str]:
+    """A document and a reading of it, made anew where they were thrown away."""
+    documents = server.client.get("/api/documents").json()["documents"]
+    if not documents:
+        documents = [server.client.post("/api/documents/text", json={"text": "One is here. Two is there."}).json()]
+    readings = server.client.get("/api/readings").json()["readings"]
+    if not readings:
+        readings = [server.client.post("/api/readings", json={"document": documents[0]["id"]}).json()]
+    return {"document": documents[0]["id"], "reading": readings[0]["id"]}
