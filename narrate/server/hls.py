@@ -171,6 +171,7 @@ class Runs:
         self._lock = threading.RLock()
         self._runs: list[Run] = []
         self._count = 0
+        self._broken = False  # what comes next does not belong to the current run
         self.heard_seconds = 0.0
         """How long somebody has listened, by their clock: at double speed a minute of sound is half a minute."""
         self.last_word = time.monotonic()
@@ -226,7 +227,7 @@ class Runs:
         """The sound of this chunk comes next: in the current run if it follows there, else in a new one."""
         with self._lock:
             run = self.current
-            if run is None or run.complete or not _follows(run, chunk) or run.encoder.sample_rate != sample_rate:
+            if run is None or run.complete or self._broken or not _follows(run, chunk):
                 self.complete()
                 run = self._next(sample_rate)
             else:
@@ -235,6 +236,10 @@ class Runs:
             sentence = Sentence(chunk, start)
             run.sentences.append(sentence)
         self._tell(Told("text", run, sentence))
+
+    def break_off(self) -> None:
+        """The listener goes where no sound is: the chunk that begins next begins a run."""
+        self._broken = True
 
     def write(self, samples: NDArray[np.int16]) -> None:
         """More sound of the chunk. Raises `SinkError` if it cannot be kept."""
@@ -269,6 +274,7 @@ class Runs:
         while len(self._runs) >= RUNS_KEPT:
             shutil.rmtree(self._runs.pop(0).folder, ignore_errors=True)
         self._count += 1
+        self._broken = False
         run = Run(self._count, self._folder / str(self._count), Encoder(sample_rate))
         self._runs.append(run)
         self._tell(Told("run", run))

@@ -299,6 +299,7 @@ def _document(entry: Entry) -> DocumentModel:
 
 
 def _reading(reading: Reading) -> ReadingModel:
+    event = reading.log.last  # before all else: what happens meanwhile is told twice rather than not at all
     run = reading.runs.current
     chunk = reading.chunk
     return ReadingModel(
@@ -316,7 +317,7 @@ def _reading(reading: Reading) -> ReadingModel:
         chunk=chunk.index if chunk else None,
         chapter=chunk.chapter if chunk else None,
         run=run.number if run and reading.awake and not reading.is_waiting else None,
-        event=reading.log.last,
+        event=event,
         progress=reading.statistics(),
     )
 

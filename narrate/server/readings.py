@@ -86,6 +86,7 @@ class Reading:
         self._leave = threading.Event()  # the session is to end
         self._left = threading.Event()  # it ends now
         self._offset: int | None = None  # where the ear was when the last session ended
+        self._changing = False  # the session ends only to begin anew
         self._aim: int | None = None  # the chunk that the listener waits for
         self._asked = 0.0
         self._touched = time.monotonic()
@@ -152,6 +153,7 @@ class Reading:
                 self.play()
                 return Where(index, run.number, sentence.start)
             self._aim, self._asked = index, time.monotonic()
+            self.runs.break_off()
             if self.awake and self._session is not None:
                 self._session.transport.seek(index)
             else:
@@ -211,7 +213,9 @@ class Reading:
             book, speaking = self._read({name: value for name, value in wanted.items() if value is not None})
             self._service.seat(speaking, book.language, mixed=book.options.mixed).close()
             was = self.state
+            self._changing = True
             self.rest()
+            self._changing = False
             self.wishes, self.book, self.speaking = wanted, book, speaking
             self._asked = time.monotonic()
             self._wake()
@@ -261,6 +265,7 @@ class Reading:
         except BaseException:
             stack.close()
             raise
+        self.runs.break_off()
         self.script, self.engine_name = session.player.script, session.engine.name
         self.why, self._session = "", session
         self._aim = session.player.index
@@ -368,7 +373,7 @@ class Reading:
         run = told.run
         match told.item:
             case Sentence() as sentence:
-                if told.kind == "text" and self._aim is not None:
+                if sentence.chunk.index == self._aim:
                     self._aim = None
                 self.log.tell("text", {"run": run.number, **of_sentence(sentence)})
             case Segment() as segment:
@@ -390,8 +395,9 @@ class Reading:
         return {"index": segment.index, "url": url, "start": segment.start, "end": segment.end}
 
     def _change_state(self, state: State) -> None:
-        self.state = state
-        self._tell_state()
+        if not self._changing:
+            self.state = state
+            self._tell_state()
 
     def _tell_state(self) -> None:
         self.log.tell("state", {"state": self.state, "why": self.why, "speed": self.speed, "sleep": self.sleep.choice})
