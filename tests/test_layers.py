@@ -31,7 +31,7 @@ FLOORS = [
     {"text.structure"},
     {"text.formats"},
     {"text.spoken"},
-    {"text.chunking"},
+    {"text.chunking", "text.comparison"},
     {"text.readers"},
     {"text.book"},
     {"engines", "sinks", "store"},
@@ -45,8 +45,8 @@ FLOORS = [
     {"cli"},
 ]
 # Rooms whose modules build on one another.
-ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "engines", "settings", "sinks", "store",
-         "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
+ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "text.comparison", "engines", "settings",
+         "sinks", "store", "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
 HEAVY = {
     "av", "budoux", "chardet", "fastapi", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk",
     "pypdf", "qwen_tts", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "starlette", "striprtf",

@@ -5,8 +5,8 @@ formats/       one reader per kind of file
 structure/     finds headings, chapters and verse
 spoken/        decides what is said for what is seen
 chunking/      cuts the text for speech
+comparison/    compares what is written with what was heard
 book.py        a book that is open for reading: what identifies it, and its script of chunks
-web.py         fetches a page from its address
 web.py         fetches a page from its address
 document.py    the data: Document, Chapter, Paragraph, Span, Chunk
 language.py    finds out which language a text is in
