@@ -1,6 +1,6 @@
 """The edits between what is written and what was heard, and whether a take with them is good.
 
-Both texts are compared by how they sound. The alignment is the one of the fewest edits (Levenshtein 1966, by RapidFuzz).
+Both texts are compared by how they sound. The alignment has the fewest edits (Levenshtein 1966, by RapidFuzz).
 """
 
 from __future__ import annotations
