@@ -139,7 +139,5 @@ class Feeder:
         return clip.request_id in self._begun and not self._in_hand.is_cancelled(clip.request_id)
 
     def _due(self, request: Request) -> float:
-        """In how many seconds the ear wants the request. What it has of an earlier one passes before that."""
-        due = request.due() - self._clock.now()
-        before = (name for name in self._sent if self._begun[name].chunk.index < request.chunk.index)
-        return due - sum(self._sent[name] for name in before)
+        """In how many seconds the ear wants the request."""
+        return request.due() - self._clock.now()

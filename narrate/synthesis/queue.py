@@ -34,8 +34,8 @@ class _Job:
     """A chunk on its way. If it was cut in two, `parts` are the halves still to be made, `made` those that are, and
     `half_attempt` is where each of them begins.
 
-    `heard` are the pieces that went out while the rest was still being made. `offset` is how many seconds of sound lie
-    before the chunk, counted from where the narration began.
+    `heard` are the pieces that went out while the rest was still being made, `heard_seconds` long. `offset` is how many
+    seconds of sound lie before the chunk, counted from where the narration began.
     """
 
     chunk: Chunk
@@ -46,6 +46,7 @@ class _Job:
     parts: list[Chunk] = field(default_factory=list)
     made: list[Clip] = field(default_factory=list)
     heard: list[Samples] = field(default_factory=list)
+    heard_seconds: float = 0.0
 
     @property
     def asked(self) -> Chunk:
@@ -268,8 +269,9 @@ class WorkQueue:
             buffered = self._buffered()
             if buffered == inf:
                 return inf
-            front = min((other.offset for other in list(self._out.values())), default=job.offset)
-            return self._clock.now() + buffered + job.offset - front
+            earlier = [other for other in list(self._out.values()) if other.offset < job.offset]
+            missing = job.offset - min((other.offset for other in earlier), default=job.offset)
+            return self._clock.now() + buffered + missing - sum(other.heard_seconds for other in earlier)
 
         return Request(
             identity, job.asked, self._voice, job.key, job.attempt, due=due, begin=lambda: self._begin(identity)
@@ -302,6 +304,7 @@ class WorkQueue:
     def _piece(self, job: _Job, clip: Clip) -> Clip:
         samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not job.heard, tail=False))
         job.heard.append(samples)
+        job.heard_seconds += len(samples) / clip.sample_rate
         return Clip(job.chunk, samples, clip.sample_rate, final=False)
 
     def _good(self, job: _Job, samples: Samples, sample_rate: int) -> list[Clip]:
