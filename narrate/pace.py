@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 from narrate.text.characters import (
     BOPOMOFO,
@@ -37,6 +37,7 @@ def letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
+@lru_cache(maxsize=8192)  # engines weigh what waits many times in a second
 def expected_seconds(spoken: str, language: str) -> float:
     """Seconds a calm reader needs for `spoken`, never below 0.3.
 
