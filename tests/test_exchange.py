@@ -72,13 +72,13 @@ def heard(clips: list[Clip]) -> list[tuple[int, bytes]]:
 
 
 def test_many_readings_hear_what_each_hears_alone(make: Make) -> None:
-    books = [sentences(30, book) for book in range(8)]
+    books = [sentences(15, book) for book in range(6)]
     alone = [heard(list(narrator(make()).clips(book))) for book in books]
     with Exchange(make()) as exchange:
         running = in_background(exchange, books)
         assert [heard(each.result()) for each in running] == alone
         assert exchange.load.waiting == exchange.load.in_hand == 0
-        assert exchange.load.readings == 8
+        assert exchange.load.readings == 6
 
 
 class Held(Tone):
@@ -194,7 +194,7 @@ def test_an_error_while_a_voice_is_prepared_is_told_to_who_asked(make: Make) -> 
 
 def test_a_voice_is_prepared_while_others_are_read(make: Make) -> None:
     with Exchange(make()) as exchange:
-        busy = Background(lambda: list(narrator(exchange.seat()).clips(sentences(60))))
-        for number in range(20):
+        busy = Background(lambda: list(narrator(exchange.seat()).clips(sentences(25))))
+        for number in range(8):
             exchange.seat().prepare(Voice(name="high", reference_text=None, seed=number), OFF)
-        assert heard(busy.result()) == heard(list(narrator(make()).clips(sentences(60))))
+        assert heard(busy.result()) == heard(list(narrator(make()).clips(sentences(25))))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
+from threading import Event
 
 import pytest
 
@@ -17,6 +19,9 @@ from tests.speech import a_chunk, a_request, clips_of
 from tests.test_engine_contract import SUBJECTS, Subject, readings  # noqa: F401 - a fixture
 
 pytest_plugins = ("tests.qwen_fixtures",)
+
+
+QUICK = ("espeak", "tone", "tone-stream")
 
 
 @pytest.fixture(
@@ -51,14 +56,16 @@ def engine(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Engine]
     with Exchange(own if subject.fixture is None else Kept(own)) as exchange:  # type: ignore[arg-type]
         seat = exchange.seat()
         seat.prepare(Voice(), OFF)
-        if subject.fixture is not None:  # beside a file it would take minutes
+        if subject.name not in QUICK:  # beside a file it would take minutes
             yield seat
             return
-        other = exchange.seat()
-        file = [a_request(a_chunk(index, language=subject.language), reading="file") for index in range(200)]
-        busy = Background(lambda: clips_of(other, file))
+        other, ended = exchange.seat(), Event()
+        texts = subject.sentences * 8
+        file = (a_request(a_chunk(i, text, language=subject.language), reading="file") for i, text in enumerate(texts))
+        busy = Background(lambda: clips_of(other, takewhile(lambda _: not ended.is_set(), file)))
         yield seat
-        other.cancel([request.id for request in file])
+        ended.set()
+        other.cancel(list(other.reading.out))
         busy.result()
         assert exchange.load.waiting == exchange.load.in_hand == 0
 

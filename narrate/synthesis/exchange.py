@@ -268,7 +268,7 @@ class Exchange:
                 self._send(self._schedule.raised(why, rate, self.clock.now()))
         else:
             with self._lock:
-                self._send(self._schedule.missing(rate))
+                self._send(self._schedule.missing(rate, self.clock.now()))
 
     def _requests(self) -> Iterator[Request | None]:
         while True:
@@ -303,9 +303,10 @@ class Exchange:
             return
         with self._lock:
             made = sum(clip.seconds for clip in clips if clip.failure is None)
-            self._meter.made(self.clock.now(), made, full=self._schedule.was_full())
+            now = self.clock.now()
+            self._meter.made(now, made, full=self._schedule.was_full())
             self._schedule.capacity = self._meter.capacity
-            self._send([answer for clip in clips for answer in self._schedule.answer(clip)])
+            self._send(self._schedule.answer(clips, now))
 
     def _send(self, answers: Iterable[Answer]) -> None:
         for asked, clip in answers:

@@ -22,7 +22,8 @@ WINDOW = 64  # requests that wait for the engine, of all readings together: enou
 LEAST_WINDOW = 4  # of one reading, however many there are
 STARVED_SECONDS = 30.0  # a reading of which nothing was begun for so long, though it asked, is next, once
 LATER_SECONDS = 60.0  # an ear that cannot be carried comes after those that have so much more to hear
-GRACE_SECONDS = 1.0  # so long a first sound waits for ears that would fall silent meanwhile
+SURE = 1.25  # times as long as others took: hardly a take takes longer to make
+FORGET = 0.9  # of what older takes count for, per newer one
 DRY_SECONDS = 0.02  # who has less than this to hear has nothing
 CARRIED_SHARE = 0.95  # of what the engine makes may be heard; the next ear is one too many
 LISTENS_SECONDS = 30.0  # an ear that has asked for nothing for so long is paused
@@ -80,6 +81,7 @@ class Job:
     made: list[Clip] = field(default_factory=list)
     given: bool = False
     begun: int | None = None
+    begun_at: float = 0.0
     over: bool = False
     overtaken: int = 0
 
@@ -107,6 +109,9 @@ class Schedule:
         self._same: dict[Identity, Job] = {}
         self._unsettled: dict[str, Job] = {}  # by the id of a reading's request
         self._alone: list[Job] = []  # the engine raised an error over one of them
+        self._pace = 0.0  # seconds that a take is in the making, for each second of its sound
+        self._turn = 0.0  # seconds from one time that the engine gives something to the next
+        self._turned_at = 0.0
         self._pressed = False  # an ear will soon fall silent
         self._least_waiting = inf  # takes that had not begun, since `was_full` was asked
 
@@ -210,7 +215,7 @@ class Schedule:
         asked = list(job.asked.values())
         if job.begun is not None:
             return min((each.request.due() for each in asked), default=inf)
-        due = min((self._deadline(each, each.request.due(), now) for each in asked), default=inf)
+        due = min((self._deadline(each, now) for each in asked), default=inf)
         late = now - due
         return due if late <= LATE_SECONDS else now - LATE_SECONDS - (late - LATE_SECONDS) / 100
 
@@ -221,14 +226,22 @@ class Schedule:
         if self.resting:
             self._take_back(job)
             return False
-        job.begun = next(self._begun)
+        if not any(other.begun is not None for other in self._jobs.values()):
+            self._turned_at = now
+        job.begun, job.begun_at = next(self._begun), now
         self._least_waiting = min(self._least_waiting, self.waiting)
         for asked in job.asked.values():
             asked.reading.begun_at = now
         return True
 
-    def answer(self, clip: Clip) -> list[Answer]:
-        """A clip from the engine, for everybody who asked for it."""
+    def answer(self, clips: Iterable[Clip], now: float) -> list[Answer]:
+        """What the engine has given now, for everybody who asked for it."""
+        if now > self._turned_at:
+            self._turn = _average(self._turn, now - self._turned_at)
+            self._turned_at = now
+        return [answer for clip in clips for answer in self._answer(clip, now)]
+
+    def _answer(self, clip: Clip, now: float) -> list[Answer]:
         job = self._jobs.get(clip.request_id)
         if job is None:
             return []
@@ -241,7 +254,7 @@ class Schedule:
         for asked, _ in answers:
             asked.reading.sounding = True
         if clip.final:
-            self._finish(job)
+            self._finish(job, now)
         return answers
 
     def settle(self, ids: Iterable[str]) -> None:
@@ -255,9 +268,9 @@ class Schedule:
 
     # -- what goes wrong ----------------------------------------------------------------------------------------------
 
-    def missing(self, sample_rate: int) -> list[Answer]:
+    def missing(self, sample_rate: int, now: float) -> list[Answer]:
         """The engine has come to rest: what it has not answered has failed."""
-        return [answer for job in self.in_hand for answer in self.answer(job.request.failed(NOTHING, sample_rate))]
+        return self.answer([job.request.failed(NOTHING, sample_rate) for job in self.in_hand], now)
 
     def raised(self, why: str, sample_rate: int, now: float) -> list[Answer]:
         """The engine raised an error. If it was at work on several takes, each of them comes again, alone.
@@ -273,7 +286,7 @@ class Schedule:
             if job not in suspects:
                 self._take_back(job)
         if len(suspects) == 1:
-            return self.answer(suspects[0].request.failed(why, sample_rate, raised=True))
+            return self.answer([suspects[0].request.failed(why, sample_rate, raised=True)], now)
         return [answer for job in suspects for answer in self._isolate(job, why, sample_rate)]
 
     def _isolate(self, job: Job, why: str, sample_rate: int) -> list[Answer]:
@@ -289,37 +302,57 @@ class Schedule:
     # -- who is next --------------------------------------------------------------------------------------------------
 
     def _most_urgent(self, now: float) -> Job | None:
+        """The take that must be begun first if all are to be ready when they are due."""
         firsts = [asked for reading in self._readings if (asked := _first(reading)) is not None]
-        dues = [asked.request.due() for asked in firsts]
         self._carry(now)
+        ears = [(asked, asked.request.due() - self._making(asked.job)) for asked in firsts if not asked.whole]
         self._pressed = any(
-            due - now < GRACE_SECONDS and asked.reading.sounding and not asked.reading.later
-            for asked, due in zip(firsts, dues, strict=True)
+            start < now + self._grace and asked.reading.sounding and not asked.reading.later for asked, start in ears
         )
-        ranks = [
-            (self._deadline(asked, due, now), asked.reading.share, asked.reading.number, asked.job)
-            for asked, due in zip(firsts, dues, strict=True)
-        ]
-        return min(ranks, key=lambda rank: rank[:3])[3] if ranks else None
+        chosen = min(firsts, key=lambda asked: self._rank(asked, now), default=None)
+        return None if chosen is None else chosen.job
 
-    def _deadline(self, asked: Asked, due: float, now: float) -> float:
-        """The moment by which requests of all readings are put in order; `due` is when the ear wants it."""
+    def _rank(self, asked: Asked, now: float) -> tuple[float, float, int]:
         reading = asked.reading
-        if due < inf:
-            due = self._for_an_ear(reading, due, now)
-        starved = max(asked.job.since, reading.begun_at) + STARVED_SECONDS
-        if starved < min(now, due) and _first(reading, given=True) is asked:
-            return starved
-        return due
+        deadline = self._deadline(asked, now)
+        making = self._making(asked.job) if reading.sounding else 0.0
+        return deadline - making, reading.share, reading.number
 
-    def _for_an_ear(self, reading: Reading, due: float, now: float) -> float:
-        if due - now > DRY_SECONDS:
+    def _making(self, job: Job) -> float:
+        """Seconds that the take will be in the making."""
+        return SURE * self._pace * chunk_seconds(job.request.chunk)
+
+    @property
+    def _grace(self) -> float:
+        """Who must begin within so many seconds must begin now: later the engine may not look again in time."""
+        return SURE * self._turn
+
+    def _deadline(self, asked: Asked, now: float) -> float:
+        """The moment by which the requests of all readings are put in order."""
+        reading = asked.reading
+        deadline = inf if asked.whole else self._for_an_ear(asked, now) + LATER_SECONDS * reading.later
+        starved = max(asked.job.since, reading.begun_at) + STARVED_SECONDS
+        if starved < min(now, deadline) and _first(reading, given=True) is asked:
+            return starved
+        return deadline
+
+    def _for_an_ear(self, asked: Asked, now: float) -> float:
+        """When the ear wants the take. If it has nothing to hear it counts from when that began, so that of two the one
+        that waits longer comes first. A first sound gives way to ears that would fall silent; and if it is short, what
+        follows it must be made with it."""
+        reading = asked.reading
+        front = min(reading.out.values(), key=_place)
+        due = asked.request.due()
+        dry = (front.request.due() if front is not asked else due) - now <= DRY_SECONDS
+        if not dry:
             reading.sounding, reading.dry_since = True, None
-        else:  # since when, so that of two that have nothing to hear the one that waits longer is first
-            due = reading.dry_since = now if reading.dry_since is None else reading.dry_since
-            if self._pressed and not reading.sounding:
-                due += GRACE_SECONDS
-        return due + LATER_SECONDS * reading.later
+            return due
+        reading.dry_since = now if reading.dry_since is None else reading.dry_since
+        if reading.sounding:
+            return reading.dry_since + due - now
+        after = max(0.0, due - now - self._making(asked.job) - self._grace)
+        since = now + self._grace - 0.001 * (now - reading.dry_since) if self._pressed else reading.dry_since
+        return since + after
 
     def _carry(self, now: float) -> None:
         """Find the ears that the engine cannot carry. The first one it always tries."""
@@ -343,8 +376,11 @@ class Schedule:
             self._charge(job, -1)
         job.given, job.begun, job.overtaken = False, None, 0
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Job, now: float) -> None:
         job.over = True
+        if job.begun is not None:
+            pace = (now - job.begun_at) / chunk_seconds(job.request.chunk)
+            self._pace = _average(self._pace, pace)
         del self._jobs[job.id]
         for name, asked in job.asked.items():
             asked.reading.out.pop(name, None)
@@ -365,7 +401,15 @@ class Schedule:
 def _first(reading: Reading, *, given: bool = False) -> Asked | None:
     """The reading's earliest chunk that has not begun, `given` to the engine or not."""
     waiting = (asked for asked in reading.out.values() if asked.job.begun is None and (given or not asked.job.given))
-    return min(waiting, key=lambda asked: asked.request.chunk.index, default=None)
+    return min(waiting, key=_place, default=None)
+
+
+def _place(asked: Asked) -> int:
+    return asked.request.chunk.index
+
+
+def _average(before: float, now: float) -> float:
+    return FORGET * before + (1 - FORGET) * now if before else now
 
 
 def _joined(clips: list[Clip]) -> Clip:
