@@ -104,7 +104,8 @@ class Schedule:
         self.capacity: float | None = None
         """Seconds of sound that the engine makes in a second if it is given all that it takes; None: not known yet."""
         self._readings: list[Reading] = []
-        self._numbers, self._begun, self._name = count(), count(), secrets.token_hex(4)
+        self._arrivals, self._numbers, self._begun = count(), count(), count()
+        self._name = secrets.token_hex(4)
         self._jobs: dict[str, Job] = {}  # those that are not over
         self._same: dict[Identity, Job] = {}
         self._unsettled: dict[str, Job] = {}  # by the id of a reading's request
@@ -118,7 +119,7 @@ class Schedule:
     # -- readings -----------------------------------------------------------------------------------------------------
 
     def open(self, speed: float = 1.0) -> Reading:
-        reading = Reading(next(self._numbers), speed)
+        reading = Reading(next(self._arrivals), speed)
         self._readings.append(reading)
         return reading
 
