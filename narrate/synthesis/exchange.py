@@ -149,7 +149,7 @@ class Exchange:
         with self._lock:
             asked, ready = self._schedule.add(seat.reading, request, self.clock.now())
             if asked.job.begun is not None:
-                seat.begun.append(asked)
+                self._tell(asked)
             seat.clips += ready
             self._work.notify()
 
@@ -293,10 +293,16 @@ class Exchange:
             if self._closing or not self._schedule.begin(job, self.clock.now()):
                 return False
             for asked in job.asked.values():
-                seat = self._seats[asked.reading]
-                seat.begun.append(asked)
-                seat.changed.notify_all()
+                self._tell(asked)
             return True
+
+    def _tell(self, asked: Asked) -> None:
+        """Let the reading know that its take has begun; once, though the engine may begin again after an error."""
+        if not asked.told:
+            asked.told = True
+            seat = self._seats[asked.reading]
+            seat.begun.append(asked)
+            seat.changed.notify_all()
 
     def _deliver(self, clips: list[Clip]) -> None:
         if not clips:

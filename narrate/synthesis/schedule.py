@@ -58,12 +58,14 @@ class Reading:
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A request as a reading handed it over. `whole`: no ear waits for it, so its sound comes in one clip."""
+    """A request as a reading handed it over. `whole`: no ear waits for it, so its sound comes in one clip. `told`: the
+    reading knows, or will soon, that the engine has begun."""
 
     reading: Reading
     request: Request
     job: Job
     whole: bool
+    told: bool = False
 
 
 @dataclass(slots=True, eq=False)
