@@ -28,6 +28,7 @@ class Stretch:
         import av.filter
 
         self._graph = av.filter.Graph()
+        self._graph.threads = 1  # else FFmpeg starts one for every processor
         source = self._graph.add_abuffer(
             format="flt", sample_rate=sample_rate, layout="mono", time_base=Fraction(1, sample_rate)
         )

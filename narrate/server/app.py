@@ -18,6 +18,7 @@ from narrate.server.problems import answer_problems
 from narrate.server.service import Service
 from narrate.server.sound import EVENTS
 from narrate.server.speech import Desk
+from narrate.server.tidy import tidying
 from narrate.server.trace import Traced
 
 
@@ -38,6 +39,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(tidying())
             await stack.enter_async_context(listening.lifespan(app))
             if wyoming is not None:
                 from narrate.server.wyoming import listening as at_home

@@ -222,22 +222,26 @@ class Conversation:
             self._speaking = asyncio.create_task(self._speak_all())
 
     async def _speak_all(self) -> None:
-        while self._waiting:
-            index, utterance = self._waiting[0]
-            sentences, reason = 0, "stop"
-            try:
-                sentences = await self._speak(index, utterance)
-                reason = utterance.outcome.finish_reason if utterance.outcome else "stop"
-            except (Problem, NarrateError) as error:
-                reason = "error"
-                await self._error(problem_of(error), utterance_index=index)
-                if self._writing is utterance:
-                    self._writing = None
-            except WebSocketDisconnect:
-                return
-            if self._waiting and self._waiting[0][0] == index:
-                self._waiting.popleft()
-            await self._send("session.done", utterance_index=index, finish_reason=reason, total_sentences=sentences)
+        with suppress(WebSocketDisconnect):
+            while self._waiting:
+                await self._speak_next(*self._waiting[0])
+
+    async def _speak_next(self, index: int, utterance: Utterance) -> None:
+        sentences, reason = 0, "error"
+        try:
+            sentences = await self._speak(index, utterance)
+            reason = utterance.outcome.finish_reason if utterance.outcome else "stop"
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:
+            if not isinstance(error, Problem | NarrateError):
+                _log.error("A text that was dictated ended in a defect.", exc_info=error)
+            await self._error(problem_of(error), utterance_index=index)
+            if self._writing is utterance:
+                self._writing = None
+        if self._waiting and self._waiting[0][0] == index:
+            self._waiting.popleft()
+        await self._send("session.done", utterance_index=index, finish_reason=reason, total_sentences=sentences)
 
     async def _speak(self, index: int, utterance: Utterance) -> int:
         """Send one utterance; returns how many sentences it had."""

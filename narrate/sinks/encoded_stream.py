@@ -101,6 +101,7 @@ class EncodedStream(Sink):
         options = {**self._format.options, "flush_packets": "1"}
         self._container = av.open(_OneWay(self._written), "w", format=self._format.container, options=options)
         self._stream = self._container.add_stream(self._format.codec, rate=self.rate, layout="mono")
+        self._stream.codec_context.thread_count = 1  # else FFmpeg keeps threads for each of many listeners
         if self._bit_rate:
             self._stream.bit_rate = self._bit_rate
         self._container.start_encoding()
@@ -132,6 +133,7 @@ class EncodedStream(Sink):
             self._container.mux(self._stream.encode(None))
             self._container.close()
         self._pass_on()
+        self._close()
 
     def _frame(self, samples: NDArray[np.int16], rate: int, at: int) -> Any:
         import av
@@ -157,8 +159,9 @@ class EncodedStream(Sink):
 
     def _close(self) -> None:
         if self._container is not None:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 self._container.close()
+        self._container = self._stream = self._resampler = None
         self._written.clear()
 
 
