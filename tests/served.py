@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0  # seconds
+PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds
 
 
 def free_port() -> int:

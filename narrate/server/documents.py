@@ -95,9 +95,10 @@ class Documents:
             known = " ".join(sorted(each.removeprefix(".") for each in SUFFIXES))
             raise InputError(f"narrate cannot read {shown}. It reads files such as {known}.")
         identity = secrets.token_urlsafe(12)
-        path = self.folder / f"{identity}{suffix}"
+        path = self.folder / identity / shown  # a book without a title is called by its file
         size = 0
         try:
+            path.parent.mkdir(mode=0o700)
             with open(path, "xb", opener=open_private) as file:
                 async for part in parts:
                     size += len(part)
@@ -105,10 +106,10 @@ class Documents:
                         raise TooLarge(f"{shown} is larger than {MOST_BYTES >> 20} MB, which no book is.")
                     file.write(part)
         except BaseException:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
             raise
         if not size:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
             raise InputError(f"{shown} is empty.")
         return self._keep(Entry(identity, shown, "upload", size=size, path=path))
 
@@ -137,7 +138,7 @@ class Documents:
     def _throw_away(self, identity: str) -> None:
         path = self._uploads.pop(identity).path
         if path is not None:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path.parent, ignore_errors=True)
 
     # -- what can be chosen -------------------------------------------------------------------------------------------
 

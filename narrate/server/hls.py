@@ -27,6 +27,7 @@ from narrate.sinks import Ear, Sink
 from narrate.text.document import Chunk
 
 LONGEST_SEGMENT_SECONDS = 4.0
+NEARLY_SECONDS = 0.05  # players are told to go to the beginning of a sentence, and come out a little before it
 END_SECONDS = 0.3  # players end a little before or after the last sample
 LONGEST_STEP_SECONDS = 10.0  # between two words of the ear; what is farther was jumped over and not heard
 RUNS_KEPT = 2  # the newest, so that a player that is a moment behind still finds its segments
@@ -99,7 +100,7 @@ class Run:
 
     def at(self, seconds: float) -> Sentence | None:
         """The sentence that sounds then."""
-        place = bisect_right(self.sentences, seconds, key=lambda sentence: sentence.start)
+        place = bisect_right(self.sentences, seconds + NEARLY_SECONDS, key=lambda sentence: sentence.start)
         return self.sentences[max(0, place - 1)] if self.sentences else None
 
     def of(self, index: int) -> Sentence | None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Header, Path, Query, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from narrate.engines.table import ENGINES, find_engine
+from narrate.errors import InputError
 from narrate.server.documents import Documents, Entry, NoSuchDocument, TooLarge
 from narrate.server.exports import Export, Exports, Format, NoSuchFile
 from narrate.server.hls import HEAD, PLAYLIST, Run
@@ -270,13 +271,15 @@ def export_router(readings: Readings, exports: Exports) -> APIRouter:
 
 def answer_listeners(app: FastAPI) -> None:
     """What cannot be found is 404, and so on; the words are those of the error."""
-    for kind, status in (
-        (NoSuchReading, 404),
-        (NoSuchDocument, 404),
-        (NoSuchFile, 404),
-        (TooLarge, 413),
-        (TooManyReadings, 503),
-    ):
+    answers: dict[type[Exception], int] = {
+        InputError: 400,
+        NoSuchReading: 404,
+        NoSuchDocument: 404,
+        NoSuchFile: 404,
+        TooLarge: 413,
+        TooManyReadings: 503,
+    }
+    for kind, status in answers.items():
         app.add_exception_handler(kind, _answering(status))
 
 

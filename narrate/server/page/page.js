@@ -83,7 +83,7 @@ async function listOpen() {
   const {readings} = await ask('/api/readings');
   $('open').hidden = !readings.length;
   $('open-list').replaceChildren(...readings.map(reading => make('li', {},
-    make('button', {className: 'item', onclick: () => { location.hash = `#/reading/${reading.id}`; }},
+    make('button', {className: 'item', onclick: () => { wantsSound = true; location.hash = `#/reading/${reading.id}`; }},
       reading.title, make('small', {textContent: [reading.author, percent(reading.progress.share)].filter(Boolean).join(' · ')})),
     make('button', {
       textContent: 'Remove', ariaLabel: `Remove ${reading.title} from this list`,
@@ -468,12 +468,11 @@ async function showSentence(chunk) {
 }
 
 function append(part) {
-  let paragraph = $('text').querySelector('p:last-of-type');
+  let paragraph = $('text').lastElementChild;
   for (const each of part.chunks) {
     const before = $('text').querySelector('[data-last]');
-    if (!before || before.dataset.chapter !== String(each.chapter)) heading(each.chapter);
     if (!before || before.dataset.paragraph !== String(each.paragraph) || before.dataset.chapter !== String(each.chapter)) {
-      paragraph = make('p');
+      paragraph = make(isHeading(each, paragraph) ? 'h2' : 'p');
       $('text').append(paragraph);
     } else if (!each.joined) {
       paragraph.append(' ');
@@ -493,9 +492,11 @@ function sentenceLink(each) {
   return link;
 }
 
-function heading(number) {
-  const chapter = chapters.find(each => each.number === number);
-  if (chapter?.title) $('text').append(make('h2', {textContent: chapter.title}));
+// The first sentences of a chapter that make up its title.
+function isHeading(each, before) {
+  const last = before?.querySelector('a:last-of-type');
+  const begins = !last || last.dataset.chapter !== String(each.chapter) || before.tagName === 'H2';
+  return begins && chapters.find(chapter => chapter.number === each.chapter)?.title.includes(each.text.trim());
 }
 
 async function showMore() {
@@ -624,6 +625,7 @@ async function changeChapter(by) {
 
 async function changeVoice(wishes) {
   wantsSound = player.playing || wantsSound;
+  await tell();
   await ask(address('/voice'), wishes);
 }
 

@@ -25,7 +25,9 @@ export class Player {
     this.speed = 1;
     this.itself = playsItself(audio);
     this.feeder = null;
+    this.wanted = null;   // where to go as soon as the sound reaches so far
     audio.addEventListener('error', () => this.onError());
+    for (const name of ['loadedmetadata', 'durationchange', 'progress']) audio.addEventListener(name, () => this.arrive());
   }
 
   get seconds() { return this.wanted ?? this.audio.currentTime; }
@@ -44,22 +46,31 @@ export class Player {
       this.failed('This browser cannot play the sound. Try a newer one.');
       return;
     }
-    const go = () => { this.jump(seconds); this.wanted = null; };
-    this.audio.addEventListener('loadedmetadata', () => this.run === run && go(), {once: true});
   }
 
   close() {
     this.feeder?.close();
-    this.feeder = this.run = null;
+    this.feeder = this.run = this.wanted = null;
     this.audio.removeAttribute('src');
     this.audio.load();
   }
 
-  // Within what is there; the run must have been opened.
+  // To a time of the run, which has been opened.
   jump(seconds) {
-    if (Math.abs(this.audio.currentTime - seconds) > 0.01) this.audio.currentTime = seconds;
-    this.audio.playbackRate = this.audio.defaultPlaybackRate = this.speed;
+    this.wanted = seconds;
+    this.arrive();
     this.feeder?.feed();
+  }
+
+  // Beyond what a player knows it would go to the end instead.
+  arrive() {
+    const {audio, wanted} = this;
+    if (wanted === null || audio.readyState === 0) return;
+    const {seekable} = audio;
+    if (!seekable.length || seekable.end(seekable.length - 1) < wanted) return;
+    this.wanted = null;
+    if (Math.abs(audio.currentTime - wanted) > 0.01) audio.currentTime = wanted;
+    this.setSpeed(this.speed);
   }
 
   setSpeed(speed) {
@@ -77,7 +88,10 @@ export class Player {
 
   pause() { this.audio.pause(); }
 
-  grown() { this.feeder?.feed(); }
+  grown() {
+    this.feeder?.feed();
+    this.arrive();
+  }
 
   onError() {
     if (!this.run || !this.audio.error) return;
