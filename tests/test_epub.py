@@ -13,6 +13,7 @@ from narrate.errors import InputError
 from narrate.text.document import Document, Edition
 from narrate.text.formats import epub
 from narrate.text.formats.archive import Archive
+from narrate.text.formats.choices import Choices
 from narrate.text.formats.markup import parse
 from narrate.text.formats.package import read_package
 from narrate.text.readers import ReadOptions, read_bytes, read_file
@@ -34,7 +35,7 @@ def sound(document: Document) -> str:
 
 
 def read_page(body: str, head: str = "", others: dict[str, str | bytes] | None = None, **options: Any) -> Document:
-    return epub.read(make_epub({"a.xhtml": page(body, head)}, others), **options)
+    return epub.read(make_epub({"a.xhtml": page(body, head)}, others), Choices(**options))
 
 
 CHAPTERS = {f"c{n}.xhtml": page(f"<h2>Chapter {n}</h2>{PROSE}") for n in (1, 2, 3)}

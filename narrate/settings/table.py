@@ -134,8 +134,25 @@ TEXT = (
         places=ANYWHERE & FILES,
     ),
     Option(
-        "footnotes", Choice(("skip", "end")), "Leave footnotes out (skip), or read them at the end.", default="skip"
+        "footnotes",
+        Choice(("skip", "end", "inline")),
+        "Leave footnotes out (skip), read them at the end, or where their mark stands (inline).",
+        default="skip",
     ),
+    Option(
+        "code",
+        Choice(("skip", "read", "announce")),
+        "Leave blocks of code out (skip), read them, or say only that there is code (announce).",
+        default="skip",
+    ),
+    Option("alt", Switch(), "Read the descriptions of pictures.", default=False),
+    Option(
+        "tables",
+        Choice(("plain", "headed")),
+        "Read the cells of a table, row by row (plain), each with the head of its column (headed).",
+        default="plain",
+    ),
+    Option("announce", Switch(), "Say “Chapter 4” where the heading is only a number.", default=False),
     Option(
         "ruby",
         Choice(("reading", "base")),

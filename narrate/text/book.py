@@ -19,6 +19,7 @@ from narrate.text import readers, web
 from narrate.text.chunking import arrivals, chunks
 from narrate.text.document import Chunk, Document
 from narrate.text.encoding import MOST_BYTES
+from narrate.text.formats.choices import Code, Footnotes, Tables
 from narrate.text.language import LANGUAGES, detect_language
 from narrate.text.spoken import normalize
 from narrate.text.structure import chapters
@@ -28,13 +29,20 @@ TITLE_LETTERS = 40  # of a text without a name, that stand for one
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How a text is read, made sayable and cut. The listener writes `chapters` like this: "3-5,9"."""
+    """How a text is read, made sayable and cut. The listener writes `chapters` like this: "3-5,9".
+
+    With `announce`, a heading that is only a number is said with the word for a chapter.
+    """
 
     language: str | None = None
     encoding: str | None = None
     ruby: Literal["reading", "base"] = "reading"
     ruby_memory: bool = True
-    footnotes: Literal["skip", "end"] = "skip"
+    footnotes: Footnotes = "skip"
+    code: Code = "skip"
+    alt: bool = False
+    tables: Tables = "plain"
+    announce: bool = False
     chapters: str | None = None
     dictionary: Path | None = None
     spell_out: bool = False
@@ -218,6 +226,9 @@ def _read_options(options: TextOptions) -> readers.ReadOptions:
         ruby=options.ruby,
         ruby_memory=options.ruby_memory,
         footnotes=options.footnotes,
+        code=options.code,
+        alt=options.alt,
+        tables=options.tables,
         max_bytes=options.max_bytes,
     )
 
@@ -226,4 +237,4 @@ def _sayable(document: Document, options: TextOptions, used: Counter[normalize.R
     if options.chapters is not None:
         document = chapters.select(document, chapters.parse_chapters(options.chapters))
     rules = normalize.load_dictionary(options.dictionary) if options.dictionary else ()
-    return normalize.normalize(document, normalize.SayOptions(rules, options.spell_out), used)
+    return normalize.normalize(document, normalize.SayOptions(rules, options.spell_out, options.announce), used)

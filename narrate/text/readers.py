@@ -19,6 +19,8 @@ from narrate.text.document import Document, Edition, ExcludedKind
 from narrate.text.encoding import MOST_BYTES, decode, too_much, visible
 from narrate.text.formats import aozora, epub, fictionbook, gutenberg, pages, pdf, plain, rich_text, saved_page, subrip
 from narrate.text.formats.archive import Archive
+from narrate.text.formats.choices import Choices, Code, Footnotes, Tables
+from narrate.text.formats.end_notes import end_notes, inlined
 from narrate.text.formats.markup import DECLARED
 from narrate.text.language import LANGUAGES, detect_language, unspoken_language
 from narrate.text.structure.paragraphs import bearable
@@ -73,7 +75,7 @@ class ReadOptions:
 
     `language` is a code such as "ja" and `encoding` the name of a codec; None means that it is found out. `ruby`
     chooses between saying a word's reading and saying the word itself. With `ruby_memory`, a name that had its reading
-    once keeps it in the rest of the book. `footnotes` are left out ("skip") or said where the book has them ("end").
+    once keeps it in the rest of the book. `footnotes`, `code`, `alt` and `tables` are those of formats/choices.py.
     A file of more than `max_bytes` is not read.
     """
 
@@ -81,7 +83,10 @@ class ReadOptions:
     encoding: str | None = None
     ruby: Literal["reading", "base"] = "reading"
     ruby_memory: bool = True
-    footnotes: Literal["skip", "end"] = "skip"
+    footnotes: Footnotes = "skip"
+    code: Code = "skip"
+    alt: bool = False
+    tables: Tables = "plain"
     max_bytes: int = MOST_BYTES
 
 
@@ -169,18 +174,18 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
         return pdf.read(data)
     if data.startswith(rich_text.MAGIC):
         return rich_text.read(data)
-    footnotes = options.footnotes == "end"
+    choices = _choices(options)
     if data.startswith(b"PK"):
         names = Archive(data).names
         if "word/document.xml" in names:
-            return pages.read_docx(data, options.ruby, footnotes)
+            return pages.read_docx(data, choices)
         if "META-INF/container.xml" in names or any(name.endswith(".opf") for name in names):
-            return epub.read(data, options.ruby, options.footnotes)
+            return epub.read(data, choices)
         if len(names) == 1 and names[0].lower().endswith(".fb2"):
-            return fictionbook.read(Archive(data).read(names[0]), options.ruby, footnotes)
+            return fictionbook.read(Archive(data).read(names[0]), choices)
         raise InputError("is a zip file but no book; unpack it and name the text in it")
     if fictionbook.is_fictionbook(data):
-        return fictionbook.read(data, options.ruby, footnotes)
+        return fictionbook.read(data, choices)
     codec = ""
     if saved_page.is_saved_page(data):
         data, codec = saved_page.page_of(data)
@@ -192,19 +197,25 @@ def _read(data: bytes, suffix: str, options: ReadOptions) -> Document:
 
 
 def _read_text(text: str, suffix: str, options: ReadOptions) -> Document:
-    footnotes = options.footnotes == "end"
+    choices = _choices(options)
     if pages.is_html(text) or suffix in HTML:
-        return pages.read_html(text, options.ruby, footnotes)
+        return pages.read_html(text, choices)
     if subrip.is_substation(text):
         raise InputError("holds subtitles of SubStation, which narrate does not read; save them as .srt first")
     if subrip.are_captions(text) or suffix in subrip.SUFFIXES:
         return subrip.read(text)
     if suffix in MARKDOWN:
-        return pages.read_markdown(text, options.ruby, footnotes)
+        return pages.read_markdown(text, choices)
     if text.count("&") >= FEWEST_ENTITIES and len(ENTITY.findall(text)) >= FEWEST_ENTITIES:
         text = ENTITY.sub(lambda entity: visible(html.unescape(entity[0])), text)
     if aozora.is_aozora(text):
         return aozora.read(text, options.ruby, options.ruby_memory)
-    if gutenberg.is_gutenberg(text):
-        return gutenberg.read(text, options.footnotes)
-    return plain.read(text, options.footnotes)
+    is_gutenberg = gutenberg.is_gutenberg(text)
+    if options.footnotes == "inline":
+        text = inlined(text, end_notes(text, *(gutenberg.frame(text) if is_gutenberg else (0, len(text)))))
+    footnotes: Literal["skip", "end"] = "skip" if options.footnotes == "skip" else "end"
+    return gutenberg.read(text, footnotes) if is_gutenberg else plain.read(text, footnotes)
+
+
+def _choices(options: ReadOptions) -> Choices:
+    return Choices(options.ruby, options.footnotes, options.code, options.alt, options.tables, options.language or "")

@@ -6,11 +6,12 @@ import re
 from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, ExcludedKind, Paragraph, ParagraphKind
 from narrate.text.formats.archive import Archive, resolve
+from narrate.text.formats.choices import Choices
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
 from narrate.text.formats.markup import LONGEST_COVER, TYPES, hidden_by, kept_in, parse, tag_of, text_of
@@ -42,9 +43,7 @@ FURNITURE: dict[ExcludedKind, re.Pattern[str]] = {
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how JPEG and PNG begin
 
 
-def read(
-    data: bytes, ruby: Literal["reading", "base"] = "reading", footnotes: Literal["skip", "end"] = "skip"
-) -> Document:
+def read(data: bytes, choices: Choices = Choices()) -> Document:  # noqa: B008 - it is frozen
     """Read an EPUB. Raises InputError if it is locked or damaged, unpacks to too much, or has no page."""
     archive = Archive(data)
     package = read_package(archive)
@@ -52,9 +51,10 @@ def read(
     if not pages:
         raise InputError("is damaged: none of its pages is there")
     hidden = set().union(*(hidden_by(_text(archive, path)) for path in package.styles if archive.find(path)))
-    builder = TextBuilder(readings=ruby == "reading")
+    builder = TextBuilder(readings=choices.ruby == "reading")
     linear = {item.path for item in package.spine if item.linear}
-    page_reader = PageReader(builder, hidden, notes_of(pages), footnotes == "end", contents_of(pages))
+    choices = replace(choices, language=choices.language or package.language)
+    page_reader = PageReader(builder, hidden, notes_of(pages), choices, contents_of(pages))
     for path, tree in pages.items():
         kind = _kind(path, tree, package) if path in linear else "beside"
         if kind == "cover" and kept_in(tree):

@@ -12,6 +12,7 @@ from narrate.errors import InputError
 from narrate.text.document import Document, Edition
 from narrate.text.encoding import decode
 from narrate.text.formats import pages
+from narrate.text.formats.choices import Choices
 from narrate.text.formats.markup import DECLARED, parse_text, tag_of, text_of
 
 ROOT = re.compile(r"<(?:\w+:)?FictionBook[\s>]")
@@ -31,7 +32,7 @@ def is_fictionbook(data: bytes) -> bool:
     return bool(ROOT.search(head.replace(b"\x00", b"").decode("latin-1")))
 
 
-def read(data: bytes, ruby: pages.Ruby = "reading", footnotes: bool = False) -> Document:
+def read(data: bytes, choices: Choices = Choices()) -> Document:  # noqa: B008 - it is frozen
     """Read a book. Raises InputError if it is damaged."""
     declared = DECLARED.search(data[:2000])
     tree = parse_text(decode(data, hint=declared[1].decode() if declared else None).text, xml=True)
@@ -41,7 +42,7 @@ def read(data: bytes, ruby: pages.Ruby = "reading", footnotes: bool = False) -> 
     page = _Page()
     for body in bodies:
         page.add_body(body)
-    document = pages.read_page(page.root, ruby, footnotes)
+    document = pages.read_page(page.root, choices)
     about = _first(tree, "title-info")
     return replace(
         document,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from narrate.text.formats.archive import resolve
 from narrate.text.formats.markup import BLOCKS, is_reference, is_short, tag_of, text_of
@@ -16,8 +16,18 @@ TITLE = re.compile(
 )
 
 
-def notes_of(pages: Mapping[str, Any]) -> set[Any]:
-    """Return the elements that are footnotes: links such as ¹ point to them from before. `pages` are trees by path."""
+class Notes(NamedTuple):
+    """The elements that are footnotes, and for each link to one the elements of its note."""
+
+    elements: frozenset[Any]
+    of: Mapping[Any, Sequence[Any]]
+
+
+NONE = Notes(frozenset(), {})
+
+
+def notes_of(pages: Mapping[str, Any]) -> Notes:
+    """Return the footnotes: links such as ¹ point to them from before. `pages` are trees by path."""
     positions = {
         (path, name): (at, element)
         for path, tree in pages.items()
@@ -27,7 +37,8 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
     }
     order = {path: number for number, path in enumerate(pages)}
     notes: set[Any] = set()
-    boxes: set[Any] = set()  # that were looked at
+    boxes: dict[Any, list[Any]] = {}  # that were looked at
+    of: dict[Any, Sequence[Any]] = {}
     for path, tree in pages.items():
         for at, link in enumerate(tree.iter()):
             if tag_of(link) != "a" or not is_reference(link):
@@ -38,9 +49,10 @@ def notes_of(pages: Mapping[str, Any]) -> set[Any]:
             if not any(up in notes for up in link.iterancestors()):
                 box = _box(positions[target][1])
                 if box not in boxes:
-                    boxes.add(box)
-                    notes.update(_note(box))
-    return notes.union(*map(_title, notes))
+                    boxes[box] = list(_note(box))
+                    notes.update(boxes[box])
+                of[link] = boxes[box]
+    return Notes(frozenset(notes.union(*map(_title, notes))), of)
 
 
 def _title(note: Any) -> list[Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from narrate.text.characters import HAN, KANA
 from narrate.text.document import ExcludedKind, Span
 from narrate.text.encoding import visible
+from narrate.text.formats.choices import CODE, PICTURE, Choices
+from narrate.text.formats.footnotes import NONE, Notes
 from narrate.text.formats.markup import (
     BLOCKS,
     GAIJI_CLASS,
@@ -18,6 +21,7 @@ from narrate.text.formats.markup import (
     kept_in,
     silence,
     tag_of,
+    text_of,
     types_of,
 )
 from narrate.text.formats.notation import Notation, Note
@@ -28,32 +32,48 @@ INITIAL = re.compile("[“‘\"']?[A-ZÀ-Þ]")
 # A Chinese word with a reading in kana, a word that ｜ marks, or one that 《《》》 emphasizes.
 NOTATION = re.compile(f"[{HAN}ヶ]《[{KANA} 　]+》|[｜|][^｜|《》\n]{{1,20}}《[^《》\n]{{1,30}}》|《《[^《》\n]+》》")
 LINE = re.compile(r"[^\n]*\n?")
+PREFORMATTED = ("pre", "template")  # a template is the code of Markdown
+NOTE_HEAD = re.compile(r"^\W*(?:\d{1,4}|[a-z*†‡])[.)\]:]?\s+")
+NO_DESCRIPTION = re.compile(
+    r"\S+\.(?:jpe?g|png|gif|svg|webp)|(?:the )?(?:image|img|cover|picture|photo|illustration|figure|logo)\W*\d*",
+    re.IGNORECASE,
+)
+MOST_COLUMNS = 100
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
+
+
+@dataclass(slots=True)
+class _Table:
+    """The heads of a table's columns, and the column of the next cell; -1 in the row of the heads."""
+
+    heads: list[str]
+    at: int = 0
 
 
 class PageReader:
     """Writes the text of pages with a TextBuilder.
 
-    `hidden` are classes (".x") and ids ("#x") that style sheets hide. `notes` are the elements that are footnotes. With
-    `footnotes` they are written at the end of their page, otherwise they are left out. `contents` are the elements that
-    are tables of contents, and `beside` those that stand beside the text; both are left out.
+    `hidden` are classes (".x") and ids ("#x") that style sheets hide, `notes` the footnotes. `contents` are the
+    elements that are tables of contents, and `beside` those that stand beside the text; both are left out.
     """
 
     def __init__(
         self,
         builder: TextBuilder,
         hidden: Collection[str] = (),
-        notes: Collection[Any] = (),
-        footnotes: bool = False,
+        notes: Notes = NONE,
+        choices: Choices = Choices(),  # noqa: B008 - it is frozen
         contents: Collection[Any] = (),
         beside: Collection[Any] = (),
     ) -> None:
         self._builder = builder
         self._hidden_everywhere = self._hidden = frozenset(hidden)
-        self._notes = frozenset(notes)
+        self._notes = notes
+        self._inlined: set[int] = set()  # lists of elements, by their identity
+        self._choices = choices
+        self._tables: list[_Table] = []
         self._contents = frozenset(contents)
         self._beside = frozenset(beside)
-        self._footnotes = footnotes
         self._held: list[Any] = []
         self._level = 0
         self._poem = self._pre = 0
@@ -97,7 +117,7 @@ class PageReader:
     def _begin(self, element: Any, asked: bool) -> bool:
         """Begin an element. Return True if nothing inside it is to be read any more."""
         tag = tag_of(element)
-        block = tag in BLOCKS
+        block = tag in BLOCKS or tag == "template"
         if block:
             self._end_paragraph()
         self._mark(element)
@@ -112,29 +132,32 @@ class PageReader:
             self._builder.end_line()
         elif tag == "img":
             self._picture(element)
-        elif tag in ("td", "th"):
-            self._builder.separate()
+        elif tag in ("table", "tr", "td", "th"):
+            self._begin_in_table(element, tag)
         self._level = self._level or HEADINGS.get(tag, 0)
-        self._pre += tag == "pre"
+        self._pre += tag in PREFORMATTED
         self._poem += bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
         self._say(element.text)
         return False
 
     def _kind(self, element: Any, tag: str) -> ExcludedKind | None:
         """Return the kind of an element that is not read aloud, None for one that is."""
-        if element in self._notes:
+        if element in self._notes.elements:
             return "footnote"
         if element in self._beside:
             return "beside"
-        return "contents" if element in self._contents else silence(element, tag, self._hidden)
+        kind = "contents" if element in self._contents else silence(element, tag, self._hidden)
+        return None if kind == "code" and tag in PREFORMATTED and self._choices.code == "read" else kind
 
     def _finish(self, element: Any) -> None:
         tag = tag_of(element)
         if tag == "tr":
             self._builder.end_row()
-        if tag in BLOCKS:
+        if tag == "table" and self._tables:
+            self._tables.pop()
+        if tag in BLOCKS or tag == "template":
             self._end_paragraph()
-        self._pre -= tag == "pre"
+        self._pre -= tag in PREFORMATTED
         self._poem -= bool(POEM_CLASS.search(element.get("class") or "")) or "z3998:poem" in types_of(element)
         if tag in HEADINGS:
             self._level = 0
@@ -177,14 +200,47 @@ class PageReader:
         for inner in element.iter():
             if inner is not element and isinstance(inner.tag, str):
                 self._mark(inner)
-        if kind == "footnote" and self._footnotes:
+        if kind == "footnote" and self._choices.footnotes == "end":
             self._held.append(element)
             return
+        if kind == "code" and tag_of(element) in PREFORMATTED and self._choices.code == "announce":
+            self._builder.write(CODE.get(self._choices.language, CODE["en"]))
+            self._end_paragraph()
         kept = kept_in(element) if kind == "cover" and not self._in_title_page else []
         if kept:
             self._leave_out_around(element, kept)
         else:
             self._builder.leave_out(kind, "".join(element.itertext()), apart=block)
+        if kind == "reference" and self._choices.footnotes == "inline":
+            self._say_note(element)
+
+    def _say_note(self, link: Any) -> None:
+        """Write the note that a link leads to, once, in round brackets and without its number."""
+        note = self._notes.of.get(link, ())
+        if note and id(note) not in self._inlined:
+            self._inlined.add(id(note))
+            words = NOTE_HEAD.sub("", " ".join(map(text_of, note))).rstrip(" ↩↑\ufe0e")
+            self._builder.write(f" ({words})" if words else "")
+
+    def _begin_in_table(self, element: Any, tag: str) -> None:
+        """Say what stands above the column of a cell, if the listener wants it."""
+        if tag == "table":
+            self._tables.append(_Table([]))
+        table = self._tables[-1] if self._tables else None
+        if table and tag == "tr":
+            cells = [cell for cell in element if tag_of(cell) in ("td", "th")]
+            if not table.heads and len(cells) > 1 and all(tag_of(cell) == "th" for cell in cells):
+                table.heads = [visible(text_of(cell)) for cell in cells for _ in range(_columns(cell))]
+                table.at = -1
+            else:
+                table.at = 0
+        if tag in ("td", "th"):
+            self._builder.separate()
+            if table and table.at >= 0:
+                head = table.heads[table.at] if table.at < len(table.heads) and tag == "td" else ""
+                table.at += _columns(element)
+                if head and self._choices.tables == "headed":
+                    self._builder.write(f"{head}: ")
 
     def _leave_out_around(self, element: Any, kept: Collection[Any]) -> None:
         """Leave a title page out, but for what the author wrote there."""
@@ -215,6 +271,10 @@ class PageReader:
         heading = next((up for up in element.iterancestors() if tag_of(up) in HEADINGS), None) if alt else None
         if character or initial or (heading is not None and self._is_wordless(heading)):
             self._builder.write(alt)
+        elif self._choices.alt and len(alt) > 2 and not NO_DESCRIPTION.fullmatch(alt):
+            self._end_paragraph()
+            self._builder.write(PICTURE.get(self._choices.language, PICTURE["en"]) + alt)
+            self._end_paragraph()
 
     def _is_wordless(self, heading: Any) -> bool:
         if self._judged[0] is not heading:
@@ -238,3 +298,9 @@ class PageReader:
             waiting += part.tail or ""
         said = "".join((reading + waiting).split())
         self._builder.write_ruby(visible(base + waiting), visible(said))
+
+
+def _columns(cell: Any) -> int:
+    """Return over how many columns a cell of a table goes."""
+    wide = cell.get("colspan") or "1"
+    return min(MOST_COLUMNS, max(1, int(wide))) if wide.isascii() and wide.isdigit() else 1

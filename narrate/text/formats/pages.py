@@ -5,30 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from narrate.errors import InputError
 from narrate.text.document import Chapter, Document, Excluded, ExcludedKind
 from narrate.text.formats import docx, gutenberg, markdown
 from narrate.text.formats.archive import Archive
 from narrate.text.formats.article import beside_article
+from narrate.text.formats.choices import Choices
 from narrate.text.formats.contents import contents_of
 from narrate.text.formats.footnotes import notes_of
-from narrate.text.formats.markup import parse_text, tag_of, text_of
+from narrate.text.formats.markup import begin_of, parse_text, tag_of, text_of
 from narrate.text.formats.page_reader import PageReader
 from narrate.text.formats.text_builder import TextBuilder
+from narrate.text.language import detect_language
 from narrate.text.structure.alike import END
 from narrate.text.structure.chapters import Block, bind, chapter_depth, deep_enough, opening_level
 from narrate.text.structure.contents import index_of, printed
 from narrate.text.structure.outline import with_headings
 
-Ruby = Literal["reading", "base"]
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n([\s\S]*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 FIELD = re.compile(r"^(title|author|lang|language)[ \t]*:(.+)", re.MULTILINE | re.IGNORECASE)
 NOTE_REFERENCE = re.compile(r"\[\^([^\[\]\s]{1,100})\](?!:)")
 NOTE = re.compile(r"^\[\^([^\[\]\s]{1,100})\]:[ \t]*(.*(?:\n(?:[ \t]+\S.*|[ \t]*(?=\n[ \t]+\S)))*)", re.MULTILINE)
 # The credits of Project Gutenberg's volunteers stand among so many blocks at the beginning.
 HEAD = 20
+# The language of a page is found out from so many characters.
+LONG_ENOUGH = 5000
 REST_OF_CREDITS = re.compile(
     r"pgdp\.net|https?://|\bimages?\b.*\b(?:generously|courtesy|made available)|proofread|online soon|free sources"
     r"|internet archive|google books|bibliot(?:h?eca|hek|hèque)|educational materials",
@@ -46,25 +49,27 @@ def is_html(text: str) -> bool:
     return bool(re.match(r"<!DOCTYPE\s+html|<html[\s>]|<head[\s>]|<body[\s>]", head, re.IGNORECASE))
 
 
-def read_html(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+def read_html(text: str, choices: Choices = Choices()) -> Document:  # noqa: B008 - it is frozen
     """Read a page of HTML. Raises InputError if it is empty."""
     tree = parse_text(text)
     if tree is None:
         raise InputError("has no text in it; there is nothing to say")
-    return read_page(tree, ruby, footnotes, beside_article(tree))
+    return read_page(tree, choices, beside_article(tree))
 
 
-def read_page(tree: Any, ruby: Ruby = "reading", footnotes: bool = False, beside: Collection[Any] = ()) -> Document:
+def read_page(tree: Any, choices: Choices = Choices(), beside: Collection[Any] = ()) -> Document:  # noqa: B008
     """Read the tree of a page. The elements `beside` the text are left out."""
     title = next((text_of(element) for element in tree.iter() if tag_of(element) == "title"), "")
     named = {(e.get("name") or "").lower(): e.get("content") or "" for e in tree.iter() if tag_of(e) == "meta"}
     language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "")[:2].lower()
-    builder = TextBuilder(readings=ruby == "reading")
-    PageReader(builder, (), notes_of({"": tree}), footnotes, contents_of({"": tree}), beside).read(tree)
+    if choices.announces and not choices.language:
+        choices = replace(choices, language=language or detect_language(begin_of(tree, LONG_ENOUGH)))
+    builder = TextBuilder(readings=choices.ruby == "reading")
+    PageReader(builder, (), notes_of({"": tree}), choices, contents_of({"": tree}), beside).read(tree)
     return _document(builder, title, named.get("author", ""), language)
 
 
-def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+def read_markdown(text: str, choices: Choices = Choices()) -> Document:  # noqa: B008
     """Read Markdown (CommonMark with tables and footnotes). Code is left out, and paragraphs that are indented are not.
 
     Tags that HTML does not have, such as <verb>, are text.
@@ -72,12 +77,17 @@ def read_markdown(text: str, ruby: Ruby = "reading", footnotes: bool = False) ->
     front = FRONT_MATTER.match(text)
     fields = {match[1].lower(): _unquoted(match[2]) for match in FIELD.finditer(front[1])} if front else {}
     body = text[front.end() :] if front else text
-    body = NOTE.sub(r'<aside role="doc-footnote">\2</aside>\n', body)
-    body = NOTE_REFERENCE.sub(r'<a role="doc-noteref">\1</a>', body)
-    document = read_html(f"<html><body>{markdown.render(body)}</body></html>", ruby, footnotes)
+    body = NOTE.sub(lambda note: f'<aside role="doc-footnote" id="{_id(note[1])}">{note[2]}</aside>\n', body)
+    body = NOTE_REFERENCE.sub(lambda mark: f'<a role="doc-noteref" href="#{_id(mark[1])}">{mark[1]}</a>', body)
+    document = read_html(f"<html><body>{markdown.render(body)}</body></html>", choices)
     language = fields.get("lang", fields.get("language", ""))[:2].lower()
     title = fields.get("title") or document.title
     return replace(document, title=title, author=fields.get("author", ""), language=language)
+
+
+def _id(name: str) -> str:
+    """Return a name for a note that HTML allows, the same for the note and its mark."""
+    return "note-" + name.encode().hex()
 
 
 def _unquoted(value: str) -> str:
@@ -85,10 +95,10 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def read_docx(data: bytes, ruby: Ruby = "reading", footnotes: bool = False) -> Document:
+def read_docx(data: bytes, choices: Choices = Choices()) -> Document:  # noqa: B008
     """Read a Word document. Raises InputError for one that is damaged or locked."""
     archive = Archive(data)
-    document = read_html(f"<html><body>{docx.to_html(data)}</body></html>", ruby, footnotes)
+    document = read_html(f"<html><body>{docx.to_html(data)}</body></html>", choices)
     core = (
         parse_text(archive.read("docProps/core.xml").decode("utf-8", "replace"))
         if archive.find("docProps/core.xml")

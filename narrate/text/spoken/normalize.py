@@ -10,12 +10,14 @@ from functools import cache
 from itertools import pairwise
 
 from narrate.errors import InputError
-from narrate.text.characters import CLOSERS, STOPS
+from narrate.text.characters import CLOSERS, HAN_COUNT, STOPS
 from narrate.text.document import Document, Paragraph, Span
 from narrate.text.spoken import old_kana
 from narrate.text.spoken.dictionary import Dictionary, Rule, load_dictionary
 from narrate.text.spoken.numerals import numerals
 from narrate.text.spoken.sayable import COMMA, Found, in_heading, stumbling
+from narrate.text.structure.headings import ROMAN
+from narrate.text.structure.numbering import roman_value
 
 __all__ = ["Rule", "SayOptions", "load_dictionary", "normalize"]
 
@@ -23,6 +25,9 @@ SENTENCE = re.compile(f"[^{STOPS}]*[{STOPS}]+[{re.escape(CLOSERS)}]*|[^{STOPS}]+
 # In plays, a wide space stands between the name of a speaker and the speech.
 SPEAKER = re.compile(r"\w{1,8}(\u3000+)(?=[\w（「『…―〽])")
 SPELLABLE = ("en", "ja", "zh")
+ONLY_NUMBER = re.compile(rf"\W*(\d{{1,3}}|{ROMAN}|[{HAN_COUNT}]+)\W*")
+CHAPTER_WORDS = {"en": "Chapter {}", "de": "Kapitel {}", "fr": "Chapitre {}", "es": "Capítulo {}", "pt": "Capítulo {}"}
+CHAPTER_WORDS |= {"it": "Capitolo {}", "ru": "Глава {}", "ja": "第{}章", "zh": "第{}章", "ko": "제{}장"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,12 @@ class SayOptions:
     """How to make a text sayable.
 
     `rules` are the listener's dictionary and win against all other rules. `wetext` spells out numbers, dates and units.
+    With `announce`, a heading that is only a number is said as "Chapter 4".
     """
 
     rules: tuple[Rule, ...] = ()
     wetext: bool = False
+    announce: bool = False
 
 
 def normalize(document: Document, options: SayOptions | None = None, tally: Counter[Rule] | None = None) -> Document:
@@ -50,6 +57,8 @@ def normalize(document: Document, options: SayOptions | None = None, tally: Coun
     old = document.language == "ja" and old_kana.is_old(p.text for c in document.chapters for p in c.paragraphs)
 
     def sayable(paragraph: Paragraph) -> Paragraph:
+        if options.announce and (announced := _announced(paragraph, document.language)):
+            return announced
         changed = _sayable(_in_new_kana(paragraph) if old else paragraph, document.language, spell)
         return _ruled(changed, dictionary, document.source, counts) if dictionary else changed
 
@@ -75,6 +84,16 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
     if spell:
         spans = tuple(_spelled(spans, spell))
     return paragraph if spans is paragraph.spans else replace(paragraph, spans=spans)
+
+
+def _announced(paragraph: Paragraph, language: str) -> Paragraph | None:
+    """Return a heading that is only a number with the word for a chapter to say; None for any other paragraph."""
+    text = paragraph.text
+    if paragraph.kind != "heading" or language not in CHAPTER_WORDS or not (match := ONLY_NUMBER.fullmatch(text)):
+        return None
+    number = str(roman_value(match[1])) if match[1].isalpha() and match[1].isascii() else match[1]
+    said = CHAPTER_WORDS[language].format(number)
+    return replace(paragraph, spans=(Span(text, paragraph.start, paragraph.end, said),))
 
 
 def _in_new_kana(paragraph: Paragraph) -> Paragraph:
