@@ -16,11 +16,13 @@ from lxml import etree
 from narrate.errors import InputError
 from narrate.sinks.pictures import draw_cover
 from narrate.sinks.read_along.elements import read_xml
-from narrate.sinks.read_along.places import Places
+from narrate.sinks.read_along.places import PIECE, Places
+from narrate.sinks.read_along.publisher import pages_of
 from narrate.sinks.read_along.sentences import Reader, Stretch
 from narrate.sinks.read_along.targets import CLOSED, Targets, mark
 from narrate.text.book import TextOptions, open_book
 from narrate.text.chunking.chunks import cut
+from narrate.text.formats.archive import Archive
 from tests.conftest import SHARED
 from tests.epubs import item, make_epub, nav, page
 from tests.test_read_along import SPACES, decoded, faults, needs_epubcheck
@@ -265,17 +267,43 @@ def test_targets_are_apart_and_nested_as_elements_are_and_nothing_else_changes(
             assert not [inner for inner in element if inner.tag in ("p", "div", "ul", "li")]
 
 
+def test_a_picture_may_stand_for_a_letter_and_a_paragraph_may_be_long(tmp_path: Path) -> None:
+    """The picture of an initial is read as its letter, which is not on the page, and 《》 is a reading there."""
+    words = " ".join(f"word{number}" for number in range(PIECE))
+    first = page(f"<h1>One</h1><p><img alt='T' src='a.png'/>he lamp. {words} 猫《ねこ》 end.</p><p>Next one.</p>")
+    path = book(tmp_path, pages={"a.xhtml": first, "dir/b.xhtml": SECOND})
+    opened = open_book(str(path), TextOptions())
+    assert opened.document is not None
+    _, pages = pages_of(Archive(path.read_bytes()))
+    places = Places(pages, opened.document)
+    texts = Reader(opened.document.chapters[0].paragraphs, 0).pages
+    assert texts[1].text.startswith("The lamp.")
+    found = places.range_of(1, Stretch(1, 0, len("The lamp.")))
+    assert found is not None
+    assert pages[0].characters[found.first : found.last] == "helamp."
+    found = places.range_of(1, Stretch(2, 0, len("Next one.")))
+    assert found is not None
+    assert pages[0].characters[found.first : found.last] == "Nextone."
+    end = places.range_of(1, Stretch(1, len(texts[1].text) - 4, len(texts[1].text)))
+    assert end is not None
+    assert pages[0].characters[end.first : end.last] == "end."
+
+
+def test_a_text_that_is_not_on_the_pages_is_told(tmp_path: Path) -> None:
+    opened = open_book(str(book(tmp_path)), TextOptions())
+    assert opened.document is not None
+    with pytest.raises(InputError, match="in another form"):
+        Places([read_xml(page("<p>Quite another text stands here.</p>").encode())], opened.document)
+
+
 REAL = sorted((SHARED / "texts" / "epub").glob("*.epub")) + sorted((SHARED / "texts").glob("*.epub"))
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem[:20])
 def test_every_sentence_of_real_books_is_found_on_its_page(path: Path) -> None:
-    from narrate.sinks.read_along.publisher import _pages
-    from narrate.text.formats.archive import Archive
-
     opened = open_book(str(path), TextOptions())
     assert opened.document is not None
-    _, pages = _pages(Archive(path.read_bytes()))
+    _, pages = pages_of(Archive(path.read_bytes()))
     places = Places(pages, opened.document)
     first, ends, told = 0, [0] * len(pages), 0
     for chapter in opened.document.chapters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 import zipfile
@@ -176,8 +177,6 @@ def _listen(data: bytes, name: str, found: _Found) -> Heard:
 
 def _together(sounds: Sequence[Heard]) -> Heard:
     """Several sounds as one. Their loudness is that of their parts by length: near enough for a judgement."""
-    import math
-
     seconds = sum(sound.seconds for sound in sounds)
     power = sum(sound.seconds * 10 ** (sound.lufs / 10) for sound in sounds if sound.lufs is not None)
     length = sum(sound.seconds for sound in sounds if sound.lufs is not None)

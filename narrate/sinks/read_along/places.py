@@ -15,6 +15,7 @@ from narrate.text.document import Document, Paragraph
 
 FARTHEST = 20_000  # letters from where a paragraph is expected; unchosen chapters may lie between
 BEHIND, AHEAD = 60, 400  # letters around a paragraph that is not on the page as it was read
+PIECE = 1000  # letters of such a paragraph that are looked for at once
 ENOUGH = 0.8  # of its letters must be found then
 
 
@@ -103,12 +104,25 @@ class Places:
         nearest = min(found, key=lambda place: abs(place - expected))
         return range(nearest, nearest + len(wanted))
 
-    def _nearly(self, wanted: str, at: int, expected: int) -> Sequence[int]:
-        """The place of each letter, -1 for one that is not there: a picture stands for it."""
+    def _nearly(self, wanted: str, at: int, expected: int) -> list[int]:
+        """The place of each letter, -1 for one that is not there: a picture stands for it. Piece by piece, for the time
+        that it takes grows with the square of the length."""
+        places: list[int] = []
+        for start in range(0, len(wanted), PIECE):
+            piece = wanted[start : start + PIECE]
+            exact = range(expected, expected + len(piece)) if self._letters.startswith(piece, expected) else None
+            found = list(exact or self._alike(piece, at, expected))
+            places += found
+            there = [place for place in found if place >= 0]
+            at = max(there) + 1 if there else at
+            expected = at if there else expected + len(piece)
+        return places
+
+    def _alike(self, piece: str, at: int, expected: int) -> list[int]:
         low = max(at, expected - BEHIND)
-        there = self._letters[low : low + len(wanted) + BEHIND + AHEAD]
-        places = [-1] * len(wanted)
-        for mine, theirs, length in SequenceMatcher(None, wanted, there, autojunk=False).get_matching_blocks():
+        there = self._letters[low : low + len(piece) + BEHIND + AHEAD]
+        places = [-1] * len(piece)
+        for mine, theirs, length in SequenceMatcher(None, piece, there, autojunk=False).get_matching_blocks():
             places[mine : mine + length] = range(low + theirs, low + theirs + length)
         return places
 

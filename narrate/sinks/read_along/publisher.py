@@ -53,7 +53,7 @@ class PublishersPages:
             raise InputError(f"cannot be read again ({error.strerror})") from None
         archive = Archive(self._data)
         self._package = PublishersPackage(archive)
-        self._paths, self._pages = _pages(archive)
+        self._paths, self._pages = pages_of(archive)
         self._places = Places(self._pages, text.document)
         with zipfile.ZipFile(BytesIO(self._data)) as source:
             damaged = source.testzip()
@@ -126,7 +126,7 @@ class PublishersPages:
                 store(archive, info.filename, data, info.compress_type and zipfile.ZIP_DEFLATED)
 
 
-def _pages(archive: Archive) -> tuple[list[str], list[XmlFile]]:
+def pages_of(archive: Archive) -> tuple[list[str], list[XmlFile]]:
     """The pages in reading order, and their paths."""
     paths = [archive.find(item.path) for item in read_package(archive).spine]
     there = [path for path in dict.fromkeys(paths) if path is not None]
