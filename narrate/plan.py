@@ -64,6 +64,15 @@ def chapters(session: Session) -> list[ChapterPlan]:
     return found
 
 
+def unmade(session: Session) -> tuple[int, float]:
+    """How many characters will be sent to the engine, and about how many seconds they will sound. Cuts the whole
+    text."""
+    narrator = session.player.narrator
+    wanted = {narrator.key(chunk): chunk for chunk in _chunks(session)}
+    left = [chunk for key, chunk in wanted.items() if not session.takes.has(key)]
+    return sum(len(chunk.spoken) for chunk in left), sum(map(chunk_seconds, left))
+
+
 def sample(session: Session, wall_seconds: float = SAMPLE_SECONDS) -> Sample:
     """Make what is not made yet, for so long, from its first chunk on. What is made is kept like all takes.
 

@@ -80,8 +80,8 @@ def test_a_value_that_looks_like_a_flag_is_none(words: list[str]) -> None:
 def test_every_command_knows_its_flags(name: str) -> None:
     command = find_command(name)
     flags = flags_of(command)
-    assert {option.flag for option in command.options} <= flags.keys()
-    assert len({option.name for option in command.options}) == len(command.options)
+    assert {option.flag for option in command.flags} <= flags.keys()
+    assert len({option.name for option in command.flags}) == len(command.flags)
 
 
 @pytest.mark.parametrize(

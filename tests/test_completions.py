@@ -101,7 +101,7 @@ def test_bash_completes_behind_an_equals_sign(folder: Path) -> None:
 def test_every_flag_of_every_command_is_known(name: str) -> None:
     script = SHELLS[name]()
     for command in (READ, *COMMANDS):
-        for option in find_command(command).options:
+        for option in find_command(command).flags:
             spelled = rf"-l {option.name}\b" if name == "fish" else rf"{option.flag}\b"
             assert re.search(spelled, script), option.flag
     for option in OPTIONS:

@@ -9,6 +9,7 @@ import pytest
 from narrate.cli.commands import COMMANDS, READ, find_command
 from narrate.cli.help import COMMON, FIRST_SCREEN, help_text
 from narrate.cli.main import run
+from narrate.settings.option import Place
 from narrate.settings.table import GROUPS, OPTIONS
 from narrate.terminal.keys import HELP
 
@@ -42,6 +43,9 @@ def test_all_options_stand_in_their_groups() -> None:
     assert headings[: len(GROUPS)] == list(GROUPS)
     parts = dict(zip(GROUPS, re.split("|".join(f"\n{group}:\n" for group in GROUPS), text)[1:], strict=True))
     for option in OPTIONS:
+        if Place.COMMAND not in option.places:
+            assert option.flag not in text
+            continue
         (line,) = re.findall(rf"^ +(?:-\w, )?{option.flag}\b(?!-).*", parts[option.group], re.M)
         assert (f"-{option.short}, " in line) == bool(option.short)
     for option in COMMON:
@@ -85,5 +89,5 @@ def test_the_help_is_plain_english(name: str) -> None:
 def test_every_command_has_a_sentence_and_every_option_one_too() -> None:
     for name, summary in COMMANDS.items():
         assert re.fullmatch(r"[A-Z].*\.", summary)
-        for option in find_command(name).options:
+        for option in find_command(name).flags:
             assert re.fullmatch(r"[A-Z].*\.", option.help), option.name

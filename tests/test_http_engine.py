@@ -277,7 +277,7 @@ def test_a_key_is_wanted_and_given_and_is_in_no_fingerprint() -> None:
     with serving(StandIn(PLAIN, NAMES, good, key="sesame")) as stand_in:
         with pytest.raises(EngineError, match="wants a key"):
             load_engine(f"http:{stand_in.url}")
-        engine = load_engine(f"http:{stand_in.url}", key="sesame")
+        engine = load_engine(f"http:{stand_in.url}", api_key="sesame")
         engine.prepare(RYAN, OFF)
         (clip,) = whole(clips_of(engine, requests([a_chunk(0)], RYAN))).values()
         engine.close()

@@ -42,7 +42,7 @@ def test_every_option_of_the_help_is_in_it_with_its_sentence(name: str, read: st
     shown = help_text(name, every=True, width=100)
     for flag in re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", shown, re.M):
         assert flag in read
-    for option in find_command(name).options:
+    for option in find_command(name).flags:
         assert re.search(rf"{option.flag}\b.{{0,60}} {re.escape(_read(option.help))}", read), option.name
 
 

@@ -43,6 +43,11 @@ class Command:
     options: tuple[Option, ...] = ()
     details: str = ""
 
+    @property
+    def flags(self) -> tuple[Option, ...]:
+        """The options that may be given on the command line; others are set elsewhere only."""
+        return tuple(option for option in self.options if Place.COMMAND in option.places)
+
 
 @dataclass(slots=True)
 class ErrorDetail:
@@ -85,7 +90,7 @@ def check_flags(flags: Mapping[str, bool], words: Sequence[str]) -> None:
 def flags_of(command: Command) -> dict[str, bool]:
     """Every flag of the command, long, short and negative, and whether a value follows it."""
     found = dict.fromkeys(("--help", "-h", "--debug", "--version"), False)
-    for option in command.options:
+    for option in command.flags:
         for flag in filter(None, (option.flag, option.negative, f"-{option.short}" if option.short else "")):
             found[flag] = not isinstance(option.kind, Switch)
     return found
@@ -96,14 +101,14 @@ def _function(command: Command) -> Callable[..., int]:
 
     def run(**given: Any) -> int:
         arguments = {argument.name: given[_parameter(argument.name)] for argument in command.arguments}
-        layers = [Layer(_settings(command.options, given))]
+        layers = [Layer(_settings(command.flags, given))]
         if any(option.places & OF_MACHINE != Place.COMMAND for option in command.options):
             from narrate.settings.layers import of_environment, of_user
 
             layers += [of_environment(), of_user()]
         return command.run(Values(command.options, layers, arguments)) or 0
 
-    parameters = [*map(_argument, command.arguments), *map(_option, command.options), *_EVERYWHERE]
+    parameters = [*map(_argument, command.arguments), *map(_option, command.flags), *_EVERYWHERE]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

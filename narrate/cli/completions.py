@@ -91,7 +91,7 @@ end
 def bash() -> str:
     flags, values, words = [], [], []
     for name, command in _all():
-        every = [*command.options, *_common(name)]
+        every = [*command.flags, *_common(name)]
         spelled = [f"-{option.short}" for option in every if option.short]
         spelled += [flag for option in every for flag in (option.flag, option.negative) if flag]
         flags.append(f'            {name}) values="{" ".join(spelled)}" ;;')
@@ -119,7 +119,7 @@ def zsh() -> str:
     cases = []
     for name, command in _all():
         lines = [f"        {'*' if name == READ else name})", "            _arguments -s -S \\"]
-        for option in [*command.options, *_common(name)]:
+        for option in [*command.flags, *_common(name)]:
             lines += [f"                {spec} \\" for spec in _zsh_option(option)]
         lines += ["                '*: :_files' ;;" if not any(map(_is_command, command.arguments)) else
                   f"                '*: :({' '.join(COMMANDS)})' ;;"]  # fmt: skip
@@ -151,7 +151,7 @@ def fish() -> str:
         lines.append(f"complete -c narrate -n 'test (count (commandline -opc)) -eq 1' -a {name} -d '{_plain(summary)}'")
     for name, command in _all():
         where = f"not __narrate_named {named}" if name == READ else f"__narrate_named {name}"
-        for option in [*command.options, *_common(name)]:
+        for option in [*command.flags, *_common(name)]:
             short = f" -s {option.short}" if option.short else ""
             text = f"complete -c narrate -n '{where}'{short} -l {option.name} -d '{_plain(option.help)}'"
             if not isinstance(option.kind, Switch):

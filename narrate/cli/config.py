@@ -15,7 +15,7 @@ from narrate.errors import InputError, NarrateError
 from narrate.settings.kinds import Switch
 from narrate.settings.layers import BESIDE, of_book, of_environment, of_user, read_settings, user_file
 from narrate.settings.option import ONCE, Option, Place, written
-from narrate.settings.table import GROUPS, SERVING, SETTINGS
+from narrate.settings.table import GROUPS, SERVING, SETTINGS, named
 from narrate.settings.values import Layer, Values
 
 EDITORS = ("sensible-editor", "nano", "vi", "notepad")
@@ -55,7 +55,7 @@ def _report(layers: list[Layer], book: str | None, *, every: bool) -> Iterator[s
     values = Values(SETTINGS, layers)
     rows = [(option.name, values.setting(option.name)) for option in SETTINGS if option.places != ONCE]
     cells = [
-        (name, "" if setting.value is None else written(_plain(setting.value)), setting.where or "default")
+        (name, "" if setting.value is None else _shown(name, setting.value), setting.where or "default")
         for name, setting in rows
         if setting.place or every
     ]
@@ -64,10 +64,15 @@ def _report(layers: list[Layer], book: str | None, *, every: bool) -> Iterator[s
         for (key, name), table in layer.tables.items():
             yield ""
             yield f"[{key}.{name}]"
-            yield from _columns([(each, written(_plain(it.value)), _file(it.where)) for each, it in table.items()])
+            yield from _columns([(each, _shown(each, it.value), _file(it.where)) for each, it in table.items()])
     if not every:
         yield "" if cells else "Nothing is set; everything has its default."
         yield "narrate config --all lists the defaults, too."
+
+
+def _shown(name: str, value: object) -> str:
+    """A value as a settings file has it; of a secret, only that there is one."""
+    return "(secret)" if any(option.secret for option in named(name)) else written(_plain(value))
 
 
 def _file(where: str) -> str:

@@ -51,7 +51,8 @@ NOTES = (
         "Settings",
         "Every option above that does not concern a single command can be set for good, in your settings file (narrate "
         "config --edit), in a file narrate.toml beside a book, or in the environment (NARRATE_SPEED=1.2). The command "
-        "line comes first, then the environment, then the book's file, then yours. See narrate help config.",
+        "line comes first, then the environment, then the book's file, then yours. A key for speech servers, api-key, "
+        "is set in your own file or as NARRATE_API_KEY only. See narrate help config.",
     ),
 )
 EXIT_CODES = (
@@ -92,7 +93,7 @@ def _usage(columns: int) -> Iterator[str]:
 
 def _first_screen(command: Command, columns: int) -> Iterator[str]:
     yield from _usage(columns)
-    by_name = {option.name: option for option in command.options}
+    by_name = {option.name: option for option in command.flags}
     yield from _pairs([(spelled(by_name[name]), what) for name, what in FIRST_SCREEN.items()], columns)
     yield ""
     yield from _wrapped(f"Commands: {' '.join(COMMANDS)}", columns, "          ")
@@ -108,7 +109,7 @@ def _everything(command: Command, columns: int) -> Iterator[str]:
     for group in GROUPS:
         yield ""
         yield f"{group}:"
-        own = [option for option in command.options if option.group == group]
+        own = [option for option in command.flags if option.group == group]
         yield from _options([*own, *COMMON] if group == GROUPS[-1] else own, columns)
     for title, pairs in (("Commands", COMMANDS.items()), ("Keys while listening", HELP.items())):
         yield ""
@@ -139,7 +140,7 @@ def _command(name: str, command: Command, columns: int) -> Iterator[str]:
     if command.arguments:
         yield from _arguments(command.arguments, columns)
         yield ""
-    yield from _options([*command.options, *(option for option in COMMON if option.name in ("debug", "help"))], columns)
+    yield from _options([*command.flags, *(option for option in COMMON if option.name in ("debug", "help"))], columns)
 
 
 def _arguments(arguments: Sequence[Argument], columns: int) -> Iterator[str]:

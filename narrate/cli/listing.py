@@ -7,12 +7,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
+from typing import TYPE_CHECKING, cast
 
 from narrate.engines.choose import choose_engine
-from narrate.engines.table import ENGINES, engine_lengths, engine_name, find_engine
+from narrate.engines.table import ENGINES, engine_lengths, engine_name, find_engine, load_engine
 from narrate.errors import InputError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks, Reading
@@ -23,6 +25,9 @@ from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book, TextOptions, open_book
 from narrate.text.chunking import chunks as chunking
 from narrate.text.document import Chunk
+
+if TYPE_CHECKING:
+    from narrate.engines.http import Http
 
 SHOWN = 120  # characters of a stretch that is left out; --json shows all
 _JSON_FIELDS = ("index", "chapter", "title", "text", "spoken", "language", "pause", "start", "end")
@@ -96,9 +101,12 @@ def list_chapters(source: str, text: TextOptions) -> None:
         _print(f"{chapter.number:4}  {chapter_title(chapter.number, chapter.title)}  ({letters} characters)")
 
 
-def list_voices(engine: str | None) -> None:
-    """Print every voice: name, languages, engine, description."""
-    entries = [entry for entry in ENGINES if entry.auto] if engine is None else [find_engine(engine)]
+def list_voices(engine: str | None, key_for: Callable[[str], str | None] = lambda _: None) -> None:
+    """Print every voice: name, languages, engine, description. `key_for` knows the key for servers of that kind."""
+    entries = [entry for entry in ENGINES if entry.auto] if engine is None else [find_engine(engine_name(engine))]
+    if engine is not None and entries[0].remote:
+        _list_voices_of_servers(engine, key_for(entries[0].name))
+        return
     rows = []
     for entry in entries:
         missing = entry.missing()
@@ -108,6 +116,15 @@ def list_voices(engine: str | None) -> None:
         for voice in entry.voices():
             rows.append((voice.name, " ".join(voice.languages), entry.name, voice.description))
     _table(rows)
+
+
+def _list_voices_of_servers(engine: str, key: str | None) -> None:
+    with closing(load_engine(engine, api_key=key)) as server:
+        found = cast("Http", server).voices()
+    if not found:
+        print("The server does not list its voices. Its manual names them; give one with --voice.", file=sys.stderr)
+        return
+    _table([(voice.name, " ".join(voice.languages), server.name, voice.description) for voice in found])
 
 
 def list_devices() -> None:

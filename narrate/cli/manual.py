@@ -32,7 +32,7 @@ def _page() -> Iterator[str]:
     yield ".SH OPTIONS"
     for group in GROUPS:
         yield f'.SS "{group}"'
-        own = [option for option in reading.options if option.group == group]
+        own = [option for option in reading.flags if option.group == group]
         yield from _options([*own, *COMMON] if group == GROUPS[-1] else own)
     yield ".SH COMMANDS"
     for name, summary in COMMANDS.items():
@@ -59,7 +59,7 @@ def _command(name: str, summary: str, command: Command) -> Iterator[str]:
         yield _text(paragraph)
     for argument in command.arguments:
         yield from _pairs([(argument.metavar, argument.help)])
-    yield from _options(command.options)
+    yield from _options(command.flags)
 
 
 def _options(options: Iterable[Option]) -> Iterator[str]:

@@ -32,7 +32,7 @@ class EngineEntry:
     requests it takes at once. `lengths` are the lengths of chunks that suit it; if it `wants_gpu`, `slow_lengths` where
     there is none; `processor` is then a module whose `not_chosen` says why it should not run without one. `auto`: it
     may be chosen without being named. `unnamed` is the option that a text without "=" belongs to; it may be given
-    several times.
+    several times. `remote`: servers elsewhere speak, who may want a key, and only they know their voices.
     """
 
     name: str
@@ -49,6 +49,7 @@ class EngineEntry:
     processor: str | None = None
     auto: bool = True
     unnamed: str | None = None
+    remote: bool = False
 
     @property
     def module(self) -> str:
@@ -62,6 +63,10 @@ class EngineEntry:
     def voices(self) -> tuple[VoiceEntry, ...]:
         entries: tuple[VoiceEntry, ...] = import_module(self.module).VOICES
         return entries
+
+    def understood(self) -> frozenset[str]:
+        """The names of the options that the engine has. Raises `InputError` if it cannot run here."""
+        return frozenset(self.load().OPTIONS) | ({"api_key"} if self.remote else frozenset())
 
     def load(self) -> Any:
         """The engine's class. Raises `InputError` with the remedy if it cannot run here."""
@@ -114,16 +119,18 @@ ENGINES = (
         rows_options=("slots",),
         auto=False,
         unnamed="url",
+        remote=True,
     ),
     EngineEntry(
         name="openai",
         home="narrate.engines.http:OpenAI",
         languages=tuple(LANGUAGES),
-        description="OpenAI's speech server; it costs by the character",
+        description="OpenAI's speech server, which costs money",
         packages=("httpx",),
         remedy="pip install httpx",
         rows_options=("slots",),
         auto=False,
+        remote=True,
     ),
     EngineEntry(
         name="tone",
@@ -194,6 +201,8 @@ def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
         options = {**dict.fromkeys(entry.rows_options, rows), **options}
     options |= _read_options(entry, text, kind.OPTIONS)
     known = inspect.signature(kind).parameters
+    if not entry.remote:
+        options.pop("api_key", None)  # it is for servers
     for key in options:
         if key not in known:
             raise _no_flag(name, key)

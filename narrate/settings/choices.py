@@ -34,7 +34,17 @@ TEXT_OPTIONS = (
     "max-bytes",
 )
 """What `text_options` needs."""
-ENGINE_OPTIONS = ("model", "device", "dtype", "runtime", "temperature", "top-k", "top-p", "repetition-penalty")
+ENGINE_OPTIONS = (
+    "model",
+    "device",
+    "dtype",
+    "runtime",
+    "temperature",
+    "top-k",
+    "top-p",
+    "repetition-penalty",
+    "api-key",
+)
 """What only some engines understand."""
 WISHES = {"instruct": "instruct", "describe": "describe", "ref-audio": "reference", "ref-text": "reference_text"}
 """What only an engine with models can follow, and the voice's fields for it."""
@@ -114,7 +124,7 @@ def _understood(values: Values, language: str) -> set[str]:
 
     engine = engine_name(values["engine"])
     entry = find_engine(choose_engine(language)[0] if engine == "auto" else engine)
-    known: Collection[str] = entry.load().OPTIONS
+    known: Collection[str] = entry.understood()
     _check_voice(values.setting("voice"), entry, "model" in known)
     given = {name for name in (*ENGINE_OPTIONS, *WISHES) if values[name] is not None}
     return {
@@ -128,7 +138,7 @@ def _check_voice(voice: Setting, entry: EngineEntry, has_models: bool) -> None:
     """Raise InputError for a voice that was set for all books, and that the engine of this one does not have. What is
     given on the command line is the engine's to judge, and so are voices that a model may have added."""
     known = [each.name for each in entry.voices()]
-    if voice.value is None or voice.place in WANTED_NOW or has_models or voice.value in known:
+    if voice.value is None or voice.place in WANTED_NOW or has_models or entry.remote or voice.value in known:
         return
     raise InputError(
         f"{voice.where}: the voice {voice.value} is set, but {entry.name}, which reads this book, does not have it. "

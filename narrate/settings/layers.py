@@ -177,6 +177,8 @@ def _nearest(name: str, names: Sequence[str]) -> str:
 
 def _elsewhere(option: Option) -> str:
     """Where an option may be set that cannot be set where somebody tried to."""
+    if Place.COMMAND not in option.places:
+        return f"Write it into your own settings file, {user_file()}, or set {option.variable}."
     if Place.USER in option.places:
         return f"Write it into your own settings file, {user_file()}, or use {option.flag}."
     if Place.BOOK in option.places:

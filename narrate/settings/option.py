@@ -26,6 +26,8 @@ class Place(Flag):
 
 ONCE = Place.COMMAND
 """It makes sense for one command only, or must not happen by habit."""
+SECRET = Place.ENVIRONMENT | Place.USER
+"""Others must not see it: who looks at the machine sees its command lines, and a book's file goes with the book."""
 OF_BOOK = Place.COMMAND | Place.ENVIRONMENT | Place.BOOK | Place.REQUEST
 """It is about one book."""
 OF_MACHINE = Place.COMMAND | Place.ENVIRONMENT | Place.USER
@@ -42,7 +44,7 @@ class Option:
     `name` is the long flag without its hyphens, and the key in a settings file; the environment has NARRATE_NAME.
     `short` is a letter. `default` holds where nothing is set; None is the choice of whoever uses it. `late`: it may
     stand in a table for an engine, a voice or a language, because nothing needs it before the language of the book is
-    known.
+    known. The value of a `secret` one is shown nowhere.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Option:
     default: object = None
     places: Place = ANYWHERE
     late: bool = False
+    secret: bool = False
 
     @property
     def flag(self) -> str:
@@ -95,7 +98,8 @@ class Option:
             raise InputError(f"{where} must be {self.kind.one.words}, not {text or 'empty'}.") from None
 
     def _wrong(self, text: str, where: str) -> InputError:
-        return InputError(f"{where} must be {self.kind.words}, not {text or 'empty'}.")
+        found = "" if self.secret else f", not {text or 'empty'}"
+        return InputError(f"{where} must be {self.kind.words}{found}.")
 
 
 def written(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from narrate.settings.kinds import Choice, File, HoursOr, Many, Number, NumberOr, Switch, Text, WholeOr
-from narrate.settings.option import ANYWHERE, FILES, OF_BOOK, OF_MACHINE, ONCE, Option
+from narrate.settings.option import ANYWHERE, FILES, OF_BOOK, OF_MACHINE, ONCE, SECRET, Option
 
 GROUPS = ("Listening", "Writing", "Text", "Voice", "Qwen", "Advanced")
 
@@ -255,6 +255,14 @@ ADVANCED = (
         late=True,
     ),
     Option(
+        "api-key",
+        Text("KEY", "text"),
+        "Key that a speech server wants (-e http, -e openai). A table such as [engine.http] keeps it from the others.",
+        places=SECRET,
+        secret=True,
+        late=True,
+    ),
+    Option(
         "max-chars",
         Number(10, 2000, metavar="N", whole=True),
         "Most characters that are spoken in one go, from 10 to 2000.",
@@ -302,7 +310,7 @@ SERVING = tuple(
     for option in (
         Option("host", Text("ADDRESS"), "Address to serve; 0.0.0.0 is all of this machine.", default="127.0.0.1"),
         Option("port", Number(1, 65535, metavar="N", whole=True), "Port to serve.", default=8040),
-        Option("token", Text(), "Password that browsers and programs must give."),
+        Option("token", Text(), "Password that browsers and programs must give.", secret=True),
         Option("library", File("FOLDER"), "Folder of books that listeners may choose from."),
         Option(
             "cors",
@@ -324,5 +332,5 @@ SETTINGS = (*OPTIONS, *SERVING)
 
 def named(*names: str) -> tuple[Option, ...]:
     """The options of these names, in that order."""
-    by_name = {option.name: option for option in OPTIONS}
+    by_name = {option.name: option for option in SETTINGS}
     return tuple(by_name[name] for name in names)

@@ -91,6 +91,10 @@ class Values(Mapping[str, Any]):
         """The values for a text in this language, with the table of that language alone."""
         return self._with([("voice", language)])
 
+    def of_engine(self, engine: str) -> Values:
+        """The values for an engine of this name, with its own table."""
+        return self._with([("engine", engine)])
+
     def speaking(
         self, language: str, choose: Callable[[str], str], usual: Callable[[str, str], str | None] = lambda *_: None
     ) -> Values:

@@ -3,6 +3,7 @@
 books.py       several books one after the other
 listen.py      a reading at a terminal, for an ear or into a file
 plan.py        what a reading will come to, before it is made
+price.py       what it costs, where a server wants money
 naming.py      names for the files of several books
 display.py     what is shown: lines, or
 panel.py       some lines at the end of the screen that are drawn again and again

@@ -39,6 +39,7 @@ from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
 from narrate.terminal.keys import Keys
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
+from narrate.terminal.price import may_be_sent
 from narrate.terminal.suspend import suspendable
 from narrate.terminal.wording import broken_off_line, closing_line
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
@@ -187,6 +188,8 @@ def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> 
             display.note(warning)
         with ExitStack() as stack:
             session = open_session(options, book, display, stack, run)
+            if not may_be_sent(session, display, writing=not listening):
+                return Outcome(stopped=True)
             stack.enter_context(suspendable(display, session.transport, listening=listening))
             keys = stack.enter_context(Keys()) if listening else None
             with _telling_where_it_stopped(options, session, display):

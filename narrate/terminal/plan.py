@@ -20,6 +20,7 @@ from narrate.sinks.loudness import Aim, Levelled
 from narrate.streams import drawn_on
 from narrate.terminal.display import open_display
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
+from narrate.terminal.price import price_line
 from narrate.terminal.wording import chapter_title, duration, rounded
 from narrate.terminal.wrap import wrapped
 from narrate.text.book import Book
@@ -42,6 +43,10 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
         for line in _table(planned):
             print(line, file=stdout)
         stdout.flush()
+        if (price := price_line(session)) is not None:  # to measure would cost money, too
+            for row in wrapped(f"{price} Nothing was sent to plan it.", stdout):
+                print(row, file=stdout)
+            return
         _passing("Measuring how fast it is made here …", stderr)
         costs = list(_costs(options, suffixes, book, planned, sample(session)))
         _passing("", stderr)

@@ -4,6 +4,7 @@ dialect.py   what each kind of server understands, and a request in its words
 server.py    one server as a member of a pool: its calls, and what its answers mean
 sound.py     what it sent, as samples, whatever it says of it
 measure.py   how many requests at once it holds well
+prices.py    what OpenAI's costs
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 VOICES: tuple[VoiceEntry, ...] = ()  # which there are, only the server knows
 VERSION = "1"  # a new one whenever the same answer becomes other samples: it is part of the key of a take
 REMEDY = "Start a server, and give the same command again: it goes on where it was."
+OPENAI_MODEL = "gpt-4o-mini-tts"
 OPENAI_URL = "https://api.openai.com"
 OPENAI_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse",
                  "marin", "cedar")  # fmt: skip
@@ -77,11 +79,11 @@ class Http(Pool):
         dialect: str | None = None,
         *,
         name: str = "http",
-        key: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         if not url:
             raise InputError("Name the server: -e http:http://localhost:8040, or several with commas between them.")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         servers = _find(url, model, DIALECTS[dialect] if dialect else None, headers, slots)
         self.facts = servers[0].facts
         self._headers = headers
@@ -141,15 +143,16 @@ class Http(Pool):
 
 
 class OpenAI(Http):
-    """OpenAI's own server. It wants a key, which costs by the character."""
+    """OpenAI's own server, or the one that OPENAI_BASE_URL names. It wants a key, and costs money (prices.py)."""
 
     OPTIONS: ClassVar[Mapping[str, Callable[[str], Any]]] = {"model": str, "slots": _count}
 
-    def __init__(self, model: str | None = None, slots: int | None = None, *, key: str | None = None) -> None:
-        key = key or os.environ.get("OPENAI_API_KEY")
+    def __init__(self, model: str | None = None, slots: int | None = None, *, api_key: str | None = None) -> None:
+        key = os.environ.get("OPENAI_API_KEY") or api_key
         if not key:
             raise InputError("OpenAI wants a key. Set OPENAI_API_KEY, or use an engine that runs here: -e auto.")
-        super().__init__((OPENAI_URL,), model or "gpt-4o-mini-tts", slots, "openai", name="openai", key=key)
+        url = _urls(os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
+        super().__init__(url, model or OPENAI_MODEL, slots, "openai", name="openai", api_key=key)
 
 
 def _find(
