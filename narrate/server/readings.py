@@ -434,6 +434,8 @@ class Readings:
         self._make_room()
         entry = self.documents.find(document)
         reading = Reading(self._service, self.documents, entry, wishes, secrets.token_urlsafe(12))
+        if self._service.retry_seconds(reading.speaking, reading.book.language, mixed=reading.book.options.mixed):
+            raise TooManyReadings("As many people listen now as this machine can speak for. Try again in a while.")
         reading.play()
         with self._lock:
             if not self._closed:

@@ -86,14 +86,28 @@ class Service:
 
     def seat(self, who: Speaking, language: str, *, mixed: bool = False) -> Engine:
         """An engine for one reading; readings that want the same engine share it. Close it when the reading ends."""
+        return self._exchange(who, language, mixed=mixed).seat(who.speed)
+
+    def retry_seconds(self, who: Speaking, language: str, *, mixed: bool = False) -> float:
+        """0 if one more can listen without gaps for those who do; otherwise when to ask again."""
+        return self._exchange(who, language, mixed=mixed).retry_seconds(who.speed)
+
+    def _exchange(self, who: Speaking, language: str, *, mixed: bool) -> Exchange:
+        """Where readings that want this engine meet. One whose engine can do no more is given up for a new one."""
         engine, _ = open_engine(who.engine, who.voice, language, rows=who.rows, options=who.engine_options, mixed=mixed)
         key = (engine.name, tuple(sorted(engine.fingerprint.items())), who.rows)
+        broken = None
         with self._lock:
-            if key in self._exchanges:
-                engine.close()
+            found = self._exchanges.get(key)
+            if found is not None and found.load.failure is not None:
+                broken, found = found, None
+            if found is None:
+                found = self._exchanges[key] = Exchange(engine)
             else:
-                self._exchanges[key] = Exchange(engine)
-            return self._exchanges[key].seat()
+                engine.close()
+        if broken is not None:
+            broken.close()
+        return found
 
     @property
     def exchanges(self) -> list[Exchange]:
