@@ -23,6 +23,7 @@ LEAST_WINDOW = 4  # of one reading, however many there are
 STARVED_SECONDS = 30.0  # a reading of which nothing was begun for so long, though it asked, is next, once
 LATER_SECONDS = 60.0  # an ear that cannot be carried comes after those that have so much more to hear
 SURE = 1.25  # times as long as others took: hardly a take takes longer to make
+PRESSED = 3  # times as long as the engine takes to look again: an ear with less than that to hear is in need
 FORGET = 0.9  # of what older takes count for, per newer one
 DRY_SECONDS = 0.02  # who has less than this to hear has nothing
 CARRIED_SHARE = 0.95  # of what the engine makes may be heard; the next ear is one too many
@@ -310,7 +311,8 @@ class Schedule:
         self._carry(now)
         ears = [(asked, asked.request.due() - self._making(asked.job)) for asked in firsts if not asked.whole]
         self._pressed = any(
-            start < now + self._grace and asked.reading.sounding and not asked.reading.later for asked, start in ears
+            start < now + PRESSED * self._grace and asked.reading.sounding and not asked.reading.later
+            for asked, start in ears
         )
         chosen = min(firsts, key=lambda asked: self._rank(asked, now), default=None)
         return None if chosen is None else chosen.job
