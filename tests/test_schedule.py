@@ -263,3 +263,17 @@ def test_capacity_is_known_only_of_a_time_in_which_the_engine_had_all_it_could_t
     meter.made(16.0, 20.0, full=True)
     assert meter.capacity == pytest.approx(10.0)
     assert meter.busy.rate == 1.0
+
+
+def test_what_cannot_be_whole_when_it_is_due_is_due_at_once() -> None:
+    schedule = Schedule()
+    ear = schedule.open()
+    schedule.add(ear, asked(ear, 0, 0.0), 0.0)
+    schedule.answer([made(begun(schedule))], 2.0)  # it took two seconds
+    schedule.add(ear, asked(ear, 1, 3.0), 2.0)
+    schedule.add(ear, asked(ear, 2, 60.0), 2.0)
+    hurried, easy = begun(schedule, 2.0), begun(schedule, 2.0)
+    assert schedule.due(hurried, 2.0) == 2.0
+    assert schedule.due(easy, 2.0) == 60.0
+    schedule.answer([made(hurried, final=False)], 2.5)
+    assert schedule.due(hurried, 2.5) == 3.0

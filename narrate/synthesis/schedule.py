@@ -215,10 +215,12 @@ class Schedule:
         return job
 
     def due(self, job: Job, now: float) -> float:
-        """When the take is due, as the engine shall see it. Once it is begun this is when an ear wants it."""
+        """When the take is due, as the engine shall see it. Once it is begun this is when an ear wants it, or now if it
+        cannot be whole by then: an engine that gives sound in pieces begins to give it then."""
         asked = list(job.asked.values())
         if job.begun is not None:
-            return min((each.request.due() for each in asked), default=inf)
+            due = min((each.request.due() for each in asked), default=inf)
+            return min(due, now) if due - now < self._making(job) and not job.made else due
         due = min((self._deadline(each, now) for each in asked), default=inf)
         late = now - due
         return due if late <= LATE_SECONDS else now - LATE_SECONDS - (late - LATE_SECONDS) / 100
