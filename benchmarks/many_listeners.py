@@ -312,7 +312,8 @@ def main() -> None:
             shown += [one["refused"], f"{one['first_p50']:.2f}", f"{one['first_p95']:.2f}", one["with_gaps"]]
             shown += [one["gaps"], f"{one['silence']:.1f}", one["first_with_gaps"], " ".join(map(str, one["files"]))]
             print(f"| {kind} | {' | '.join(map(str, shown))} |", flush=True)
-    print(json.dumps({"bench": "many_listeners", "rows": rows}))
+    finite = [{name: None if value == inf else value for name, value in one.items()} for one in rows]
+    print(json.dumps({"bench": "many_listeners", "rows": finite}))
 
 
 if __name__ == "__main__":
