@@ -211,10 +211,8 @@ def main() -> None:
         print(f"{count:8}  {how}")
     first = sorted(tally.first_seconds)
     quantiles = {f"p{share}": round(first[int(len(first) * share / 100)], 3) for share in (50, 95)}
-    print(
-        f"first bytes: P50 {quantiles['p50']} s, P95 {quantiles['p95']} s; {faults} tracebacks in the log; "
-        f"{seconds:.0f} s"
-    )
+    print(f"first bytes: P50 {quantiles['p50']} s, P95 {quantiles['p95']} s")
+    print(f"{faults} tracebacks in the log; {seconds:.0f} s in all")
     result = {
         "held": [asdict(each) for each in found],
         "ended": dict(tally.ended),
