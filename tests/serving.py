@@ -16,6 +16,7 @@ import uvicorn
 from narrate.server.access import Access
 from narrate.server.app import create_app
 from narrate.server.limits import Limits
+from narrate.server.patience import Patient
 from narrate.server.service import Service, ServiceOptions
 from narrate.server.speech import Desk
 from narrate.settings.option import Place
@@ -71,7 +72,9 @@ def serving(
 ) -> Iterator[Serving]:
     with Service(ServiceOptions(settings_of(engine=engine, **settings), store=store)) as service:
         app = create_app(service, access, limits)
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, http=Patient, log_config=None, timeout_graceful_shutdown=2
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

@@ -61,7 +61,8 @@ def test_the_commands_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("text", re.findall(r"`(--[a-z-]+)", README))
 def test_the_options_it_names_exist(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    every = ["--help", "--all"], *([name, "--help"] for name in ("chunks", "voices", "store", "bench", "books"))
+    with_own = ("chunks", "voices", "store", "bench", "books", "serve")
+    every = ["--help", "--all"], *([name, "--help"] for name in with_own)
     for arguments in every:
         run(list(arguments))
     assert text in capsys.readouterr().out

@@ -116,10 +116,16 @@ def _run(app: FastAPI, listening: socket.socket) -> None:
             await asyncio.to_thread(app.state.listening.readings.say_goodbye)
             await super().shutdown(sockets)
 
+    from narrate.server.patience import Patient
     from narrate.server.trace import LOGGING
 
     config = uvicorn.Config(
-        app, log_config=LOGGING, access_log=False, timeout_graceful_shutdown=GOODBYE_SECONDS, server_header=False
+        app,
+        http=Patient,
+        log_config=LOGGING,
+        access_log=False,
+        timeout_graceful_shutdown=GOODBYE_SECONDS,
+        server_header=False,
     )
     Server(config).run(sockets=[listening])
 

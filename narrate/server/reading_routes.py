@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from narrate.engines.table import ENGINES, find_engine
-from narrate.errors import InputError
 from narrate.server.documents import Documents, Entry, NoSuchDocument, TooLarge
 from narrate.server.exports import Export, Exports, Format, NoSuchFile
 from narrate.server.hls import HEAD, PLAYLIST, Run
@@ -40,6 +39,8 @@ from narrate.server.models import (
     WhereTo,
     Wishes,
 )
+from narrate.server.problems import Problem
+from narrate.server.problems import answer as problem_answer
 from narrate.server.readings import NoSuchReading, Reading, Readings, TooManyReadings, of_sentence
 from narrate.text.document import Chunk
 
@@ -48,6 +49,7 @@ Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 REFUSED: dict[int | str, dict[str, Any]] = {400: {"model": Detail}, 404: {"model": Detail}, 413: {"model": Detail}}
 STORED = {"Cache-Control": "private, max-age=3600, immutable"}
 FRESH = {"Cache-Control": "no-store"}
+RETRY_SECONDS = 30.0  # nobody knows when a listener will leave
 FIRST_SEGMENT_SECONDS = 20.0  # how long a playlist waits for something to play
 EVENTS = "text/event-stream"
 HLS = "application/vnd.apple.mpegurl"
@@ -272,7 +274,6 @@ def export_router(readings: Readings, exports: Exports) -> APIRouter:
 def answer_listeners(app: FastAPI) -> None:
     """What cannot be found is 404, and so on; the words are those of the error."""
     answers: dict[type[Exception], int] = {
-        InputError: 400,
         NoSuchReading: 404,
         NoSuchDocument: 404,
         NoSuchFile: 404,
@@ -285,8 +286,8 @@ def answer_listeners(app: FastAPI) -> None:
 
 def _answering(status: int) -> Callable[[Request, Any], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
-        headers = {"Retry-After": "30"} if status == 503 else None
-        return JSONResponse({"detail": str(error)}, status, headers)
+        problem = Problem(status, str(error), retry_after=RETRY_SECONDS if status == 503 else None)
+        return problem_answer(request.url.path, problem)
 
     return answer
 

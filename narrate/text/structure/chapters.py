@@ -17,6 +17,7 @@ from narrate.text.structure.headings import heading_level, is_named
 from narrate.text.structure.numbering import COUNTED
 
 CHAPTERS = re.compile(r"\s*(\d+)\s*(?:([-–~～])\s*(\d*)\s*)?")
+LONGEST = 40  # characters of a range of chapters; Python reads no number of thousands of digits
 
 NUMBER = re.compile(rf"\W*(?:\d{{1,3}}|[IVXLC]{{1,9}}|[{HAN_COUNT}]+)\W*")
 # A chapter that is repeated by mistake has at least so many letters; a shorter one may be a refrain.
@@ -148,7 +149,7 @@ def parse_chapters(wanted: str) -> tuple[range, ...]:
     """Read numbers of chapters such as "3-5,9" or "7-" (to the end). Raises InputError for anything else."""
     ranges = []
     for part in wanted.replace("，", ",").replace("、", ",").split(","):
-        match = CHAPTERS.fullmatch(part)
+        match = CHAPTERS.fullmatch(part) if len(part) <= LONGEST else None
         if not match:
             raise InputError(
                 f"--chapters {wanted}: {part.strip()!r} is not a chapter number; write them like this: 3-5,9"
