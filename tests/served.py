@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds
+PATIENCE = 60.0  # seconds
 
 
 def free_port() -> int:
@@ -39,9 +39,14 @@ def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
 class Served:
     """A running server. `ask` raises `urllib.error.HTTPError` for what it refuses."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     address: str
     home: Path
+
+    @property
+    def said(self) -> str:
+        """All that the server has printed. It goes to a file: nobody reads a pipe, which would keep the server up."""
+        return (self.home / "said.txt").read_text("utf-8")
 
     def ask(self, path: str, data: Any = None, *, method: str | None = None, raw: bytes | None = None) -> Any:
         """The answer: JSON, or bytes if it is none."""
@@ -50,7 +55,7 @@ class Served:
         request = urllib.request.Request(self.address + path, body, {"Content-Type": kind}, method=method)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             content = answer.read()
-            return json.loads(content) if "json" in answer.headers.get("Content-Type", "") else content
+            return json.loads(content) if content and "json" in answer.headers.get("Content-Type", "") else content
 
     def read(self, text: str, **wishes: Any) -> dict[str, Any]:
         """A reading of a text that was sent."""
@@ -75,18 +80,16 @@ def start(home: Path, *options: str, port: int | None = None, environment: Mappi
     """A server with the test signal for a voice, unless `options` name an engine."""
     port = port or free_port()
     engine = () if "-e" in options else ("-e", "tone:rate=24000")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "narrate", "serve", "--port", str(port), *engine, *options],
-        env={**os.environ, "NARRATE_HOME": str(home), **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert "open http://" in line, line + (process.stdout.read() or "")
+    with open(home / "said.txt", "wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "narrate", "serve", "--port", str(port), *engine, *options],
+            env={**os.environ, "NARRATE_HOME": str(home), **(environment or {})},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
     server = Served(process, f"http://127.0.0.1:{port}", home)
-    until(lambda: _answers(server))
+    until(lambda: _answers(server) or process.poll() is not None)
+    assert process.poll() is None, server.said
     return server
 
 
@@ -107,4 +110,4 @@ def serving(home: Path, *options: str, **more: Any) -> Iterator[Served]:
         yield server
     finally:
         server.process.kill()
-        server.process.communicate()
+        server.process.wait()
