@@ -160,7 +160,7 @@ class Words(HTMLParser):
 def strip_tags(page: str) -> str:
     """Return the words of a page."""
     words = Words()
-    words.feed(re.sub(r"(<(?:script|title|i|b|p|a|span)\b[^>]*)/>", r"\1></x>", page))
+    words.feed(re.sub(r"<(script|title|i|b|p|a|span)\b([^>]*)/>", r"<\1\2></\1>", page))
     return "".join(words.parts)
 
 

@@ -85,7 +85,9 @@ WORDS = """
 かはす かわす こはい こわい こはく こわく こはれ こわれ こはし こわし こはす こわす
 こはが こわが こはご こわご とほく とおく とほい とおい とほり とおり とほる とおる
 とほつ とおっ とほし とおし とほす とおす とほさ とおさ なほ なお しをれ しおれ
-あをざ あおざ あをい あおい あをく あおく
+あをざ あおざ あをい あおい あをく あおく 横たは 横たわ 行はれ 行われ 行はな 行わな 行はず 行わず
+向かひ 向かい 会はな 会わな 逢はな 逢わな 振はな 振るわな 振はざ 振るわざ 振はず 振るわず さつさ さっさ
+はづか はずか 一きは ひときわ 呆つ気 呆っ気 酔つ払 酔っ払 酔つぱ 酔っぱ 攀ぢ 攀じ
 """
 # A word is not one of these after what is written here: どこかへ, いまは, ここは, こんなほん.
 NOT_AFTER = {
@@ -132,7 +134,7 @@ PATTERNS = {
     "verb_o": f"(?<=[{V}])はう",
     "u": f"らう|たう|さう|やう|はう|(?<=死)なう|(?<=[{HAN}])[がばま]う|(?<![向{HIRAGANA}])かう"
     "|(?<=[はがをにもとで、])かう",
-    "verb_wa": f"(?<=[{STRONG}])は(?=[なねずぬせればむんしす])|(?<=[{NOUNS}])は(?=[ずぬればせ])",
+    "verb_wa": f"(?<=[{STRONG}])は(?=[なねずぬせればむんしすざ])|(?<=[{NOUNS}])は(?=[ずぬればせ])",
     "verb": f"(?<=[{V}])[ひふ]|(?<=[{STRONG}])[へほ]|(?<=[{NOUNS}])へ(?=[るばたてどますよなら])",
     "noun": f"(?<=[{HAN}])ひ(?=[まなにてで、。をがもはの出込直合掛始返立」]|$)|(?<=[{HAN}])ふ(?=[。、」]|$)",
     "small": f"(?<=[{HAN}])(?<![{NUMERALS}])つ(?=[たてちぱ])|(?<=[真引突追掻吹])つ(?=[{HAN}つかこ])"
@@ -140,7 +142,8 @@ PATTERNS = {
     f"|(?<=[{HIRAGANA}])つ(?=た(?![へはひふ]))|(?<=[」』])つ(?=て)"
     f"|(?<=[{HIRAGANA}{HAN}])つ(?=[ぱぴぷぺぽ])"
     f"|(?<=[{HIRAGANA}])つ(?=かり|きり|くり|そり|しり|ちり|ちや|しや|こん|こむ)|(?<=[あこそど])つ(?=ち)"
-    "|(?<=[あきもずやぢじそさほはふぱぐどぬよにざ屹])つ(?=と)|(?<=と)つ(?=さ)|(?<=ひ)つ(?=こ[むめん])|(?<=う)つ(?=とり)|(?<=首)つ(?=玉)",
+    "|(?<=[あきもずやぢじそさほはふぱぐどぬよにざ屹])つ(?=と)|(?<=と)つ(?=さ)|(?<=ひ)つ(?=こ[むめん])|(?<=う)つ(?=とり)|(?<=首)つ(?=玉)"
+    "|(?<=[「『][あえおはわきや])つ(?=[」』！!、])",
     "sign": "[ゐゑヰヱ]",
     "katakana": f"(?<!ドイ)(?<!ワル)(?<!シャ)(?<!シヤ)(?<=[{KATAKANA}])"
     "ツ(?=[カキクケコサシスセソタチテトフパピプペポグドブズジヂ])"
@@ -222,6 +225,8 @@ READING = re.compile(
 YO = dict(zip("けせてねへめれげぜでべ", "きしちにひみりぎじぢび", strict=True))
 # The rules of the text that hold in readings as well.
 SOUNDS: dict[str | None, Callable[[str], str]] = {name: SAY[name] for name in ("small", "katakana")}
+# A reading may begin with a word in kana that has so many signs.
+SHORTEST_WORD = 3
 KEPT = ("はは", "ほほ", "やはり", "あひる", "てのひら", "あふれ", "けはい")
 
 
@@ -232,6 +237,10 @@ def modern_reading(reading: str, base: str) -> str:
     """
     if reading.startswith(KEPT) or len(reading) < 2:
         return reading
+
+    word = RULES.match(reading)
+    if word and word.lastgroup == "word" and word.end() >= SHORTEST_WORD:
+        reading = WORD[word[0]] + reading[word.end() :]
 
     def said(match: re.Match[str]) -> str:
         text = match[0]
