@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narrate.settings.kinds import Choice, File, Kind, Many, Number, Switch, Text, WholeOr
+from narrate.settings.kinds import Choice, File, HoursOr, Kind, Many, Number, NumberOr, Switch, Text, WholeOr
 from narrate.settings.table import OPTIONS
 
 HERE = Path("/books")
 SPEED = Number(0.5, 2.0)
 COUNT = Number(1, 1000, whole=True)
 FORMS = Choice(("srt", "vtt"))
+LOUDNESS = NumberOr(Number(-40, -5), ("acx", "off"))
+SPLIT = HoursOr(("chapter",), 0.1, 100)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,8 @@ FORMS = Choice(("srt", "vtt"))
         (File(), "a.txt", Path("a.txt")), (File(), "~/a.txt", Path.home() / "a.txt"),
         (File("FILE", ("none",)), "none", "none"), (Many(FORMS), "srt, vtt", ("srt", "vtt")),
         (Many(Text(), commas=False), "a, b", ("a, b",)),
+        (LOUDNESS, "-19", -19.0), (LOUDNESS, "acx", "acx"), (SPLIT, "chapter", "chapter"), (SPLIT, "1.5h", 1.5),
+        (SPLIT, "0.1h", 0.1), (SPLIT, "100h", 100.0),
     ],
 )  # fmt: skip
 def test_a_word_is_read(kind: Kind, text: str, value: object) -> None:
@@ -42,7 +46,8 @@ def test_a_word_is_read(kind: Kind, text: str, value: object) -> None:
         (SPEED, "0.49"), (SPEED, "2.01"), (SPEED, "fast"), (SPEED, "nan"), (SPEED, "inf"), (SPEED, ""),
         (COUNT, "0"), (COUNT, "1001"), (COUNT, "1.5"), (FORMS, "SRT"), (FORMS, ""), (Switch(), "maybe"),
         (WholeOr("auto", COUNT), "0"), (WholeOr("auto", COUNT), "best"), (File(), ""), (Many(FORMS), "srt,doc"),
-        (Text(), ""),
+        (Text(), ""), (LOUDNESS, "-41"), (LOUDNESS, "loud"), (SPLIT, "2"), (SPLIT, "h"), (SPLIT, "0.09h"),
+        (SPLIT, "101h"), (SPLIT, "chapters"), (SPLIT, "nanh"),
     ],
 )  # fmt: skip
 def test_a_word_is_refused(kind: Kind, text: str) -> None:
@@ -58,6 +63,7 @@ def test_a_word_is_refused(kind: Kind, text: str) -> None:
         (File("FILE", ("none",)), "none", "none"), (Many(FORMS), "srt", ("srt",)), (Many(FORMS), ["srt"], ("srt",)),
         (Many(FORMS), "srt,vtt", ("srt", "vtt")), (Many(Text(), commas=False), "a, b", ("a, b",)),
         (Many(FORMS), [], ()), (WholeOr("auto", COUNT), "auto", "auto"), (WholeOr("auto", COUNT), 3, 3),
+        (LOUDNESS, -19, -19.0), (LOUDNESS, "off", "off"), (SPLIT, "2h", 2.0), (SPLIT, "chapter", "chapter"),
     ],
 )  # fmt: skip
 def test_a_value_is_taken(kind: Kind, given: object, value: object) -> None:
@@ -70,7 +76,9 @@ def test_a_value_is_taken(kind: Kind, given: object, value: object) -> None:
     [
         (SPEED, "1"), (SPEED, True), (SPEED, 3), (SPEED, math.nan), (COUNT, 1.0), (COUNT, 0), (Switch(), "yes"),
         (Switch(), 1), (Text(), 3), (Text(), ["x"]), (FORMS, "doc"), (File(), 3), (Many(FORMS), ["srt", 3]),
-        (Many(FORMS), {"srt": 1}), (WholeOr("auto", COUNT), "8"), (WholeOr("auto", COUNT), True),
+        (Many(FORMS), {"srt": 1}), (WholeOr("auto", COUNT), "8"), (WholeOr("auto", COUNT), True), (LOUDNESS,
+        "-19"), (LOUDNESS, True),
+        (LOUDNESS, ["acx"]), (SPLIT, 2), (SPLIT, 2.0), (SPLIT, None),
     ],
 )  # fmt: skip
 def test_a_value_of_another_kind_is_refused(kind: Kind, given: object) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -74,12 +76,12 @@ def rows(made: dict[str, bytes]) -> list[tuple[str, str, str, float, float]]:
         for par in etree.fromstring(made[name]).iterfind(".//smil:par", SPACES):
             text, audio = par
             folder = name.rpartition("/")[0]
-            target, _, fragment = text.get("src").partition("#")
-            at = str(Path("/", folder, target).resolve()).lstrip("/")
+            target, _, fragment = unquote(text.get("src")).partition("#")
+            at, sound = (posixpath.normpath(f"{folder}/{link}") for link in (target, unquote(audio.get("src"))))
             (element,) = etree.fromstring(made[at]).xpath("//*[@id=$name]", name=fragment)
             words = "".join(element.xpath(".//text()[not(ancestor::h:rt)]", namespaces=SPACES))
             times = [float(audio.get(edge).removesuffix("s")) for edge in ("clipBegin", "clipEnd")]
-            found.append((at, " ".join(words.split()), f"{folder}/{audio.get('src')}", *times))
+            found.append((at, " ".join(words.split()), sound, *times))
     return found
 
 

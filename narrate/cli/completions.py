@@ -13,7 +13,7 @@ from narrate.cli.command import Argument, Command
 from narrate.cli.commands import COMMANDS, READ, find_command
 from narrate.cli.help import COMMON
 from narrate.errors import InputError
-from narrate.settings.kinds import Choice, Kind, Many, Switch, WholeOr
+from narrate.settings.kinds import Choice, HoursOr, Kind, Many, NumberOr, Switch, WholeOr
 from narrate.settings.option import Option
 from narrate.settings.values import Values
 from narrate.text.language import LANGUAGES
@@ -187,7 +187,13 @@ def _choices(option: Option) -> tuple[str, ...]:
     if option.name in NAMED:
         return NAMED[option.name]
     kind = option.kind.one if isinstance(option.kind, Many) else option.kind
-    return kind.names if isinstance(kind, Choice) else (kind.word,) if isinstance(kind, WholeOr) else ()
+    return (
+        kind.names
+        if isinstance(kind, Choice | HoursOr | NumberOr)
+        else (kind.word,)
+        if isinstance(kind, WholeOr)
+        else ()
+    )
 
 
 def _names_files(kind: Kind) -> bool:

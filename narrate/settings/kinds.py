@@ -194,7 +194,7 @@ class HoursOr:
 
     @property
     def metavar(self) -> str:
-        return "|".join((*self.names, "HOURSh"))
+        return "|".join((*self.names, "2h"))
 
     def read(self, text: str) -> object:
         if text in self.names:
