@@ -38,6 +38,7 @@ import resource, sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 import av, numpy as np
 from narrate.sinks.about import About
 from narrate.sinks.encoded import EncodedFile
@@ -49,7 +50,8 @@ with EncodedFile(path, RATE, About("T", "A", "en")) as sink:
     tone = (np.sin(np.arange(FRAME * 8) * 0.05) * 8000).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(tone[np.newaxis], format="s16", layout="mono")
     frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), 0
-    packet = sink._stream.encode(frame)[-1]  # one of sound, muxed again and again
+    stream = sink._stream
+    packet = stream.encode(frame)[-1]  # one of sound, muxed again and again
     data = bytes(packet)
     frames = hours * 3600 * RATE // FRAME
     for chapter in range(chapters):
@@ -57,12 +59,12 @@ with EncodedFile(path, RATE, About("T", "A", "en")) as sink:
         count = frames * (chapter + 1) // chapters - frames * chapter // chapters
         for _ in range(count):
             again = av.Packet(data)
-            again.stream, again.time_base = sink._stream, Fraction(1, RATE)
+            again.stream, again.time_base = stream, Fraction(1, RATE)
             again.pts = again.dts = sink.timeline.samples
             again.duration, again.is_keyframe = FRAME, True
             sink._container.mux(again)
             sink.timeline.add(FRAME)
-    sink._stream.encode = lambda _: []  # nothing waits in the encoder
+    sink._stream = SimpleNamespace(encode=lambda _: [])  # what waits in the encoder is not wanted
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
