@@ -16,7 +16,7 @@ import pytest
 from narrate.clip import Clip
 from narrate.clock import OFF
 from narrate.engines import Engine, Request
-from narrate.engines.members import shared_out
+from narrate.engines.processes import shared_out
 from narrate.engines.table import engine_name, load_engine
 from narrate.errors import EngineError, InputError
 from narrate.voice import Voice

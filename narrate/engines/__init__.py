@@ -17,7 +17,8 @@ openjtalk.py               Open JTalk
 tone.py                    a test signal
 mixed.py resample.py       two engines as one; sound at another sample rate
 pool.py                    several members as one engine
-members.py worker.py       processes as members, with a GPU each perhaps; what runs in one
+members.py worker.py       workers as members of a pool; what runs in one
+processes.py ray.py        workers that are processes of this machine, or actors of a Ray cluster
 http/                      speech servers as members: anything that speaks /v1/audio/speech
 qwen/                      Qwen3-TTS
 """

@@ -1,152 +1,178 @@
-"""Processes of this machine as members of a pool: one engine each, on a GPU of its own perhaps."""
+"""Workers as members of a pool: one engine each, in a process of this machine or somewhere in a cluster."""
 
 from __future__ import annotations
 
-import logging
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import IO
+from typing import Protocol
 
 from narrate.clip import Clip
 from narrate.clock import OFF, Clock
-from narrate.engines import Engine, Request
+from narrate.engines import Request
 from narrate.engines.batched import Rows
-from narrate.engines.pool import Pool, Reply, Trouble
-from narrate.engines.worker import Message, receive, send
-from narrate.errors import EngineError, NarrateError
+from narrate.engines.pool import Reply, Trouble
+from narrate.engines.worker import Message
+from narrate.errors import EngineError
 from narrate.pipeline import Background
 from narrate.voice import Voice
 
-_log = logging.getLogger(__name__)
+AHEAD = 16  # requests that a worker has beside those it works on, so that it can choose some of like length
+STARTING_SECONDS = 0.1  # a request comes back so soon that met a worker which has to be started first
 
-AHEAD = 16  # requests that a process has beside those it works on, so that it can choose some of like length
-END_SECONDS = 2.0
+
+class Line(Protocol):
+    """The connection with one worker."""
+
+    def tell(self, message: Message) -> None:
+        """Send a message. One to a worker that has died is lost: whoever listens to it finds out."""
+        ...
+
+    def hear(self) -> list[Message]:
+        """Wait for what the worker says. Raises EOFError, whose text says in a few words why, once it has gone."""
+        ...
+
+    def close(self) -> None:
+        """End the worker."""
+        ...
 
 
 @dataclass(eq=False)
-class Process:
-    """A `Member`: a child process with the engine that `spec`, `rows` and `options` name, kept to these processor
-    `cores` if any are named. It is started again if it dies."""
+class WorkerMember:
+    """A `Member`: a worker with the engine that `spec`, `rows` and `options` name, kept to these processor `cores` if
+    any are named. `start` begins one, now and whenever it has died; it takes no requests until its engine is loaded."""
 
     name: str
+    start: Callable[[], Line]
     spec: str
     rows: Rows = None
     options: Mapping[str, object] = field(default_factory=dict)
     cores: tuple[int, ...] = ()
+    sample_rate: int | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _line: Line | None = field(default=None, init=False)  # None if there is no worker
     _sent: dict[str, Callable[[Reply], object]] = field(default_factory=dict, init=False)
     _begun: set[str] = field(default_factory=set, init=False)
     _voice: Voice = field(default_factory=Voice, init=False)
     _ready: threading.Event = field(default_factory=threading.Event, init=False)
-    _refusal: str | None = field(default=None, init=False)
+    _settled: threading.Event = field(default_factory=threading.Event, init=False)  # it is ready, or never will be
+    _refusal: str | None = field(default=None, init=False)  # why it was not ready in the end
     _clock: Clock = field(default=OFF, init=False)
-    sample_rate: int | None = field(default=None, init=False)
 
     @property
     def slots(self) -> int:
-        return len(self._begun) + AHEAD
+        starting = self._line is not None and not self._ready.is_set()
+        return 0 if starting else len(self._begun) + AHEAD
 
     @property
     def running(self) -> int:
         return len(self._sent)
 
-    def prepare(self, voice: Voice, clock: Clock) -> None:
+    @property
+    def ready(self) -> bool:
+        return self._ready.is_set()
+
+    @property
+    def line(self) -> Line | None:
+        """To the worker that there is now, if any."""
+        return self._line
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it could not begin."""
+        return self._refusal
+
+    def begin(self, voice: Voice, clock: Clock) -> None:
+        """Start it, without waiting for it."""
         self._clock, self._voice = clock, voice
         with self._lock:
+            self._settled.clear()
             self._ready.clear()
-            child = self._living_child()
-        self._tell(child, ("prepare", voice))
-        self._ready.wait()
+            line = self._living()
+        line.tell(("prepare", voice))
+
+    def prepare(self, voice: Voice, clock: Clock) -> None:
+        self.begin(voice, clock)
+        self._settled.wait()
         if self._refusal is not None:
             raise EngineError(f"{self.name}: {self._refusal}")
 
     def send(self, request: Request, reply: Callable[[Reply], object], *, pieces: bool) -> None:
         due = request.due() - self._clock.now()
         with self._lock:
-            new = self._child is None or self._child.poll() is not None
-            child = self._living_child()
-            self._sent[request.id] = reply
-        if new:
-            self._tell(child, ("prepare", self._voice))
+            died = self._line is None
+            refusal = self._refusal
+            line = self._living()
+            if not died:
+                self._sent[request.id] = reply
+        if died:
+            line.tell(("prepare", self._voice))
+            trouble = Trouble.BUSY if refusal is None else Trouble.AWAY
+            rest = STARTING_SECONDS if refusal is None else None
+            reply(Reply(request.id, trouble=trouble, why=refusal or "it is being started", rest_seconds=rest))
+            return
         message = (request.id, request.chunk, request.voice, request.attempt, None if due == inf else due)
-        self._tell(child, ("request", *message))
+        line.tell(("request", *message))
 
     def cancel(self, ids: Collection[str]) -> None:
         with self._lock:
-            child, mine = self._child, [each for each in ids if each in self._sent]
+            line, mine = self._line, [each for each in ids if each in self._sent]
             for each in mine:
                 self._forget(each)
-        if child is not None and mine:
-            self._tell(child, ("cancel", mine))
+        if line is not None and mine:
+            line.tell(("cancel", mine))
 
     def close(self) -> None:
         with self._lock:
-            child, self._child = self._child, None
+            line, self._line = self._line, None
             self._sent.clear()
             self._begun.clear()
-        if child is None:
-            return
-        with suppress(OSError):
-            if child.stdin is not None:
-                child.stdin.close()
-        try:
-            child.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            self._ready.clear()
+        if line is not None:
+            line.close()
 
-    def _living_child(self) -> subprocess.Popen[bytes]:
-        """The process, started if it does not run. The lock must be held."""
-        if self._child is None or self._child.poll() is not None:
-            command = [sys.executable, "-m", "narrate.engines.worker"]
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def _living(self) -> Line:
+        """The worker, started if there is none. The lock must be held. One that has died is there until all that it had
+        is given back."""
+        if self._line is None:
+            self._ready.clear()
             self._refusal = None
-            child = self._child
-            Background(lambda: self._listen(child), "narrate-member-ear")
-            self._tell(child, ("open", self.spec, self.rows, dict(self.options), self.cores))
-        return self._child
+            line = self._line = self.start()
+            Background(lambda: self._listen(line), "narrate-member-ear")
+            line.tell(("open", self.spec, self.rows, dict(self.options), self.cores))
+        return self._line
 
-    def _tell(self, child: subprocess.Popen[bytes], message: Message) -> None:
-        with suppress(OSError, ValueError):  # it died: whoever listens to it finds out
-            stream: IO[bytes] | None = child.stdin
-            if stream is not None:
-                send(stream, message)
-
-    def _listen(self, child: subprocess.Popen[bytes]) -> None:
-        """Pass on what the process says, until it ends; then give back what it had."""
-        assert child.stdout is not None
+    def _listen(self, line: Line) -> None:
+        """Pass on what the worker says, until it ends; then give back what it had."""
         try:
             while True:
-                self._hear(receive(child.stdout))
-        except (EOFError, OSError):
-            pass
-        code = child.wait()
+                for message in line.hear():
+                    self._hear(message)
+        except EOFError as error:
+            why = f"its worker ended ({error})"
         with self._lock:
-            if self._child is not child:
+            if self._line is not line:
                 return
+            self._line = None
             lost, self._sent = self._sent, {}
             begun, self._begun = self._begun, set()
             if not self._ready.is_set():
-                self._refusal = f"its process ended ({_fate(code)}) while it was loading"
-                self._ready.set()
+                self._refusal = self._refusal or f"{why} while it was loading"
+            self._ready.clear()
+            self._settled.set()
         for name, reply in lost.items():
-            trouble = Trouble.LOST if name in begun else Trouble.AWAY
-            reply(Reply(name, trouble=trouble, why=f"its process ended ({_fate(code)})"))
+            reply(Reply(name, trouble=Trouble.LOST if name in begun else Trouble.AWAY, why=why))
 
     def _hear(self, message: Message) -> None:
         match message:
             case ("ready", rate):
                 self.sample_rate = rate
                 self._ready.set()
+                self._settled.set()
             case ("refused", why):
                 self._refusal = why
-                self._ready.set()
+                self._settled.set()
                 self._give_back(list(self._sent), Trouble.GONE, why)
             case ("begun", name):
                 self._begun.add(name)
@@ -176,36 +202,3 @@ class Process:
     def _forget(self, name: str) -> None:
         self._sent.pop(name, None)
         self._begun.discard(name)
-
-
-def shared_out(cores: Sequence[int], members: int) -> list[tuple[int, ...]]:
-    """The processor cores for each of so many members; with fewer cores than members each may use all."""
-    if len(cores) < members:
-        return [()] * members
-    return [tuple(cores[number::members]) for number in range(members)]
-
-
-def _fate(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-class Processes(Pool):
-    """A pool of processes with the same engine."""
-
-    def __init__(self, one: Engine, members: Sequence[Process]) -> None:
-        """`one` is an engine of the same kind, not prepared: it says what they all are."""
-        super().__init__(
-            name=one.name,
-            members=members,
-            abilities=one.abilities,
-            fingerprint=one.fingerprint,
-            sample_rate=one.sample_rate,
-            check_voice=one.check,
-        )
-
-    def prepare(self, voice: Voice, clock: Clock) -> None:
-        super().prepare(voice, clock)
-        rates = {member.sample_rate for member in self.members if isinstance(member, Process)} - {None}
-        if len(rates) > 1:
-            raise NarrateError(f"The processes speak at different sample rates: {rates}. This is a defect.")
-        self.sample_rate = next(iter(rates), self.sample_rate)

@@ -109,9 +109,9 @@ class _Post:
 
     def room(self, now: float) -> float:
         """The share of its slots that are free; 0 while it rests."""
-        if self.gone or now < self.rests_until:
+        if self.gone or now < self.rests_until or self.member.slots < 1:
             return 0.0
-        return max(0.0, 1 - self.member.running / max(1, self.member.slots))
+        return max(0.0, 1 - self.member.running / self.member.slots)
 
     def lost(self, now: float, reply: Reply) -> None:
         self.why = reply.why
@@ -152,7 +152,12 @@ class Pool:
     _losses: dict[str, int] = field(default_factory=dict, init=False)  # by request: members that were lost over it
 
     def __post_init__(self) -> None:
-        self._posts = [_Post(member) for member in self.members]
+        self.put(self.members)
+
+    def put(self, members: Sequence[Member]) -> None:
+        """From now on these are the members."""
+        self.members = members
+        self._posts = [_Post(member) for member in members]
 
     def check(self, voice: Voice) -> None:
         self.check_voice(voice)

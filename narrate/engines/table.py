@@ -154,10 +154,13 @@ ENGINES = (
 
 
 def engine_name(spec: str) -> str:
-    """The name of the engine that makes the sound: "tone" for "tone:rtf=0.4", "espeak" for "pool:2*espeak"."""
+    """The name of the engine that makes the sound: "tone" for "tone:rtf=0.4", "espeak" for "pool:2*espeak" and for
+    "ray:workers=2,engine=espeak"."""
     name, _, text = spec.partition(":")
     if name == "pool":
         return engine_name(text.partition("*")[2])
+    if name == "ray":
+        return engine_name(text.partition("engine=")[2] or "qwen")
     return "http" if name == "https" else name
 
 
@@ -192,6 +195,8 @@ def load_engine(spec: str, *, rows: Rows = None, **options: object) -> Engine:
         name, text = "http", spec
     if name == "pool":
         return _load_pool(text, rows, options)
+    if name == "ray":
+        return _load_ray(text, rows, options)
     devices = _devices(options.get("device"))
     if len(devices) > 1:
         return _processes(spec, rows, [(device, {**options, "device": device}) for device in devices])
@@ -220,6 +225,18 @@ def _load_pool(text: str, rows: Rows, options: dict[str, object]) -> Engine:
     return _processes(spec, rows, [(f"{spec} {number}", options) for number in range(1, int(count) + 1)])
 
 
+def _load_ray(text: str, rows: Rows, options: dict[str, object]) -> Engine:
+    """Actors of a Ray cluster, as in "host:6379,workers=4,engine=espeak"."""
+    from narrate.engines.ray import RayWorkers, parse
+
+    address, workers, spec = parse(text)
+    if not _installed("ray"):
+        raise InputError("-e ray needs the package ray: pip install ray")
+    one = load_engine(spec, rows=rows, **options)
+    wants_gpu = find_engine(engine_name(spec)).wants_gpu
+    return RayWorkers(one, spec, rows, options, address=address, workers=workers, wants_gpu=wants_gpu)
+
+
 def _devices(named: object) -> list[str]:
     """What --device names; "all" are the GPUs of this machine."""
     if named != "all":
@@ -231,14 +248,18 @@ def _devices(named: object) -> list[str]:
 
 def _processes(spec: str, rows: Rows, named: list[tuple[str, dict[str, object]]]) -> Engine:
     """A process for each of the named options. Those on processors share the cores among them."""
-    from narrate.engines.members import Process, Processes, shared_out
+    from narrate.engines.members import WorkerMember
+    from narrate.engines.processes import Child, Workers, shared_out
 
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     shares = (
         shared_out(cores, len(named)) if all(each.get("device") == "cpu" for _, each in named) else [()] * len(named)
     )
-    members = [Process(name, spec, rows, options, share) for (name, options), share in zip(named, shares, strict=True)]
-    return Processes(load_engine(spec, rows=rows, **named[0][1]), members)
+    members = [
+        WorkerMember(name, Child, spec, rows, options, share)
+        for (name, options), share in zip(named, shares, strict=True)
+    ]
+    return Workers(load_engine(spec, rows=rows, **named[0][1]), members)
 
 
 def _read_options(entry: EngineEntry, text: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The process that a member of a pool runs in: an engine of its own, fed through a pipe.
 
-`members.py` starts it as `python -m narrate.engines.worker`. Messages are pickled tuples, each after 8 bytes with its
-length. Their first word says what they are:
+`processes.py` starts it as `python -m narrate.engines.worker`, and messages are pickled tuples, each after 8 bytes with
+its length; `ray.py` starts it in an actor, and they are calls. Their first word says what they are:
 
     from the parent     ("open", spec, rows, options, cores), ("prepare", voice), ("request", id, chunk, voice, attempt,
                         due in seconds or None), ("cancel", ids)
@@ -18,7 +18,8 @@ import pickle
 import signal
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
@@ -52,8 +53,9 @@ def receive(stream: IO[bytes]) -> Message:
 class Worker:
     """Answers the messages of the parent with an engine that it opens itself."""
 
-    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
-        self._incoming, self._outgoing = incoming, outgoing
+    def __init__(self, hear: Callable[[], Message], say: Callable[[Message], object]) -> None:
+        """`hear` waits for what the parent says, and raises EOFError or OSError once it has gone; `say` tells it."""
+        self._hear, self._tell = hear, say
         self._engine: Engine | None = None
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._in_hand = InHand()
@@ -76,7 +78,7 @@ class Worker:
         """Read the pipe in a thread of its own: what is cancelled must be known while the engine is at work."""
         try:
             while True:
-                message = receive(self._incoming)
+                message = self._hear()
                 if message[0] == "cancel":
                     self._in_hand.cancel(message[1])
                     if self._engine is not None:
@@ -88,7 +90,7 @@ class Worker:
 
     def _say(self, *message: Any) -> None:
         try:
-            send(self._outgoing, message)
+            self._tell(message)
         except OSError:
             os._exit(0)
 
@@ -156,7 +158,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library may print must not end up among the messages
-    Worker(sys.stdin.buffer, outgoing).run()
+    Worker(partial(receive, sys.stdin.buffer), partial(send, outgoing)).run()
 
 
 if __name__ == "__main__":
