@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
+from narrate.errors import EngineError
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
 from narrate.server.problems import Problem
-from tests.serving import NOVEL, Serving, serving, speak, until
+from narrate.server.service import MOST_ENGINES, Service, ServiceOptions
+from narrate.settings.choices import Speaking
+from tests.serving import NOVEL, Serving, serving, settings_of, speak, until
 
 SMALL = Limits(body_bytes=2000, upload_bytes=10_000, body_seconds=0.5, slowest_bytes=1e6)
 
@@ -212,3 +215,20 @@ def test_text_is_compressed_and_sound_is_not(server: Serving) -> None:
         headers={"Accept-Encoding": "gzip, br, zstd"},
     )
     assert "content-encoding" not in events.headers
+
+
+def test_only_so_many_engines_run_at_once() -> None:
+    with Service(ServiceOptions(settings_of(engine="tone"))) as service:
+        seats = [service.seat(Speaking(engine=f"tone:rate={8000 + number}"), "en") for number in range(MOST_ENGINES)]
+        with pytest.raises(EngineError, match="So many different engines"):
+            service.seat(Speaking(engine="tone:rate=16000"), "en")
+        assert service.seat(Speaking(engine="tone:rate=8000"), "en").sample_rate == 8000
+        seats[2].close()
+        service.seat(Speaking(engine="tone:rate=16000"), "en")
+        rates = [exchange.engine.sample_rate for exchange in service.exchanges]
+        assert sorted(rates) == [8000, 8001, 8003, 16_000]
+        for number in range(20):
+            service.seat(Speaking(engine=f"tone:rate={16_000 + number}"), "en").close()
+            if number == 0:
+                for seat in seats:
+                    seat.close()

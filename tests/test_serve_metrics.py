@@ -65,6 +65,8 @@ def test_everything_is_counted(server: Serving) -> None:
     assert grown("rtf_count") == 3
     assert 0 < grown("engine_seconds_total") < grown("audio_seconds_total", source="made")
     assert after["narrate_live_slots"][()] == 0
+    assert after["narrate_engine_readings"][(("engine", "tone"),)] == 0
+    assert 0 <= after["narrate_engine_busy"][(("engine", "tone"),)] <= 1
     assert after["narrate_gaps_total"][()] >= 0
     assert after["process_resident_memory_bytes"][()] > 1e6
 

@@ -33,6 +33,7 @@ def create_app(
     serve Home Assistant on, which has no password; None is none."""
     access, limits = access or Access(), limits or Limits()
     metrics = Metrics()
+    metrics.watch(service)
     desk = Desk(service, metrics, Slots(limits, metrics))
     listening = front.Listening(service)
 

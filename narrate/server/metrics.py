@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from narrate.clock import Recorder
+from narrate.server.service import Service
 from narrate.synthesis.stats import Stats
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -59,6 +62,12 @@ class Metrics:
     def _histogram(self, name: str, what: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"narrate_{name}", what, labels, buckets=buckets, registry=self.registry)
 
+    def watch(self, service: Service) -> None:
+        """Count what all readings of this service do, and say how busy its engines are."""
+        service.clock = self.clock
+        service.on_end = lambda session: self.count(session.stats, session.player.gaps)
+        self.registry.register(_Engines(service))
+
     def count(self, stats: Stats, gaps: int = 0) -> None:
         """A reading has ended: add what it did."""
         for source, takes, seconds in (
@@ -76,6 +85,31 @@ class Metrics:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _Engines(Collector):
+    """How busy each engine is at the moment of asking."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        families = {
+            "readings": GaugeMetricFamily("narrate_engine_readings", "Readings that use the engine", labels=["engine"]),
+            "ears": GaugeMetricFamily("narrate_engine_ears", "Of them, those that somebody hears", labels=["engine"]),
+            "waiting": GaugeMetricFamily("narrate_engine_waiting", "Sentences that wait for it", labels=["engine"]),
+            "rows": GaugeMetricFamily("narrate_engine_rows", "Sentences that it is making", labels=["engine"]),
+            "busy_share": GaugeMetricFamily("narrate_engine_busy", "Share of the time it works", labels=["engine"]),
+        }
+        totals: dict[tuple[str, str], float] = {}
+        for exchange in self._service.exchanges:
+            load = exchange.load
+            for name in families:
+                place = (name, exchange.engine.name)
+                totals[place] = totals.get(place, 0.0) + float(getattr(load, name))
+        for (name, engine), total in totals.items():
+            families[name].add_metric([engine], total)
+        yield from families.values()
 
 
 class StageClock(Recorder):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from narrate.clock import OFF, Clock
 from narrate.engines import Engine
 from narrate.engines.choose import open_engine
+from narrate.errors import EngineError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.session import Session
@@ -28,6 +30,7 @@ from narrate.text.book import Book, TextOptions
 
 _log = logging.getLogger(__name__)
 
+MOST_ENGINES = 4  # at once: a request may change what shapes an engine's sound, and each such engine has a model
 CACHE_BYTES = 64 << 20  # takes in memory
 
 
@@ -52,6 +55,10 @@ class Service:
     def __init__(self, options: ServiceOptions) -> None:
         self.options = options
         self.bookmarks = Bookmarks(home() / "places", say=_log.warning)
+        self.clock: Clock = OFF
+        """Is told where the time goes of all that is spoken."""
+        self.on_end: Callable[[Session], object] = lambda _: None
+        """Hears of every reading when it has ended, in the thread that ended it."""
         self._lock = threading.Lock()
         self._exchanges: dict[object, Exchange] = {}
         self._store: Store | None = None
@@ -102,12 +109,24 @@ class Service:
             if found is not None and found.load.failure is not None:
                 broken, found = found, None
             if found is None:
-                found = self._exchanges[key] = Exchange(engine)
+                if len(self._exchanges) >= MOST_ENGINES and broken is None:
+                    broken = self._exchanges.pop(self._idle_key(engine))
+                found = Exchange(engine, self.clock)
             else:
                 engine.close()
+            self._exchanges.pop(key, None)
+            self._exchanges[key] = found  # as the one that was used last
         if broken is not None:
             broken.close()
         return found
+
+    def _idle_key(self, engine: Engine) -> object:
+        """The engine that nobody uses now, and has not for the longest time. Raises `EngineError` for the new one."""
+        for key, exchange in self._exchanges.items():
+            if not exchange.load.readings:
+                return key
+        engine.close()
+        raise EngineError("So many different engines cannot speak at once. Try again in a while.")
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -134,7 +153,7 @@ class Service:
         """A reading from the beginning that has not begun. What it holds is given back when the `stack` is closed."""
         engine = self.seat(who, book.language, mixed=book.options.mixed)
         stack.callback(engine.close)
-        return Session(
+        session = Session(
             book,
             engine,
             who.voice,
@@ -147,3 +166,6 @@ class Service:
             speed=who.speed,
             bookmarks=self.bookmarks if listening and keeps_place else None,
         )
+        session.player.narrator.clock = self.clock
+        stack.callback(lambda: self.on_end(session))
+        return session

@@ -214,7 +214,6 @@ class Speech:
         who = service.speaking(voices.suited(wishes, service, book.language), book.language)
         session = service.open_session(book, who, [self._open_sink], stack)
         session.engine.check(session.voice)
-        session.player.narrator.clock = self._desk.metrics.clock
         return session
 
     def _book(self) -> Book:
@@ -251,8 +250,6 @@ class Speech:
         )
         metrics, order = self._desk.metrics, self._order
         metrics.speeches.labels(order.interface, order.format, reason).inc()
-        if stats:
-            metrics.count(stats, self._voice.gaps if self._voice else 0)
         self._desk.outcomes.keep(outcome)
         _log_outcome(outcome, order.format, error)
         return outcome
