@@ -20,6 +20,7 @@ voices.py                     who can be asked to speak
 status.py metrics.py          for machines that watch the server
 trace.py                      which request a line of the log is about
 access.py limits.py           who may use the server, and how much
+caching.py                    what a browser has already is not sent again
 patience.py                   a connection that does not say what it wants is closed
 tidy.py                       what FFmpeg holds for those who have left is given back
 problems.py                   what a program is told when something goes wrong

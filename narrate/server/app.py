@@ -12,6 +12,7 @@ from starlette_compress import CompressMiddleware, remove_compress_type
 from narrate import __version__
 from narrate.server import front, openai, status, takes, tts, websocket
 from narrate.server.access import Access, Guard
+from narrate.server.caching import Revalidated
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
 from narrate.server.problems import answer_problems
@@ -59,7 +60,8 @@ def create_app(
     listening.join(app)
 
     remove_compress_type(EVENTS)  # each event must arrive when it is sent
-    app.add_middleware(CompressMiddleware)  # the last one that is added sees a request first
+    app.add_middleware(Revalidated)  # the last one that is added sees a request first
+    app.add_middleware(CompressMiddleware)
     app.add_middleware(Bounded, limits=limits, metrics=metrics)
     if access.origins:
         app.add_middleware(
