@@ -113,6 +113,7 @@ def _run(app: FastAPI, listening: socket.socket) -> None:
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.desk.say_goodbye()
             await asyncio.to_thread(app.state.listening.readings.say_goodbye)
             await super().shutdown(sockets)
 

@@ -75,6 +75,15 @@ class Outlet(Generic[T]):
                     return None
             await self._arrived.wait()
 
+    def break_off(self, error: BaseException) -> None:
+        """Let no more items through: `take` raises the error now. May be called by any thread."""
+        with self._changed:
+            self._items.clear()
+            self._held = 0
+            self._finished, self._error = True, error
+            self._changed.notify_all()
+        self._wake()
+
     def leave(self) -> None:
         """Take nothing any more, and let the thread know. May be called by any thread, and twice."""
         with self._changed:

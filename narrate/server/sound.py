@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from json import dumps
@@ -56,7 +57,7 @@ class LiveSound(Response):
             if trailers and self.speech.outcome is not None:
                 reason = self.speech.outcome.finish_reason.encode()
                 await send({"type": "http.response.trailers", "headers": [(b"x-finish-reason", reason)]})
-        except NarrateError:
+        except (NarrateError, asyncio.CancelledError):
             return  # without an end: the server closes the connection, and the log has said why
         finally:
             await self.speech.close()

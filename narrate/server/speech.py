@@ -102,6 +102,13 @@ class Desk:
     metrics: Metrics
     slots: Slots
     outcomes: Outcomes = field(default_factory=Outcomes)
+    live: set[Speech] = field(default_factory=set)
+    """What is being spoken now."""
+
+    def say_goodbye(self) -> None:
+        """The server ends: break off what is being spoken, so that clients know. Called in the event loop."""
+        for speech in list(self.live):
+            speech.break_off(EngineError("The server is being stopped."))
 
     async def speak(self, order: Order, receive: Receive | None = None) -> Speech:
         """Begin to speak; returns as the first sound is there. Raises what is wrong with the order.
@@ -109,6 +116,7 @@ class Desk:
         `receive` tells when the client leaves. Whoever gets the speech takes its pieces, and closes it.
         """
         speech = Speech(self, order)
+        self.live.add(speech)
         try:
             await speech.begin(receive)
         except BaseException:
@@ -165,11 +173,16 @@ class Speech:
         """The client wants no more. May be called by any thread."""
         self._outlet.leave()
 
+    def break_off(self, error: EngineError) -> None:
+        """Let the client have no more; it is told why."""
+        self._outlet.break_off(error)
+
     async def close(self) -> None:
         """End the reading if it has not ended, and wait until nothing of it is left. May be called twice."""
         if self._closed:
             return
         self._closed = True
+        self._desk.live.discard(self)
         self._outlet.leave()
         if self._watch is not None:
             self._watch.cancel()
