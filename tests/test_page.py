@@ -156,6 +156,41 @@ def test_another_device_goes_on_where_this_one_stopped(browser: Any, server: Ser
     other.context.close()
 
 
+def test_where_another_device_went_on_this_one_stops(browser: Any, server: Served, story: Page) -> None:
+    other = Page(browser, story.page.url)
+    until(lambda: other.find("document.getElementById('text').children.length"))
+    other.find("document.getElementById('s150').click()")
+    until(lambda: other.marked == 150)
+    other.sounds()
+    until(lambda: "on another device" in story.words("notice"))
+    assert not story.plays
+    other.page.click("#play")
+    until(lambda: not other.plays)
+    story.page.click("#play")
+    story.sounds()
+    until(lambda: story.marked in (150, 151, 152))
+    other.context.close()
+
+
+def test_the_browsers_own_hls_plays_the_same(browser: Any, server: Served) -> None:
+    page = Page(browser, f"{server.address}/?sound=hls")
+    if not page.find("document.createElement('audio').canPlayType('application/vnd.apple.mpegurl')"):
+        pytest.skip("this browser does not play HLS by itself")
+    page.page.fill("#pasted", STORY)
+    page.page.click("text=Read the text")
+    page.sounds()
+    assert page.find("document.getElementById('audio').src").endswith("/runs/1/playlist.m3u8")
+    page.page.click("#s3")
+    until(lambda: page.marked == 3)
+    page.sounds()
+    page.find("document.getElementById('s200').click()")
+    until(lambda: page.marked == 200)
+    until(lambda: page.find("document.getElementById('audio').src").endswith("/runs/2/playlist.m3u8"))
+    page.sounds()
+    assert page.errors == []
+    page.context.close()
+
+
 def test_the_library_is_chosen_from_and_found_again_among_what_is_open(page: Page) -> None:
     page.page.fill("#filter", "well")
     until(lambda: page.find("document.querySelectorAll('#library-list li').length") == 1)

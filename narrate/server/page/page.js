@@ -239,6 +239,7 @@ function openRun(run, seconds) {
   $('waiting').hidden = true;
   player.open(run, seconds);
   player.setSpeed(reading.speed);
+  onTime();
   if (wantsSound) start();
   showPlaying();
 }
@@ -664,6 +665,11 @@ function listenToControls() {
   $('place').addEventListener('input', () => { dragging = true; $('now').textContent = clock(Number($('place').value)); });
   on('place', 'change', async () => { dragging = false; await seek({seconds: Number($('place').value)}); });
   $('more').addEventListener('toggle', () => showFigures(figures));
+  new ResizeObserver(() => {  // the text can be scrolled clear of the player, however high that is
+    const room = `${$('controls').offsetHeight + 32}px`;
+    document.body.style.paddingBottom = document.documentElement.style.scrollPaddingBottom = room;
+    if (marked !== null && Date.now() - lastScroll > SCROLLED_MS) intoView(element(marked) ?? document.body);
+  }).observe($('controls'));
   $('trouble-close').addEventListener('click', () => { $('trouble').hidden = true; });
   document.addEventListener('keydown', event => {
     const free = !event.target.closest('input, select, textarea, button, summary, a') && !event.ctrlKey && !event.metaKey && !event.altKey;
