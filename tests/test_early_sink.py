@@ -20,6 +20,7 @@ from narrate.session import Began, Progress, Session
 from narrate.sinks import Ear, Sink
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key
+from narrate.synthesis.exchange import Exchange
 from narrate.synthesis.narrator import Narrator
 from narrate.text.book import TextOptions, open_book
 from narrate.text.document import Chunk
@@ -147,6 +148,26 @@ def test_the_engine_is_told_what_lies_before_the_ear() -> None:
         until(lambda: is_full(buffer, 8.0))
         told.append(player._buffered())
         assert told[0] >= 8.0 + player.ready_seconds
+
+
+def test_an_idle_engine_is_asked_for_so_much_and_no_more() -> None:
+    exchange = Exchange(Batched(Tone(rate=RATE, sleep=lambda _: None)))
+    engine, script, buffer = exchange.seat(), chunks(200), Buffer()
+    narrator = Narrator(engine, Voice(), MemoryTakes(), lambda chunk: take_key(engine.fingerprint, Voice(), chunk))
+    player = Player(LazyList(script), narrator, [lambda _: buffer], listening=True)
+    player.unheard_seconds, player.ahead_seconds, player.asked_seconds = 10.0, 5.0, 20.0
+    background = Background(player.play, "narrate-playing")
+    try:
+        for _ in range(3):
+            until(lambda: is_full(buffer, 10.0))
+            time.sleep(0.3)
+            assert 10.0 < narrator.stats.made_seconds - buffer.heard < 30.0
+            buffer.heard += 8.0
+    finally:
+        player.transport.stop()
+        background.result()
+        engine.close()
+        exchange.close()
 
 
 def a_session(tmp_path: Path, buffer: Buffer, **options: object) -> Session:

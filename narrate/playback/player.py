@@ -31,7 +31,8 @@ class Player:
     """Plays `script` from the chunk at `index` on, into the sinks that `openers` make.
 
     `ahead_seconds` bounds what is made before it is written, and `unheard_seconds` what is written before it is heard,
-    where a sink takes sound early. `listening`: somebody may change their mind, so sound goes out in small blocks.
+    where a sink takes sound early; `asked_seconds` bounds both together with what an engine is asked for. `listening`:
+    somebody may change their mind, so sound goes out in small blocks.
     `buffered` tells how many seconds of sound lie before the ear; None: what is ready here and in the sinks, or
     infinitely many if nobody listens. `on_chunk` hears of every chunk as its sound begins, in the playing thread. The
     counters are read by other threads while they change.
@@ -43,6 +44,7 @@ class Player:
     transport: Transport = field(default_factory=Transport)
     ahead_seconds: float = 120.0
     unheard_seconds: float = 60.0
+    asked_seconds: float = inf
     listening: bool = False
     buffered: Callable[[], float] | None = None
     on_chunk: Callable[[Chunk], object] = lambda _: None
@@ -118,7 +120,9 @@ class Player:
         """Play with clips made from `index` on. True at the end, False at a place that these clips do not lead to."""
         due = self.index  # the index of the next clip that `prefetch` will give
         begun: list[Clip] = []  # what it has given of that chunk before
-        clips = self.narrator.clips(self.script.since(due), due, buffered=self._buffered)
+        clips = self.narrator.clips(
+            self.script.since(due), due, buffered=self._buffered, ahead_seconds=self.asked_seconds
+        )
         with Prefetch(clips, self.ahead_seconds, lambda clip: clip.seconds, self.narrator.interrupt) as prefetch:
             self._prefetch = prefetch
             if (rate := self.narrator.engine.sample_rate) is not None:

@@ -241,6 +241,7 @@ class Reading:
         session.sleep = self.sleep
         player = session.player
         player.unheard_seconds, player.ahead_seconds = UNHEARD_SECONDS, AHEAD_SECONDS - UNHEARD_SECONDS
+        player.asked_seconds = AHEAD_SECONDS
         if index is not None:
             player.index = index
         elif (offset := self._place()) is not None:

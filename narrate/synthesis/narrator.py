@@ -60,12 +60,18 @@ class Narrator:
             self.engine.cancel(self._queue.out)
 
     def clips(
-        self, chunks: Iterable[Chunk | None], first: int = 0, *, buffered: Callable[[], float] = lambda: inf
+        self,
+        chunks: Iterable[Chunk | None],
+        first: int = 0,
+        *,
+        buffered: Callable[[], float] = lambda: inf,
+        ahead_seconds: float = inf,
     ) -> Iterator[Clip]:
         """The clips of the chunks, whose indexes count up from `first`, in order.
 
         None among the chunks: no more have arrived yet. `buffered` tells how many seconds of sound wait to be heard,
-        infinitely many if nobody listens. Raises `EngineError` when the engine can do no more.
+        infinitely many if nobody listens. As long as the engine has something in hand, it is asked for no more than
+        `ahead_seconds` of sound beyond the ear. Raises `EngineError` when the engine can do no more.
         """
         abilities = self.engine.abilities
         queue = WorkQueue(
@@ -79,6 +85,7 @@ class Narrator:
             deterministic=abilities.deterministic,
             wait_for_others=self.wait_for_others,
             buffered=buffered,
+            ahead_seconds=ahead_seconds,
             clock=self.clock,
         )
         self._queue = queue  # at once, not when the first clip is asked for: it may be interrupted before

@@ -63,7 +63,8 @@ class WorkQueue:
 
     `chunks` may give None: no more have arrived yet. `key` names the take of a chunk. `wait_for_others`: wait for takes
     that another process is making, instead of making them twice. `buffered` tells how many seconds of sound wait to be
-    heard, infinitely many if nobody listens.
+    heard, infinitely many if nobody listens. As long as the engine has something in hand, it is asked for no more than
+    `ahead_seconds` of sound beyond the ear.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class WorkQueue:
         deterministic: bool = False,
         wait_for_others: bool = False,
         buffered: Callable[[], float] = lambda: inf,
+        ahead_seconds: float = inf,
         clock: Clock = OFF,
     ) -> None:
         self._source = iter(chunks)
         self._voice, self._key, self._takes, self._judges = voice, key, takes, judges
         self._stats, self._sample_rate, self._clock = stats, sample_rate, clock
         self._deterministic, self._wait_for_others, self._buffered = deterministic, wait_for_others, buffered
+        self._ahead_seconds = ahead_seconds
         self.begun: set[int] = set()
         """Indexes of chunks that the store had, or that the engine has begun."""
         self.seconds = 0.0
@@ -210,11 +213,17 @@ class WorkQueue:
             return self._isolated.pop(0)
         if self._again:
             return self._again.pop(0)
-        while len(self._ready) < READY_AT_ONCE:
+        while len(self._ready) < READY_AT_ONCE and not self._is_far_ahead():
             job = self._elsewhere.take(self._ours) or self._from_source()
             if job is None or not self._has(job):
                 return job
         return None
+
+    def _is_far_ahead(self) -> bool:
+        if self._ahead_seconds == inf or not self._out:
+            return False
+        front = min(job.offset for job in list(self._out.values()))
+        return self._buffered() + self._offset - front > self._ahead_seconds
 
     def _from_source(self) -> _Job | None:
         """The next chunk that no other process is making; None if there is none now."""
