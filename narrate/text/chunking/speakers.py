@@ -25,6 +25,11 @@ def speakers_in(paragraphs: Sequence[Paragraph]) -> set[int]:
 
 def _name(paragraph: Paragraph) -> str:
     """Return the name of a paragraph that may name a speaker, without stage directions; "" for any other."""
+    if not paragraph.spans:
+        return ""
+    first, last = paragraph.spans[0].text[:2], paragraph.spans[-1].text[-1:]
+    if not (first.isupper() and first.isalpha()) and last not in COLONS:
+        return ""  # quickly, because most paragraphs are prose
     if paragraph.kind == "heading" or sum(len(span.text) for span in paragraph.spans) > LONGEST_LINE:
         return ""
     text = paragraph.text.strip()

@@ -6,10 +6,11 @@ They are notes if their numbers run on from one to the next, and most of them st
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-MARK = re.compile(r"(?<=[^\s\[{(])[ \t]?(?:\[(\d{1,4})\]|\{(\d{1,4})\})")
+MARK = re.compile(r"[\[{](\d{1,4})[\]}]")
+NO_MARK_AFTER = frozenset(" \t\n[{(")
 BEGIN = re.compile(r"^[ \t]*(?:\[(\d{1,4})\]|\{(\d{1,4})\}|\((\d{1,4})\)|(\d{1,4})[.)]?)(?=[ \t\n]|\Z)", re.MULTILINE)
 TITLE = re.compile(
     r"^[ \t_*=]*(?:(?:end|foot)?notes?|fu(?:ß|ss)noten|anmerkungen|noten|notas?|notes? de bas de page|note"
@@ -45,7 +46,7 @@ NONE = EndNotes(0, (), ())
 
 def end_notes(source: str, start: int, end: int) -> EndNotes:
     """Find the notes at the end of source[start:end] and their marks."""
-    marks = [(mark.start(), mark.end(), int(mark[1] or mark[2])) for mark in MARK.finditer(source, start, end)]
+    marks = list(_marks(source, start, end))
     if len(marks) < FEWEST:
         return NONE
     numbers = {number for _, _, number in marks}
@@ -65,6 +66,14 @@ def end_notes(source: str, start: int, end: int) -> EndNotes:
         return NONE
     title = TITLE.search(source, max(start, first - LONGEST_TITLE), first)
     return EndNotes(title.start() if title else first, notes, before)
+
+
+def _marks(source: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the marks behind words, with a space that stands between."""
+    for mark in MARK.finditer(source, start, end):
+        begin = mark.start() - (source[mark.start() - 1 : mark.start()] in (" ", "\t"))
+        if begin > start and source[begin - 1] not in NO_MARK_AFTER:
+            yield begin, mark.end(), int(mark[1])
 
 
 def _last_row(begins: Sequence[tuple[int, int, int]], first: int) -> list[tuple[int, int, int]]:

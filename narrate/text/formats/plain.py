@@ -26,7 +26,9 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 STOPPED = re.compile(f"[{STOPS}][{re.escape(''.join(QUOTE_ENDS))}]*$")
 INNER_MARK = re.compile(f"[{WIDE_STOPS}{WIDE_CLAUSE_MARKS}]")
 # A running head that is left out may stand between the two parts of a word.
-HYPHEN = re.compile(rf"(?<![^\W\d_])([^\W\d_]+)-\n(?:[ \t]*{HOLE}[ \t{HOLE}]*\n)*[ \t{HOLE}]*([^\W\d_]+)")
+HYPHEN = re.compile(rf"-\n(?:[ \t]*{HOLE}[ \t{HOLE}]*\n)*[ \t{HOLE}]*([^\W\d_]+)")
+BEFORE_HYPHEN = re.compile(r"[^\W\d_]+\Z")
+LONGEST_PART = 60
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # A title with so many characters may go on in the next line.
 FULL_TITLE = 40
@@ -93,15 +95,17 @@ def without_hyphens(source: str, masked: str, eager: bool = False) -> str:
 
     The whole word must stand elsewhere in the text. If `eager`, it is enough that the word with the hyphen does not.
     """
-    breaks = [match for match in HYPHEN.finditer(masked) if match[2][0].islower()]
+    breaks = [match for match in HYPHEN.finditer(masked) if match[1][0].islower()]
     if not breaks:
         return masked
     words = set(WORD.findall(source.lower()))
     cut: list[int] = []
     for match in breaks:
-        first, second = match[1].lower(), match[2].lower()
-        if first + second in words or (eager and f"{first}-{second}" not in words):
-            cut.append(match.end(1))
+        at = match.start()
+        before = BEFORE_HYPHEN.search(masked, max(0, at - LONGEST_PART), at)
+        first, second = before[0].lower() if before else "", match[1].lower()
+        if first and (first + second in words or (eager and f"{first}-{second}" not in words)):
+            cut.append(at)
     parts = [masked[a + 1 : b] for a, b in zip([-1, *cut], [*cut, len(masked)], strict=True)]
     return CUT.join(parts)
 

@@ -37,7 +37,10 @@ from narrate.text.structure.headings import LABEL
 
 Found = tuple[int, int, str]
 
-MAYBE = re.compile(r"[IVX][IVXLCDMe]|\b[VX]\b|M[CDX]|&c|\d[/:.]\d|[½¼¾⅓⅔]")
+# It begins with one class of signs, which a search finds fast.
+MAYBE = re.compile(
+    r"[IVXM&0-9½¼¾⅓⅔](?:(?<=[IVX])[IVXLCDMe]|(?<=[VX])(?!\w)|(?<=M)[CDX]|(?<=&)c|(?<=\d)[/:.]\d|(?<=[½¼¾⅓⅔]))"
+)
 ROMAN = r"(?=[IVXL])(?:X{0,3}(?:IX|IV|V?I{0,3})|X[LC](?:IX|IV|V?I{0,3})|LX{0,3}(?:IX|IV|V?I{0,3}))(?<=[IVXLC])"
 YEAR = r"(?=\w{4})M(?:CM|DC{0,3}|CD|C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})"
 VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}

@@ -23,6 +23,7 @@ CELL = re.compile(r"(?:[\w.]{1,8}|[^\W\d]{1,12}\.? [\w.]{1,8})[,、] ?")
 LONGEST_CONTENTS = 800
 LED = re.compile(r"(?:[.·…・][ \t]?){3,}[ \t]*(?:\d{1,4}|[ivxlc]{1,7})$")
 LED_BETWEEN, LONGEST_LEADER = 3, 80
+PAGE_ENDS = frozenset("0123456789ivxlc")
 # An entry with its number, and how many lines the title of a part has among the entries.
 COUNTING = re.compile(r"(\d{1,4})\. *\S")
 LONGEST_PART_TITLE = 6
@@ -61,7 +62,7 @@ def led(lines: Sequence[Line]) -> set[int]:
     found: set[int] = set()
     row: list[int] = []
     for i, line in enumerate(lines):
-        if not LED.search(line.text[-LONGEST_LEADER:]):
+        if line.text[-1] not in PAGE_ENDS or not LED.search(line.text[-LONGEST_LEADER:]):
             continue
         if row and i - row[-1] > LED_BETWEEN:
             found.update(range(row[0], row[-1] + 1) if len(row) >= ENTRIES else ())
