@@ -145,7 +145,8 @@ class Levelled(Sink):
         self._block = max(1, round(BLOCK_SECONDS * sample_rate))
         self._peaks = Peaks(self._block)
         self._events: list[Chunk | tuple[Clip, int]] = []
-        self._takes: list[tuple[str, TakeMeter]] = []
+        self._takes: list[Level] = []  # that are complete
+        self._take: tuple[str, TakeMeter] | None = None  # that is being written
         self._gains: list[float] = []  # of the takes
 
     def __enter__(self) -> Self:
@@ -154,8 +155,9 @@ class Levelled(Sink):
         return self
 
     def begin(self, chunk: Chunk) -> None:
+        self._end_take()
         self._events.append(chunk)
-        self._takes.append((chunk.language, TakeMeter(self._sample_rate)))
+        self._take = (chunk.language, TakeMeter(self._sample_rate))
 
     def write(self, clip: Clip) -> None:
         assert self._spool is not None, "written to outside its block"
@@ -163,8 +165,8 @@ class Levelled(Sink):
             self._spool.write(clip.samples.astype("<f4", copy=False).tobytes())
         self._meter.add(clip.samples)
         self._peaks.add(clip.samples)
-        if self._takes and not clip.pause and self._aim.even:
-            self._takes[-1][1].add(clip.samples)
+        if self._take is not None and not clip.pause and self._aim.even:
+            self._take[1].add(clip.samples)
         self._events.append((replace(clip, samples=clip.samples[:0]), len(clip.samples)))
 
     def __exit__(
@@ -177,9 +179,16 @@ class Levelled(Sink):
                 self._deliver(self._spool)
                 self.finished_share = 1.0
 
+    def _end_take(self) -> None:
+        if self._take is not None:
+            voice, meter = self._take
+            self._takes.append(Level(voice, meter.db))
+            self._take = None
+
     def _deliver(self, spool: IO[bytes]) -> None:
+        self._end_take()
         first = self._meter.level
-        self._gains = gains([Level(voice, meter.db) for voice, meter in self._takes])
+        self._gains = gains(self._takes)
         uneven = sum(gain != 1.0 for gain in self._gains)
         curve = np.ones(len(self._peaks.all()) + 1)
         if uneven:
