@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import psutil
@@ -16,11 +17,15 @@ import pytest
 from narrate.clip import Clip
 from narrate.clock import OFF
 from narrate.engines import Engine, Request
+from narrate.engines.members import WorkerMember
+from narrate.engines.pool import Reply, Trouble
 from narrate.engines.processes import shared_out
 from narrate.engines.table import engine_name, load_engine
+from narrate.engines.worker import Message
 from narrate.errors import EngineError, InputError
 from narrate.voice import Voice
 from tests.speech import a_chunk, clips_of, requests, whole
+from tests.terminal import wait_until
 
 
 def pooled(spec: str) -> Iterator[Engine]:
@@ -164,3 +169,72 @@ def test_an_export_over_a_pool_is_the_same_file(tmp_path: Path, monkeypatch: pyt
     for name, engine in (("one.wav", "tone"), ("two.wav", "pool:2*tone")):
         assert run([str(sample), "-e", engine, "--no-store", "-q", "-o", str(tmp_path / name)]) == 0
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+
+
+class Puppet:
+    """A `Line` to a worker that does as the test says."""
+
+    def __init__(self, on_prepare: Message | None) -> None:
+        self.on_prepare = on_prepare  # what it says then; None: it dies
+        self.told: list[Message] = []
+        self.said: SimpleQueue[Message | None] = SimpleQueue()
+
+    def tell(self, message: Message) -> None:
+        self.told.append(message)
+        if message[0] == "prepare":
+            self.said.put(self.on_prepare)
+
+    def hear(self) -> list[Message]:
+        message = self.said.get()
+        if message is None:
+            raise EOFError("signal 9")
+        return [message]
+
+    def close(self) -> None:
+        self.said.put(None)
+
+
+READY = ("ready", 24_000)
+
+
+def led(*on_prepare: Message | None) -> tuple[WorkerMember, list[Puppet]]:
+    lines: list[Puppet] = []
+
+    def start() -> Puppet:
+        lines.append(Puppet(on_prepare[len(lines)]))
+        return lines[-1]
+
+    return WorkerMember("puppet", start, "tone"), lines
+
+
+def test_a_member_that_dies_while_it_is_loading_is_started_again_and_not_for_ever() -> None:
+    member, lines = led(None, None, READY)
+    member.prepare(Voice(), OFF)
+    assert (len(lines), member.ready, member.sample_rate) == (3, True, 24_000)
+    member, lines = led(None, None, None)
+    with pytest.raises(EngineError, match=r"puppet: its worker ended \(signal 9\) while it was loading"):
+        member.prepare(Voice(), OFF)
+    member, lines = led(("refused", "it has no voice"))
+    with pytest.raises(EngineError, match="puppet: it has no voice"):
+        member.prepare(Voice(), OFF)
+    assert len(lines) == 1
+
+
+def test_a_worker_gives_all_back_and_takes_nothing_until_it_is_ready_again() -> None:
+    member, lines = led(READY, ("nothing",))
+    member.prepare(Voice(), OFF)
+    replies: SimpleQueue[Reply] = SimpleQueue()
+    first, second, third = requests([a_chunk(index) for index in range(3)])
+    for request in (first, second):
+        member.send(request, replies.put, pieces=False)
+    lines[0].said.put(("begun", first.id))
+    lines[0].said.put(None)
+    lost = {(reply := replies.get(timeout=20)).request_id: reply.trouble for _ in range(2)}
+    assert lost == {first.id: Trouble.LOST, second.id: Trouble.AWAY}  # only what it had begun may be at fault
+    assert member.slots > 0
+    member.send(third, replies.put, pieces=False)
+    assert replies.get(timeout=20).trouble is Trouble.BUSY
+    assert [len(lines), member.slots, member.running] == [2, 0, 0]
+    lines[1].said.put(READY)
+    wait_until(lambda: member.slots > 0, "that it is ready")
+    member.close()

@@ -29,6 +29,12 @@ class InHand:
             return [request for name, request in self._requests.items() if name not in self._cancelled]
 
     @property
+    def any_cancelled(self) -> bool:
+        """True if something in hand is not wanted any more."""
+        with self._lock:
+            return bool(self._cancelled)
+
+    @property
     def all_cancelled(self) -> bool:
         """True if nothing in hand is wanted any more."""
         with self._lock:
@@ -75,6 +81,7 @@ class Arrivals:
         self._waiting: list[Request] = []
         self._begun: list[Request] = []
         self._exhausted = self._none_now = False
+        self._lengths: dict[str, float] = {}  # of those that wait, once there are no more
 
     @property
     def waiting(self) -> list[Request]:
@@ -93,9 +100,12 @@ class Arrivals:
 
     def look(self, count: int) -> list[Request]:
         """The next requests, at most `count` and as many as there are now; none of them has begun."""
-        wanted = self.waiting
-        self._in_hand.release(request.id for request in self._waiting if request not in wanted)
-        self._waiting, self._none_now = wanted, False
+        if self._in_hand.any_cancelled:  # thousands may wait, and each look would ask about all of them
+            wanted = self.waiting
+            kept = {request.id for request in wanted}
+            self._in_hand.release(request.id for request in self._waiting if request.id not in kept)
+            self._waiting = wanted
+        self._none_now = False
         self._pull(count)
         return self._waiting[:count]
 
@@ -136,5 +146,7 @@ class Arrivals:
 
     def _following(self) -> Request:
         if self._exhausted and all(request.due() == inf for request in self._waiting):
-            return max(self._waiting, key=lambda request: chunk_seconds(request.chunk))
+            if not self._lengths:
+                self._lengths = {request.id: chunk_seconds(request.chunk) for request in self._waiting}
+            return max(self._waiting, key=lambda request: self._lengths[request.id])
         return self._waiting[0]

@@ -19,6 +19,7 @@ from narrate.pipeline import Background
 from narrate.voice import Voice
 
 AHEAD = 16  # requests that a worker has beside those it works on, so that it can choose some of like length
+STARTS_AT_MOST = 3  # of a worker that dies while it is loading
 STARTING_SECONDS = 0.1  # a request comes back so soon that met a worker which has to be started first
 
 
@@ -93,10 +94,14 @@ class WorkerMember:
         line.tell(("prepare", voice))
 
     def prepare(self, voice: Voice, clock: Clock) -> None:
-        self.begin(voice, clock)
-        self._settled.wait()
-        if self._refusal is not None:
-            raise EngineError(f"{self.name}: {self._refusal}")
+        for _ in range(STARTS_AT_MOST):
+            self.begin(voice, clock)
+            self._settled.wait()
+            if self._refusal is None:
+                return
+            if self._line is not None:  # it lives, and says that it cannot
+                break
+        raise EngineError(f"{self.name}: {self._refusal}")
 
     def send(self, request: Request, reply: Callable[[Reply], object], *, pieces: bool) -> None:
         due = request.due() - self._clock.now()

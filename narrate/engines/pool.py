@@ -269,6 +269,8 @@ class Pool:
         self._in_hand.release([sent.request.id])
 
     def _forget_cancelled(self, out: dict[str, _Sent]) -> None:
+        if not self._in_hand.any_cancelled:
+            return
         for sent in list(out.values()):
             if self._in_hand.is_cancelled(sent.request.id):
                 self._ended(sent, out)
