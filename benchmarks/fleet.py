@@ -136,6 +136,7 @@ class Simulated:
     def _die(self) -> None:
         self._pass()
         lost, self._rows, self._ends = self._rows, {}, []
+        self._version += 1
         self.slots = 0
         for request, reply in lost.values():
             self._say(reply, Reply(request.id, trouble=Trouble.LOST, why="it died"))

@@ -31,7 +31,7 @@ from tests.speech import a_chunk, clips_of, requests, whole
 COSTLY = "tone:c=0.06"
 SENTENCE = {
     COSTLY: "He went.",
-    "espeak": "The keeper of the light went down to the harbour before the tide had turned, and came back with nothing.",
+    "espeak": "The keeper of the light went down to the harbour before the tide had turned, and came back late.",
 }
 CHUNKS = {COSTLY: 200, "espeak": 400}
 EACH = 10  # kills in an export
