@@ -66,7 +66,7 @@ def kill_members(process: subprocess.Popen[bytes], luck: random.Random) -> int:
     """Kill a member now and then until the export ends, at most EACH times. Returns how many were."""
     kills = 0
     while process.poll() is None:
-        time.sleep(luck.uniform(0.5, 6.0))
+        time.sleep(luck.uniform(0.3, 3.0))
         if kills == EACH or process.poll() is not None:
             continue
         try:

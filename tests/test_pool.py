@@ -221,7 +221,7 @@ def test_a_member_that_dies_while_it_is_loading_is_started_again_and_not_for_eve
 
 
 def test_a_worker_gives_all_back_and_takes_nothing_until_it_is_ready_again() -> None:
-    member, lines = led(READY, ("nothing",))
+    member, lines = led(READY, ("begun", ""), READY)
     member.prepare(Voice(), OFF)
     replies: SimpleQueue[Reply] = SimpleQueue()
     first, second, third = requests([a_chunk(index) for index in range(3)])
@@ -235,6 +235,10 @@ def test_a_worker_gives_all_back_and_takes_nothing_until_it_is_ready_again() -> 
     member.send(third, replies.put, pieces=False)
     assert replies.get(timeout=20).trouble is Trouble.BUSY
     assert [len(lines), member.slots, member.running] == [2, 0, 0]
-    lines[1].said.put(READY)
+    lines[1].said.put(("refused", "its GPU is gone"))
+    wait_until(lambda: member.line is None, "that it has ended")
+    member.send(third, replies.put, pieces=False)
+    answer = replies.get(timeout=20)
+    assert (answer.trouble, answer.why) == (Trouble.AWAY, "its GPU is gone")
     wait_until(lambda: member.slots > 0, "that it is ready")
     member.close()

@@ -59,6 +59,7 @@ class WorkerMember:
     _ready: threading.Event = field(default_factory=threading.Event, init=False)
     _settled: threading.Event = field(default_factory=threading.Event, init=False)  # it is ready, or never will be
     _refusal: str | None = field(default=None, init=False)  # why it was not ready in the end
+    _refused: bool = field(default=False, init=False)  # it said so itself
     _clock: Clock = field(default=OFF, init=False)
 
     @property
@@ -99,7 +100,7 @@ class WorkerMember:
             self._settled.wait()
             if self._refusal is None:
                 return
-            if self._line is not None:  # it lives, and says that it cannot
+            if self._refused:
                 break
         raise EngineError(f"{self.name}: {self._refusal}")
 
@@ -142,7 +143,7 @@ class WorkerMember:
         is given back."""
         if self._line is None:
             self._ready.clear()
-            self._refusal = None
+            self._refusal, self._refused = None, False
             line = self._line = self.start()
             Background(lambda: self._listen(line), "narrate-member-ear")
             line.tell(("open", self.spec, self.rows, dict(self.options), self.cores))
@@ -176,9 +177,11 @@ class WorkerMember:
                 self._ready.set()
                 self._settled.set()
             case ("refused", why):
-                self._refusal = why
+                self._refusal, self._refused = why, True
                 self._settled.set()
                 self._give_back(list(self._sent), Trouble.GONE, why)
+                if self._line is not None:
+                    self._line.close()  # whoever sends it something finds it dead, and hears why
             case ("begun", name):
                 self._begun.add(name)
             case ("clip", clip):

@@ -123,6 +123,7 @@ class RayWorkers(Workers):
         self._spec, self._rows, self._options = spec, rows, options
         self._address, self._count, self._wants_gpu = address, workers, wants_gpu
         self._started = False  # the cluster, by us
+        self._closed = False
 
     def prepare(self, voice: Voice, clock: Clock) -> None:
         """Begin all actors, and wait for the first of them."""
@@ -136,6 +137,7 @@ class RayWorkers(Workers):
         self.sample_rate = next((each.sample_rate for each in self.workers if each.sample_rate), self.sample_rate)
 
     def close(self) -> None:
+        self._closed = True
         super().close()
         if self._started:
             import ray
@@ -168,6 +170,8 @@ class RayWorkers(Workers):
     def _wait_for_one(self) -> None:
         began, said = time.monotonic(), False
         while not any(member.ready for member in self.workers):
+            if self._closed:
+                raise EngineError("The reading was stopped.")
             refused = [member.refusal for member in self.workers if member.refusal]
             if len(refused) == len(self.workers):
                 raise EngineError(f"No actor could begin: {refused[0]}")
