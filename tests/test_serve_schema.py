@@ -68,3 +68,15 @@ def _existing(server: Serving) -> dict[str, str]:
     if not readings:
         readings = [server.client.post("/api/readings", json={"document": documents[0]["id"]}).json()]
     return {"document": documents[0]["id"], "reading": readings[0]["id"]}
+
+
+def test_the_page_of_addresses_names_them_all_and_takes_nothing_from_elsewhere(server: Serving) -> None:
+    answer = server.client.get("/docs")
+    assert answer.headers["content-type"].startswith("text/html")
+    for path, methods in server.client.get("/openapi.json").json()["paths"].items():
+        for method in methods:
+            assert f"<h3>{method.upper()} {path}</h3>" in answer.text
+    assert "response_format" in answer.text
+    assert "mp3, opus, aac, flac, wav, pcm" in answer.text
+    assert "//" not in answer.text.replace("http://localhost", "")
+    assert "<script" not in answer.text

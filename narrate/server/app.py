@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from narrate import __version__
-from narrate.server import front, openai, status, takes, tts, websocket
+from narrate.server import docs, front, openai, status, takes, tts, websocket
 from narrate.server.access import Access, Guard
 from narrate.server.caching import Revalidated
 from narrate.server.limits import Bounded, Clients, Limits, Slots
@@ -49,7 +49,7 @@ def create_app(
                 await stack.enter_async_context(at_home(desk, limits, *wyoming))
             yield
 
-    app = FastAPI(title="narrate", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="narrate", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service, app.state.desk, app.state.listening = service, desk, listening
     app.include_router(tts.router(desk))
     app.include_router(openai.router(desk))
@@ -58,6 +58,7 @@ def create_app(
     app.include_router(takes.router(service))
     answer_problems(app)
     listening.join(app)
+    app.include_router(docs.router(app))
 
     remove_compress_type(EVENTS)  # each event must arrive when it is sent
     app.add_middleware(Revalidated)  # the last one that is added sees a request first
