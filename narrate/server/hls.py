@@ -30,6 +30,10 @@ LONGEST_SEGMENT_SECONDS = 4.0
 NEARLY_SECONDS = 0.05  # players are told to go to the beginning of a sentence, and come out a little before it
 END_SECONDS = 0.3  # players end a little before or after the last sample
 LONGEST_STEP_SECONDS = 10.0  # between two words of the ear; what is farther was jumped over and not heard
+CALM_SECONDS = (
+    10.0  # who has so much to hear is in no hurry: others' first sounds are encoded before the rest of theirs
+)
+CALM_PACE = 5.0  # times as fast as it is heard is the rest encoded then
 RUNS_KEPT = 2  # the newest, so that a player that is a moment behind still finds its segments
 PLAYLIST = "playlist.m3u8"
 HEAD = "init.mp4"
@@ -313,6 +317,8 @@ class PageSink(Sink):
 
     def write(self, clip: Clip) -> None:
         self._runs.write(to_int16(clip.samples))
+        if self._runs.ear.unheard_seconds > CALM_SECONDS:
+            time.sleep(clip.seconds / CALM_PACE)
 
     def drain(self) -> None:
         self._runs.complete()
