@@ -353,6 +353,19 @@ def test_the_address_is_said_with_its_password(tmp_path: Path) -> None:
         assert len(served.ask("/api/documents?token=a+b")["documents"]) == 3
 
 
+def test_what_every_listener_asks_every_second_is_not_in_the_log(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        reading = served.read(SHORT)
+        run = current(served, reading)
+        assert hears(served, reading, run, 0.5)
+        served.ask(run_of(served, reading, run)["segments"][0]["url"])
+        assert "POST /api/readings 201" in served.said
+        assert "/position" not in served.said
+        assert ".m4s" not in served.said
+        assert served.refusal(path(reading, "/runs/1/999.m4s"))[0] == 404
+        until(lambda: "/runs/1/999.m4s 404" in served.said)
+
+
 def test_other_addresses_need_a_password() -> None:
     command = [sys.executable, "-m", "narrate", "serve", "--host", "0.0.0.0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

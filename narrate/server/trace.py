@@ -149,8 +149,9 @@ class Traced:
         where = scope.get("raw_path", b"").decode("ascii", "replace")[:200]  # without the query: it may hold a token
         rest = f", first byte after {first:.2f} s" if first is not None and seconds - first > 0.05 else ""
         broken = "" if ended or status == 101 else ", broken off"
-        level = logging.DEBUG if where in _QUIET and status == 200 else logging.INFO
+        level = logging.DEBUG if (where in _QUIET or where.endswith(_OFTEN)) and status == 200 else logging.INFO
         _log.log(level, "%s %s %d in %.2f s, %d bytes%s%s", method, where, status, seconds, sent, rest, broken)
 
 
+_OFTEN = ("/position", ".m4s", ".m3u8")  # of every listener, every second or so
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET")
