@@ -122,9 +122,9 @@ def test_a_place_that_is_not_made_is_made_next(story: Page) -> None:
 def test_the_bar_leads_to_a_time_of_the_book(story: Page) -> None:
     until(lambda: float(story.find("document.getElementById('place').max")) > 600)
     before = story.marked or 0
-    story.page.focus("#place")
-    story.find("document.getElementById('place').value = 600")
-    story.page.dispatch_event("#place", "change")
+    story.find(
+        "(bar => { bar.value = 600; bar.dispatchEvent(new Event('change')); })(document.getElementById('place'))"
+    )
     until(lambda: (story.marked or 0) > before + 100)
     story.sounds()
 
@@ -294,6 +294,18 @@ def test_a_finished_file_can_be_saved(page: Page, tmp_path: Path) -> None:
         page.page.click("#making a")
     saved.value.save_as(tmp_path / "book.m4b")
     assert (tmp_path / "book.m4b").read_bytes()[4:12] == b"ftypM4B "
+
+
+def test_the_address_with_the_password_is_enough(browser: Any, tmp_path: Path) -> None:
+    with serving(tmp_path, "--library", str(SAMPLES), environment={"NARRATE_TOKEN": "two words"}) as server:
+        page = Page(browser, f"{server.address}/?token=two+words")
+        assert "token" not in page.page.url
+        page.page.click("text=lighthouse")
+        page.sounds()
+        page.page.reload()
+        until(lambda: page.marked is not None and page.words("title"))
+        assert page.errors == []
+        page.context.close()
 
 
 def test_a_page_outlives_its_server(browser: Any, tmp_path: Path) -> None:
