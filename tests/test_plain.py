@@ -246,3 +246,11 @@ def test_a_number_that_the_editor_forgot_does_not_end_a_long_row() -> None:
     numbers = [*range(216, 230), *range(231, 240)]
     source = "".join(f"{number}.\n\nTO ZMESKALL.\n\n{WRAPPED}\n" for number in numbers)
     assert [title.split(".")[0] for _, title in titles(plain.read(source))] == list(map(str, numbers))
+
+
+def test_the_numbers_of_poems_are_no_chapters_in_a_book_with_chapters() -> None:
+    prose = "　　那人说了一句话，便走了出去，到了晚上才回来，众人都不知他去了哪里。\n\n" * 6
+    source = "".join(f"第{n}回 归来\n\n{prose}其二\n\n{prose}" for n in "一二三四")
+    assert [title for _, title in titles(plain.read(source))] == [f"第{n}回 归来" for n in "一二三四"]
+    alone = "".join(f"其{n}\n\n{prose}" for n in "一二三四")
+    assert [title for _, title in titles(plain.read(alone))] == [f"其{n}" for n in "一二三四"]

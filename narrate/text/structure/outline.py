@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from narrate.text.characters import FIRST_EAST_ASIAN, FULLWIDTH_DIGITS, SEMICOLONS, ends_line
+from narrate.text.characters import FIRST_EAST_ASIAN, FULLWIDTH_DIGITS, HAN_NUMERALS, SEMICOLONS, ends_line
 from narrate.text.structure.alike import alike
 from narrate.text.structure.chapters import Block
 from narrate.text.structure.contents import announced, index_of, led, name_of, silent
@@ -41,6 +41,8 @@ LONG_ENTRY = 20
 LONGEST_TITLE_PAGE = 5000
 # The number of a chapter that may stand alone: the first of a book that has no other.
 FIRST = re.compile("1|I|ONE|FIRST|一|１")
+# These number the poems of a chapter in a book with chapters: 其二.
+POEM_NUMBER = re.compile(rf"(?:その|其の|其)[{HAN_NUMERALS}]+")
 # The spaces that set a line in are among so many characters before it, with the note that says how many they are.
 LONGEST_INDENT = 60
 INDENT = re.compile(rf"(?:^|\n)(?:［＃(?P<note>[\d{FULLWIDTH_DIGITS}]{{1,2}})字下げ］)?(?P<spaces>\u3000*)$")
@@ -101,9 +103,10 @@ def _without_strays(lines: Sequence[Line], levels: dict[int, int]) -> None:
     for i, level in levels.items():
         if level == 2 and (found := number_of(bare(lines[i].text))):
             rows.setdefault(found[0], []).append((i, found[1]))
-    if sum(len(row) >= FEWEST_CHAPTERS for row in rows.values()) != 1:
-        return
-    for (i, number), *others in rows.values():
+    long = sum(len(row) >= FEWEST_CHAPTERS for row in rows.values())
+    for i in [i for i in levels if long and POEM_NUMBER.fullmatch(bare(lines[i].text))]:
+        del levels[i]
+    for (i, number), *others in rows.values() if long == 1 else ():
         if not others and not FIRST.fullmatch(number):
             del levels[i]
 
