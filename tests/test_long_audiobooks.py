@@ -94,7 +94,7 @@ import sys
 from pathlib import Path
 from tests.test_audiobook import write_book
 print("begun", flush=True)
-write_book(Path(sys.argv[1]), [f"Chapter {number}" for number in range(300)], samples=9001)
+write_book(Path(sys.argv[1]), [f"Chapter {number}" for number in range(80)], samples=4001)
 """
 
 
@@ -175,14 +175,14 @@ def test_an_m4b_of_a_real_book_has_its_chapters_to_the_sample(
 BOOKS = [
     ("epub/accessible_epub_3.epub", "1-2", "espeak"),
     ("epub/childrens-literature.epub", "3", "espeak"),
-    ("epub/kusamakura-japanese-vertical-writing.epub", "1", "openjtalk"),
+    ("epub/kusamakura-japanese-vertical-writing.epub", "1", "tone:rate=8000"),
     ("se_chickens.epub", "2", "espeak"),
     ("rashomon.sjis.txt", "1", "openjtalk"),
     ("alice.txt", "1", "espeak"),
 ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not (SHARED / "texts").is_dir(), reason="the shared books are not here")
 @pytest.mark.parametrize(("name", "chapters", "engine"), BOOKS, ids=[book[0].split("/")[-1][:12] for book in BOOKS])
 def test_what_lights_up_is_what_is_said_at_20_places(tmp_path: Path, name: str, chapters: str, engine: str) -> None:
