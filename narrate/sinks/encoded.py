@@ -54,7 +54,8 @@ class EncodedFile(AudioFile):
 
     FLAC holds exactly the samples that WAV holds. A codec that does not know `sample_rate` gets the next higher rate
     that it knows (22,050 → 24,000 Hz for Opus), or `rate`. `bit_rate`, in bits per second, overrides that of the
-    coding; lossless codings have none. MP4 costs 6 MB of memory for each hour of sound (120 hours: 766 MB), the others do not grow.
+    coding; lossless codings have none. MP4 costs 6 MB of memory for each hour of sound (120 hours: 766 MB), the others
+    do not grow.
     """
 
     def __init__(
