@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +80,15 @@ def test_requests_arrive_one_by_one_if_they_begin_and_the_end_is_asked_for_once(
     assert arrivals.ended
     assert asked.count("end") == 1
     assert [request.chunk.index for request in in_hand.requests] == [0, 3]
+
+
+def test_the_last_go_by_length_unless_somebody_listens() -> None:
+    words = ["short", "a good deal longer than that", "somewhat longer", "it", "longer"]
+    moment = [inf]
+    asked = [a_request(a_chunk(index, text), due=lambda: moment[0]) for index, text in enumerate(words)]
+    arrivals = Arrivals(asked, InHand())
+    arrivals.look(10)
+    begun = [arrivals.next() for _ in range(2)]
+    moment[0] = 0.0  # an ear has come
+    begun += [arrivals.next() for _ in range(3)]
+    assert [request.chunk.index for request in begun if request] == [1, 2, 0, 3, 4]

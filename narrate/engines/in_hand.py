@@ -81,7 +81,7 @@ class Arrivals:
         self._waiting: list[Request] = []
         self._begun: list[Request] = []
         self._exhausted = self._none_now = False
-        self._lengths: dict[str, float] = {}  # of those that wait, once there are no more
+        self._longest_first = False  # so those are put that wait
 
     @property
     def waiting(self) -> list[Request]:
@@ -145,8 +145,10 @@ class Arrivals:
         self._begun[:0] = requests
 
     def _following(self) -> Request:
-        if self._exhausted and all(request.due() == inf for request in self._waiting):
-            if not self._lengths:
-                self._lengths = {request.id: chunk_seconds(request.chunk) for request in self._waiting}
-            return max(self._waiting, key=lambda request: self._lengths[request.id])
+        if self._longest_first and self._waiting[0].due() < inf:  # somebody listens now
+            self._waiting.sort(key=lambda request: request.chunk.index)
+            self._longest_first = False
+        elif not self._longest_first and self._exhausted and all(request.due() == inf for request in self._waiting):
+            self._waiting.sort(key=lambda request: chunk_seconds(request.chunk), reverse=True)
+            self._longest_first = True
         return self._waiting[0]

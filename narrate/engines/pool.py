@@ -209,8 +209,9 @@ class Pool:
 
     def _send(self, arrivals: Arrivals, out: dict[str, _Sent], reply: Callable[[Reply], object]) -> bool:
         """Send requests to whoever has room. True if some wait because nobody has."""
+        count = max(2, sum(post.member.slots for post in self._posts))
         while True:
-            waiting = arrivals.look(max(2, sum(post.member.slots for post in self._posts)))
+            waiting = arrivals.look(count)
             if not waiting and not arrivals.has_begun:
                 return False
             post = self._roomiest()
