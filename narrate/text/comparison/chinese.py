@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from narrate.text.characters import HAN
+
 _PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*[%％]")
 _YEAR = re.compile(r"(\d{4})(?=年)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _DIGITS = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
 # A particle that is written in three ways, and two words for two and for zero.
 _ALIKE = str.maketrans("地得两〇", "的的二零")
-_KEPT = re.compile(r"[㐀-鿿a-z]")
+_KEPT = re.compile(f"[{HAN}a-z]")
 _RUN = re.compile(r"[a-z]|[^a-z]+")  # a Latin letter, or Chinese that is read in its context
 
 

@@ -11,6 +11,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
+from narrate.text.characters import KATAKANA
+
 _ROWS = {
     "ア": "アカサタナハマヤラワガザダバパャァヮ",
     "イ": "イキシチニヒミリギジヂビピィ",
@@ -21,8 +23,8 @@ _ROWS = {
 _VOWEL = {kana: vowel for vowel, row in _ROWS.items() for kana in row}
 _LONGER = {("エ", "イ"), ("オ", "ウ")}  # as in ケイ and コウ
 _ALIKE = str.maketrans("ヲヅヂ", "オズジ")
-_HIRAGANA = {code: code + 0x60 for code in range(ord("ぁ"), ord("ゖ") + 1)}
-_OTHER = re.compile(r"[^ァ-ヺー]")
+_HIRAGANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}  # to the katakana of the same sound
+_OTHER = re.compile(f"[^{KATAKANA}]|[ヽヾ]")
 _WRITTEN = re.compile(r"[\W_]+")
 
 
