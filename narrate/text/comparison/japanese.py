@@ -23,7 +23,8 @@ _ROWS = {
 _VOWEL = {kana: vowel for vowel, row in _ROWS.items() for kana in row}
 _LONGER = {("エ", "イ"), ("オ", "ウ")}  # as in ケイ and コウ
 _ALIKE = str.maketrans("ヲヅヂ", "オズジ")
-_HIRAGANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}  # to the katakana of the same sound
+_FROM_HIRAGANA = ord("ア") - ord("あ")  # to the katakana of the same sound
+_KATAKANA = {code - _FROM_HIRAGANA: code for code in range(ord("ァ"), ord("ヶ") + 1)}
 _OTHER = re.compile(f"[^{KATAKANA}]|[ヽヾ]")
 _WRITTEN = re.compile(r"[\W_]+")
 
@@ -37,7 +38,7 @@ def readings(text: str) -> list[str]:
 
 def fold(kana: str) -> str:
     """Katakana that is equal where the sound is: long vowels as ー, ヲ as オ, ヅ as ズ, ヂ as ジ; nothing else left."""
-    text = _OTHER.sub("", kana.translate(_HIRAGANA).translate(_ALIKE))
+    text = _OTHER.sub("", kana.translate(_KATAKANA).translate(_ALIKE))
     folded: list[str] = []
     before = ""
     for letter in text:
