@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Path, Query, Request
@@ -234,7 +235,7 @@ def sound_router(readings: Readings) -> APIRouter:
         _, there = find(reading, run)
         if not there.segments:
             raise NoSuchReading("No sound of this run is ready yet.")
-        return FileResponse(there.folder / HEAD, media_type="audio/mp4", headers=STORED)
+        return _sound(there.folder / HEAD)
 
     @routes.get("/{segment}.m4s", response_class=FileResponse)
     def segment(reading: Id, run: Number, segment: Number) -> FileResponse:
@@ -242,7 +243,7 @@ def sound_router(readings: Readings) -> APIRouter:
         if segment >= len(there.segments):
             raise NoSuchReading("This sound is not made yet.")
         found.runs.fetched(there, segment)
-        return FileResponse(there.folder / there.segments[segment].name, media_type="audio/mp4", headers=STORED)
+        return _sound(there.folder / there.segments[segment].name)
 
     return routes
 
@@ -290,6 +291,12 @@ def _answering(status: int) -> Callable[[Request, Any], Awaitable[Response]]:
         return problem_answer(request.url.path, problem)
 
     return answer
+
+
+def _sound(path: FilePath) -> FileResponse:
+    if not path.is_file():
+        raise NoSuchReading("This sound is not kept any more. The reading says which run is heard.")
+    return FileResponse(path, media_type="audio/mp4", headers=STORED)
 
 
 def _number(last_event_id: str | None) -> int | None:
@@ -369,7 +376,7 @@ def _is_joined(before: Chunk | None, chunk: Chunk, source: str) -> bool:
 def _voices(reading: Reading) -> VoiceList:
     language = reading.book.language
     names = [entry.name for entry in ENGINES if entry.auto and entry.missing() is None]
-    if reading.engine_name not in names:
+    if reading.engine_name not in names and any(entry.name == reading.engine_name for entry in ENGINES):
         names.insert(0, reading.engine_name)
     found = [
         VoiceModel(name=voice.name, engine=name, description=voice.description)

@@ -214,8 +214,10 @@ class Reading:
             self._service.seat(speaking, book.language, mixed=book.options.mixed).close()
             was = self.state
             self._changing = True
-            self.rest()
-            self._changing = False
+            try:
+                self.rest()
+            finally:
+                self._changing = False
             self.wishes, self.book, self.speaking = wanted, book, speaking
             self._asked = time.monotonic()
             self._wake()
