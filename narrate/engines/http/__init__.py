@@ -107,7 +107,7 @@ class Http(Pool):
                 "model": self.facts.model,
                 **({"identity": self.facts.identity} if self.facts.identity else {}),
             },
-            sample_rate=_USUAL_RATE,
+            sample_rate=None if self.facts.dialect is NARRATE else _USUAL_RATE,  # a narrate is asked later
             check_voice=self._check,
             remedy=REMEDY,
         )
@@ -115,7 +115,7 @@ class Http(Pool):
     def prepare(self, voice: Voice, clock: Clock) -> None:
         super().prepare(voice, clock)
         if self.facts.dialect is NARRATE:
-            self.sample_rate = _rate_of(self.members, voice, self.facts.model) or self.sample_rate
+            self.sample_rate = _rate_of(self.members, voice, self.facts.model) or _USUAL_RATE
             for member in self.members:
                 member.rate = self.sample_rate  # type: ignore[attr-defined]
 
