@@ -105,6 +105,17 @@ def test_what_is_not_read_is_left_out_by_kind() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["noteref", "annoref", "biblioref", "glossref"])
+@pytest.mark.parametrize(
+    ("link", "read"),
+    [("1", False), ("*", False), ("[2]", False), ("iv", False), ("note 3", False), ("footnote", False), ("注三", False),
+     ("Emperor’s", True), ("漱石", True), ("warrior brave", True)],
+)  # fmt: skip
+def test_a_word_that_something_is_noted_about_is_read(kind: str, link: str, read: bool) -> None:
+    body = f'<p>The <a epub:type="{kind}" href="#n">{link}</a> new clothes.</p><p>And more of it.</p>'
+    assert (link in texts(read_page(body))[0]) is read
+
+
 def test_footnotes_at_the_end_of_their_page() -> None:
     body = (
         '<p>One<a epub:type="noteref" href="#n1">1</a>.</p><aside epub:type="footnote" id="n1"><p>A note.</p></aside>'

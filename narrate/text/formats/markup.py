@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from narrate.text.characters import one_line
+from narrate.text.characters import WIDE_LETTERS, one_line
 from narrate.text.document import ExcludedKind
 from narrate.text.encoding import decode
 
@@ -66,6 +66,9 @@ POEM_CLASS = re.compile(r"\b(?:poem|poetry|verse|stanza|linegroup|haiku|tanka|ly
 GAIJI_CLASS = re.compile(r"gaiji|glyph", re.IGNORECASE)
 NOTE_CLASS = re.compile(r"note|\bfn", re.IGNORECASE)
 HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+NOTED = ("noteref", "annoref", "biblioref", "glossref")
+WORD = re.compile(rf"[^\W\d_]{{3}}|[{WIDE_LETTERS}]{{2}}")
+NOTE_WORD = re.compile(r"\d|\b(?:foot|end)?notes?\b|\bfn\b|注|註|※|^\W*[ivxlc]+\W*$", re.IGNORECASE)
 NOTE_NUMBER = re.compile(r"[\[(（［〔]?(?:\d{1,4}|[a-z]|[*†‡§]{1,3}|注\d*|※\d*)[\])）］〕]?")
 PUNCTUATION = re.compile(r"[{};]")
 SELECTOR = re.compile(r"\w*(?:\.([\w-]+)|#([\w-]+))")
@@ -241,7 +244,7 @@ def silence(element: Any, tag: str, hidden: frozenset[str]) -> ExcludedKind | No
     if hiding or marks & hidden or HIDING.search(element.get("style") or ""):
         return "hidden"
     for word in types_of(element) & TYPES.keys():
-        if TYPES[word] not in ("cover", "colophon") or is_short(element, LONGEST_COVER):
+        if _leaves_out(element, word):
             return TYPES[word]
     if names and LICENCE_CLASS.search(f"{names} {element.get('id') or ''}"):
         return "licence"
@@ -269,15 +272,28 @@ def is_code(pre: Any) -> bool:
     return len(children) == 1 and tag_of(children[0]) == "code" and not (pre.text or "").strip()
 
 
+def _leaves_out(element: Any, word: str) -> bool:
+    """Return True if an element of this type is not read: a whole chapter is no cover, and a word of a sentence that
+    something is noted about is a word of it."""
+    if TYPES[word] in ("cover", "colophon"):
+        return is_short(element, LONGEST_COVER)
+    return word not in NOTED or not _is_word(element)
+
+
+def _is_word(link: Any) -> bool:
+    text = text_of(link)
+    return WORD.search(text) is not None and NOTE_WORD.search(text) is None
+
+
 def is_reference(link: Any) -> bool:
     """Return True for a link to a footnote.
 
-    Its type says so, or it is only a number or a sign and is raised, in brackets, or called a note.
+    Its type says so and it is no word, or it is only a number or a sign and is raised, in brackets, or called a note.
     """
     if "#" not in (link.get("href") or ""):
         return False
     if types_of(link) & {"noteref", "annoref"}:
-        return True
+        return not _is_word(link)
     text = text_of(link)
     named = bool(NOTE_CLASS.search(f"{link.get('class') or ''} {link.get('id') or ''}"))
     if not NOTE_NUMBER.fullmatch(text):
