@@ -18,9 +18,9 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from narrate.terminal.files import FileOptions, length_warning
 
 from narrate.clip import Clip
+from narrate.export import FileOptions, length_warning
 from narrate.pace import chunk_seconds
 from narrate.sinks import Sink, open_sink
 from narrate.sinks.about import About
