@@ -30,6 +30,7 @@ from tests.test_read_along import decoded
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not here (apt install ffmpeg)"),
 ]
 
