@@ -261,8 +261,8 @@ def test_closed_twice_it_speaks_no_more(engine: Engine, speaker: Speaker) -> Non
 
 @pytest.mark.parametrize("entry", ENGINES, ids=lambda entry: entry.name)
 def test_an_engine_is_known_without_loading_it(entry: EngineEntry) -> None:
-    if entry.missing():
-        pytest.skip("it cannot run here")
+    if entry.missing() or entry.name in ("http", "openai"):
+        pytest.skip("it cannot run here: a package is missing, or the server that it speaks to")
     heavy = {"torch", "qwen_tts", "transformers", "pyopenjtalk", "espeakng_loader", "onnxruntime"}
     program = f"""
 import sys

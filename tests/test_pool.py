@@ -41,7 +41,14 @@ def tones() -> Iterator[Engine]:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "narrate.engines.worker" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if _is_worker(child)]
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return "narrate.engines.worker" in " ".join(child.cmdline())
+    except psutil.Error:  # it has ended
+        return False
 
 
 def alone(spec: str, asked: list[Request]) -> dict[str, Clip]:

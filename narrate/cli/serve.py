@@ -30,7 +30,9 @@ def serve(values: Values) -> None:
     try:
         import uvicorn  # noqa: F401
     except ImportError:
-        raise InputError("narrate serve needs more packages: pip install 'narrate-aloud[server]'.") from None
+        raise InputError(
+            "narrate serve needs more packages. In the folder of narrate: pip install '.[server]'."
+        ) from None
     from narrate.server.access import Access
     from narrate.server.app import create_app
     from narrate.server.service import Service, ServiceOptions
