@@ -24,6 +24,8 @@ from narrate.text.document import Chunk
 SECONDS = {"kana": 0.115, "hangul": 0.16, "letter": 0.063, "digit": 0.27, "mark": 0.22, "silent": 0.0}
 HAN_SECONDS = {"ja": 0.21}
 OTHER_HAN_SECONDS = 0.25
+LONGEST = 3.5  # times the expected length, plus a few seconds: slow, dramatic speech passes, murmur does not
+LONGEST_EXTRA = 4.0
 MARKS = frozenset(STOPS + CLAUSE_MARKS + ELLIPSES + DASHES)
 SCRIPTS = {
     "han": re.compile(f"[{HAN}{BOPOMOFO}]"),
@@ -46,6 +48,11 @@ def expected_seconds(spoken: str, language: str) -> float:
     seconds = {**SECONDS, "han": HAN_SECONDS.get(language, OTHER_HAN_SECONDS)}
     kinds = Counter(map(_kind, spoken))
     return max(0.3, sum(count * seconds[kind] for kind, count in kinds.items()))
+
+
+def longest_seconds(spoken: str, language: str) -> float:
+    """No good take of `spoken` is longer than this."""
+    return LONGEST * expected_seconds(spoken, language) + LONGEST_EXTRA
 
 
 @cache

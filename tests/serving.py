@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from narrate.server.speech import Desk
 from narrate.settings.option import Place
 from narrate.settings.table import OPTIONS
 from narrate.settings.values import Layer, Setting, Values
+from tests.served import until
 
 SENTENCE = "It was a dark and stormy night, and the rain fell in torrents. "
 NOVEL = " ".join(f"It was night number {number}, and the rain fell in torrents on the roof." for number in range(2000))
@@ -86,14 +86,6 @@ def serving(
         finally:
             server.should_exit = True
             thread.join(20)
-
-
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until something holds, and fail if it never does."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def speak(server: Serving, text: str = SENTENCE, **wishes: object) -> httpx.Response:

@@ -1,6 +1,6 @@
 """The process that a member of a pool runs in: an engine of its own, fed through a pipe.
 
-`processes.py` starts it as `python -m narrate.engines.worker`, and messages are pickled tuples, each after 8 bytes with
+`processes.py` starts it as `python -m narrate.engines.worker`, and messages are pickled tuples, each after 4 bytes with
 its length; `ray.py` starts it in an actor, and they are calls. Their first word says what they are:
 
     from the parent     ("open", spec, rows, options, cores), ("prepare", voice), ("request", id, chunk, voice, attempt,
@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import struct
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,7 +23,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from narrate.clock import OFF
-from narrate.engines import Engine, Request, never
+from narrate.engines import Engine, Request, espeak_child, never
 from narrate.engines.in_hand import InHand
 from narrate.errors import NarrateError
 from narrate.pipeline import Background
@@ -34,19 +33,12 @@ Message = tuple[Any, ...]
 
 def send(stream: IO[bytes], message: Message) -> None:
     """Write a message. Raises OSError if the other side has gone."""
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    stream.write(struct.pack("<Q", len(data)) + data)
-    stream.flush()
+    espeak_child.send(stream, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
 
 def receive(stream: IO[bytes]) -> Message:
     """The next message. Raises EOFError if the other side has gone."""
-    head = stream.read(8)
-    size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-    data = stream.read(size)
-    if len(head) < 8 or len(data) < size:
-        raise EOFError("the other process has gone")
-    message: Message = pickle.loads(data)
+    message: Message = pickle.loads(espeak_child.receive(stream))
     return message
 
 

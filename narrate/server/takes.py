@@ -6,7 +6,6 @@ The text is spoken as it is, as one chunk. Nothing is judged, cut or kept here: 
 from __future__ import annotations
 
 import secrets
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,14 +21,12 @@ from narrate.engines.table import ENGINES, find_engine
 from narrate.errors import InputError, NarrateError
 from narrate.server.service import Service
 from narrate.settings.choices import Speaking
+from narrate.sinks import wav
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
-
-_UNKNOWN = 0xFFFFFFFF  # the length of a WAV file that is written while it is made
-_FLOAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ def _made(seat: Any, request: Request) -> Iterator[bytes]:
                     raise NarrateError(clip.failure)
                 if not begun:
                     begun = True
-                    yield header(clip.sample_rate, len(clip.samples) if clip.final else None)
+                    yield wav.header(clip.sample_rate, len(clip.samples) if clip.final else None, floats=True)
                 yield as_bytes(clip.samples)
         if not begun:
             raise NarrateError("the engine returned nothing")
@@ -115,22 +112,6 @@ def _made(seat: Any, request: Request) -> Iterator[bytes]:
 
 def as_bytes(samples: Samples) -> bytes:
     return np.ascontiguousarray(samples, "<f4").tobytes()
-
-
-def header(sample_rate: int, count: int | None) -> bytes:
-    """The header of a WAV file of `count` mono samples, None if that is not known."""
-    size = _UNKNOWN if count is None else 4 * count
-    layout = struct.pack("<HHIIHH", _FLOAT, 1, sample_rate, 4 * sample_rate, 4, 32)
-    whole = _UNKNOWN if count is None else 36 + size
-    return (
-        b"RIFF"
-        + struct.pack("<I", whole)
-        + b"WAVEfmt "
-        + struct.pack("<I", 16)
-        + layout
-        + b"data"
-        + struct.pack("<I", size)
-    )
 
 
 def router(service: Service) -> APIRouter:
@@ -162,13 +143,8 @@ def router(service: Service) -> APIRouter:
     @routes.post("/take", response_class=StreamingResponse, responses={200: {"content": {"audio/wav": {}}}})
     def take(asked: TakeRequest) -> Any:
         """One text as one take, not judged and not kept: WAV with 32-bit floats, while it is made."""
-        try:
-            parts = sound(service, asked)
-            first = next(parts)
-        except InputError as error:
-            raise HTTPException(400, str(error)) from None
-        except NarrateError as error:
-            raise HTTPException(500, str(error)) from None
+        parts = sound(service, asked)
+        first = next(parts)  # what cannot be spoken is an answer of its own, not a sound that breaks off
         return StreamingResponse(_all(first, parts), media_type="audio/wav")
 
     return routes

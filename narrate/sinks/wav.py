@@ -1,4 +1,4 @@
-"""The header of a WAV stream or file: 80 bytes, and 16-bit mono samples after it."""
+"""The header of a WAV stream or file: 80 bytes, and mono samples after it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ LIMIT = (1 << 32) - 1  # of a size in a WAV header; from here on a file is RF64
 _UNKNOWN = LIMIT
 
 
-def header(sample_rate: int, samples: int | None, *, behind: int = 0, limit: int = LIMIT) -> bytes:
-    """The `HEADER` bytes before `samples` 16-bit mono samples; None: the number is not known yet. `behind` bytes
-    of chunks follow the samples.
+def header(
+    sample_rate: int, samples: int | None, *, behind: int = 0, limit: int = LIMIT, floats: bool = False
+) -> bytes:
+    """The `HEADER` bytes before `samples` mono samples; None: the number is not known yet. `behind` bytes of chunks
+    follow the samples, which have 16 bits, or are 32-bit `floats`.
 
     Of unknown length both sizes are 0xFFFFFFFF, which players read as "until the stream ends". From `limit` bytes on it
     is RF64 (EBU Tech 3306): the sizes are in a chunk `ds64`, for which every header keeps room in a chunk `JUNK`.
     """
+    kind, size = (3, 4) if floats else (1, 2)
     if samples is None:
         name, riff_size, data_size, room = b"RIFF", _UNKNOWN, _UNKNOWN, _chunk(b"JUNK", bytes(28))
     else:
-        name, data_size, room = b"RIFF", samples * 2, _chunk(b"JUNK", bytes(28))
+        name, data_size, room = b"RIFF", samples * size, _chunk(b"JUNK", bytes(28))
         riff_size = HEADER - 8 + data_size + behind
         if riff_size >= limit:
             room = _chunk(b"ds64", struct.pack("<QQQI", riff_size, data_size, samples, 0))
             name, riff_size, data_size = b"RF64", _UNKNOWN, _UNKNOWN
-    pcm = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    pcm = struct.pack("<HHIIHH", kind, 1, sample_rate, sample_rate * size, size, 8 * size)
     return (
         name
         + struct.pack("<I", riff_size)

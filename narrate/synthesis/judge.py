@@ -13,11 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from narrate.clip import Samples
-from narrate.pace import expected_seconds, letters
+from narrate.pace import expected_seconds, letters, longest_seconds
 from narrate.text.document import Chunk
 
-LONGEST = 3.5  # times the expected length, plus a few seconds: slow, dramatic speech passes, murmur does not
-LONGEST_EXTRA = 4.0
 SHORTEST = 0.22  # of the expected length: fast speech passes, a swallowed sentence does not
 QUIET = 10 ** (-45 / 20)  # relative to the loudest frame
 VOICED_SHARE = 0.15  # of the take's frames must be louder than that
@@ -41,11 +39,6 @@ def judges(*, deterministic: bool) -> tuple[Judge, ...]:
 def first_fault(asked: Iterable[Judge], samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:
     """What the first of the judges says that finds something wrong; None for a good take."""
     return next((wrong for judge in asked if (wrong := judge(samples, sample_rate, chunk))), None)
-
-
-def longest_seconds(spoken: str, language: str) -> float:
-    """No good take of `spoken` is longer than this."""
-    return LONGEST * expected_seconds(spoken, language) + LONGEST_EXTRA
 
 
 def flaw(samples: Samples, sample_rate: int, chunk: Chunk) -> str | None:

@@ -13,11 +13,9 @@ from math import inf
 from typing import Any
 
 from narrate.engines import Request
-from narrate.pace import chunk_seconds
+from narrate.engines.qwen.codec import FRAMES_PER_SECOND
+from narrate.pace import longest_seconds
 from narrate.text.language import LANGUAGES
-
-_FRAMES_A_SECOND = 12.5  # of Qwen3-TTS: one token each
-_LONGEST = 3.5  # times the expected length: no good take is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,8 @@ def body(dialect: Dialect, request: Request, model: str, *, pieces: bool, now: f
         else:
             sent["x_vector_only_mode"] = True
     if "budget" in dialect.knows:
-        seconds = _LONGEST * chunk_seconds(chunk) + 4.0
-        sent["max_new_tokens"] = round(seconds * _FRAMES_A_SECOND)
+        seconds = longest_seconds(chunk.spoken, chunk.language)
+        sent["max_new_tokens"] = round(seconds * FRAMES_PER_SECOND)  # a frame is a token
     if pieces and dialect.stream is not None:
         sent |= dialect.stream
     return sent
