@@ -35,7 +35,7 @@ FLOORS = [
     {"text.readers"},
     {"text.book"},
     {"engines", "sinks", "store"},
-    {"settings"},
+    {"checking", "settings"},
     {"synthesis"},
     {"playback"},
     {"session"},
@@ -45,8 +45,8 @@ FLOORS = [
     {"cli"},
 ]
 # Rooms whose modules build on one another.
-ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "text.comparison", "engines", "settings",
-         "sinks", "store", "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
+ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "text.comparison", "checking", "engines",
+         "settings", "sinks", "store", "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
 HEAVY = {
     "av", "budoux", "chardet", "fastapi", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk",
     "pypdf", "qwen_tts", "ray", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "starlette",

@@ -1,0 +1,27 @@
+"""What was found about one take: what a recogniser of speech heard, and how the take sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` says in a few words what is wrong with the take, and is empty for a good one.
+
+    `heard` is the text that `recogniser` heard, None if no recogniser listened. `rate` is the share of the written
+    sounds that were heard otherwise (text/comparison), and may be above 1. `measures` are the figures of the sound by
+    their names, with their units in them. `tries` counts the takes that were made of the chunk, this one included.
+    """
+
+    why: str = ""
+    heard: str | None = None
+    recogniser: str = ""
+    rate: float | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    tries: int = 1
+
+    @property
+    def good(self) -> bool:
+        return not self.why
