@@ -373,7 +373,10 @@ def test_a_digit_that_was_changed_is_seen(folder: Path) -> None:
     digits = [at for at, character in enumerate(good) if character.isdigit()]
     assert len(digits) > 60
     for at in digits:
-        file.write_text(good[:at] + str(9 - int(good[at])) + good[at + 1 :])
+        changed = good[:at] + str(9 - int(good[at])) + good[at + 1 :]
+        if json.loads(changed) == json.loads(good):
+            continue  # the last digit of a fraction can be beyond what a float tells apart
+        file.write_text(changed)
         said: list[str] = []
         assert Bookmarks(folder, say=said.append).load(known, book.source) is None
         assert len(said) == 1

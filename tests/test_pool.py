@@ -227,6 +227,48 @@ def test_a_member_that_dies_while_it_is_loading_is_started_again_and_not_for_eve
     assert len(lines) == 1
 
 
+def test_actors_that_are_lost_while_they_are_loading_are_started_again_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from narrate.engines import ray
+
+    monkeypatch.setattr(ray, "FIRST_REST_SECONDS", 0.0)
+
+    def actors(*members: WorkerMember) -> ray.RayWorkers:
+        engine = ray.RayWorkers(load_engine("tone"), "tone", None, {}, address=None, workers=2, wants_gpu=False)
+        engine.workers = members
+        return engine
+
+    (one, first), (other, second) = led(None, None, READY), led(None, None, None)
+    actors(one, other).prepare(Voice(), OFF)
+    assert (one.ready, other.ready, len(first), len(second)) == (True, False, 3, 3)
+    (one, first), (other, second) = led(None, None, None), led(None, None, None)
+    with pytest.raises(EngineError, match="No actor could begin: its worker ended"):
+        actors(one, other).prepare(Voice(), OFF)
+    (one, first), (other, second) = led(("refused", "an old version")), led(("refused", "an old version"))
+    with pytest.raises(EngineError, match="No actor could begin: an old version"):
+        actors(one, other).prepare(Voice(), OFF)
+    assert len(first) == len(second) == 1
+
+
+def test_a_member_that_is_closed_no_longer_listens() -> None:
+    ended = []
+
+    class Slow(Puppet):
+        def hear(self) -> list[Message]:
+            try:
+                return super().hear()
+            except EOFError:
+                time.sleep(0.3)
+                ended.append(True)
+                raise
+
+    member = WorkerMember("puppet", lambda: Slow(READY), "tone")
+    member.prepare(Voice(), OFF)
+    member.close()
+    assert ended
+
+
 def test_a_worker_gives_all_back_and_takes_nothing_until_it_is_ready_again() -> None:
     member, lines = led(READY, ("begun", ""), READY)
     member.prepare(Voice(), OFF)

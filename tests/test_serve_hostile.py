@@ -154,5 +154,5 @@ def test_whoever_asks_properly_is_served_while_others_do_not() -> None:
                 "/api/tts", json={"text": f"This is number {number}."}, headers={"Authorization": f"Bearer {TOKEN}"}
             )
             assert answer.status_code == 200
-        assert server.counted("live_slots") == 10
+        until(lambda: server.counted("live_slots") == 10)  # the last answer may be read before its place is free
     assert server.counted("live_slots") == 0

@@ -20,6 +20,7 @@ from narrate.voice import Voice
 
 AHEAD = 16  # requests that a worker has beside those it works on, so that it can choose some of like length
 STARTS_AT_MOST = 3  # of a worker that dies while it is loading
+CLOSING_SECONDS = 5.0  # at most, for a worker to end
 STARTING_SECONDS = 0.1  # a request comes back so soon that met a worker which has to be started first
 
 
@@ -53,6 +54,7 @@ class WorkerMember:
     sample_rate: int | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _line: Line | None = field(default=None, init=False)  # None if there is no worker
+    _ear: Background[None] | None = field(default=None, init=False)
     _sent: dict[str, Callable[[Reply], object]] = field(default_factory=dict, init=False)
     _begun: set[str] = field(default_factory=set, init=False)
     _voice: Voice = field(default_factory=Voice, init=False)
@@ -84,6 +86,11 @@ class WorkerMember:
     def refusal(self) -> str | None:
         """Why it could not begin."""
         return self._refusal
+
+    @property
+    def refused(self) -> bool:
+        """True if it said so itself, so that another start would change nothing."""
+        return self._refused
 
     def begin(self, voice: Voice, clock: Clock) -> None:
         """Start it, without waiting for it."""
@@ -137,6 +144,8 @@ class WorkerMember:
             self._ready.clear()
         if line is not None:
             line.close()
+        if self._ear is not None:  # it must not touch a cluster that the caller leaves next
+            self._ear.wait(CLOSING_SECONDS)
 
     def _living(self) -> Line:
         """The worker, started if there is none. The lock must be held. One that has died is there until all that it had
@@ -145,7 +154,7 @@ class WorkerMember:
             self._ready.clear()
             self._refusal, self._refused = None, False
             line = self._line = self.start()
-            Background(lambda: self._listen(line), "narrate-member-ear")
+            self._ear = Background(lambda: self._listen(line), "narrate-member-ear")
             line.tell(("open", self.spec, self.rows, dict(self.options), self.cores))
         return self._line
 

@@ -21,7 +21,8 @@ from narrate import __version__
 from narrate.clock import Clock
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
-from narrate.engines.members import WorkerMember
+from narrate.engines.members import STARTS_AT_MOST, WorkerMember
+from narrate.engines.pool import FIRST_REST_SECONDS
 from narrate.engines.processes import Workers
 from narrate.engines.worker import Message, Worker
 from narrate.errors import EngineError, InputError
@@ -133,7 +134,7 @@ class RayWorkers(Workers):
         for member in self.workers:
             if not member.ready:
                 member.begin(voice, clock)
-        self._wait_for_one()
+        self._wait_for_one(voice)
         self.sample_rate = next((each.sample_rate for each in self.workers if each.sample_rate), self.sample_rate)
 
     def close(self) -> None:
@@ -167,14 +168,19 @@ class RayWorkers(Workers):
         ]
         self.put(self.workers)
 
-    def _wait_for_one(self) -> None:
-        began, said = time.monotonic(), False
+    def _wait_for_one(self, voice: Voice) -> None:
+        began, said, starts = time.monotonic(), False, 1
         while not any(member.ready for member in self.workers):
             if self._closed:
                 raise EngineError("The reading was stopped.")
-            refused = [member.refusal for member in self.workers if member.refusal]
-            if len(refused) == len(self.workers):
-                raise EngineError(f"No actor could begin: {refused[0]}")
+            failed = [member for member in self.workers if member.refusal]
+            if len(failed) == len(self.workers):
+                if starts == STARTS_AT_MOST or all(member.refused for member in failed):
+                    raise EngineError(f"No actor could begin: {failed[0].refusal}")
+                time.sleep(FIRST_REST_SECONDS * 2**starts)  # the cluster may not know yet that a machine has left it
+                starts += 1
+                for member in failed:
+                    member.begin(voice, self._clock)
             if not said and time.monotonic() - began > PATIENCE_SECONDS:
                 _log.warning("The Ray cluster has no room yet for an actor, or it is still loading the voice.")
                 said = True

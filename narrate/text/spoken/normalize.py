@@ -72,7 +72,9 @@ def _sayable(paragraph: Paragraph, language: str, spell: Callable[[str], str] | 
         return replace(paragraph, spans=tuple(replace(span, spoken="") for span in paragraph.spans))
     found: list[Found] = []
     for start, stretch in _stretches(paragraph.spans):
-        here = _merged(stumbling(stretch, language), numerals(stretch, language))
+        here = stumbling(stretch, language)
+        if of_numbers := numerals(stretch, language):
+            here = _merged(here, of_numbers)
         if paragraph.kind == "heading":
             here = _merged(in_heading(stretch, language), here)
         elif language in COMMA and not start and (speaker := SPEAKER.match(stretch)):
