@@ -66,7 +66,11 @@ with EncodedFile(path, RATE, About("T", "A", "en")) as sink:
             sink._container.mux(again)
             sink.timeline.add(FRAME)
     sink._stream = SimpleNamespace(encode=lambda _: [])  # what waits in the encoder is not wanted
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# What `getrusage` says of a new process counts its parent, too.
+status = Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else []
+peak = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+print(*peak or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])
 """
 
 
@@ -183,6 +187,10 @@ BOOKS = [
 ]
 
 
+def letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(not (SHARED / "texts").is_dir(), reason="the shared books are not here")
 @pytest.mark.parametrize(("name", "chapters", "engine"), BOOKS, ids=[book[0].split("/")[-1][:12] for book in BOOKS])
@@ -209,7 +217,12 @@ def test_what_lights_up_is_what_is_said_at_20_places(tmp_path: Path, name: str, 
         at = round(begins[sound] * rate)
         cut, take = heard[sound][first:last], whole[at + first : at + last]
         assert np.corrcoef(cut[: len(take)], take[: len(cut)])[0, 1] > 0.9, text
-        middle = [cue for cue in told if begin <= (cue["start"] + cue["end"]) / 2 - begins[sound] < end]
-        said = "".join(filter(str.isalnum, "".join(cue["text"] for cue in middle)))
-        assert SequenceMatcher(None, "".join(filter(str.isalnum, text)), said, autojunk=False).ratio() > 0.95, text
+        within = [cue for cue in told if begin <= (cue["start"] + cue["end"]) / 2 - begins[sound] < end]
+        words = letters(text)
+        if within:
+            said = letters("".join(cue["text"] for cue in within))
+            assert SequenceMatcher(None, words, said, autojunk=False).ratio() > 0.95, text
+        else:  # a line of a verse, of which a subtitle shows more
+            middle = (begin + end) / 2 + begins[sound]
+            assert any(words in letters(cue["text"]) for cue in told if cue["start"] <= middle < cue["end"]), text
     print(f"{name}: 20 of {len(found)} places, each with the sound of its words")
