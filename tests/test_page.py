@@ -156,7 +156,6 @@ def test_another_device_goes_on_where_this_one_stopped(browser: Any, server: Ser
     other.context.close()
 
 
-@pytest.mark.long  # on a busy machine the two pages may take longer to meet than the test waits
 def test_where_another_device_went_on_this_one_stops(browser: Any, server: Served, story: Page) -> None:
     other = Page(browser, story.page.url)
     until(lambda: other.find("document.getElementById('text').children.length"))

@@ -188,6 +188,7 @@ async function showReading(id) {
   showFigures(reading.progress);
   mark(reading.chunk ?? 0);
   follow(reading.event);
+  if (waiting || player.run) return;  // somebody has gone to a sentence already
   if (reading.run !== null) await resume(reading.run);
   else if (wantsSound) await play();
   else await waitForSound();
@@ -205,7 +206,9 @@ function leaveReading(returning = false) {
 
 // The run that is being heard, where the ear is.
 async function resume(number) {
+  const wait = waiting, heard = player.run;
   const run = await learn(number);
+  if (waiting !== wait || player.run !== heard) return;  // somebody has gone to another place meanwhile
   if (run.segments.length || run.sentences.length) openRun(run, run.heard);
   else await waitForSound();
 }
