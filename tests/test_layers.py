@@ -48,9 +48,9 @@ FLOORS = [
 ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "text.comparison", "checking", "engines",
          "settings", "sinks", "store", "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
 HEAVY = {
-    "av", "budoux", "chardet", "fastapi", "librosa", "llvmlite", "lxml", "mammoth", "markdown_it", "pyopenjtalk",
-    "pypdf", "qwen_tts", "ray", "readability", "sentencex", "sounddevice", "soundfile", "speechmos", "starlette",
-    "striprtf", "torch", "torchaudio", "transformers", "uvicorn", "wetext", "wyoming",
+    "av", "budoux", "chardet", "ctranslate2", "fastapi", "faster_whisper", "librosa", "llvmlite", "lxml", "mammoth",
+    "markdown_it", "pyopenjtalk", "pypdf", "qwen_tts", "ray", "readability", "sentencex", "sounddevice", "soundfile",
+    "speechmos", "starlette", "striprtf", "torch", "torchaudio", "transformers", "uvicorn", "wetext", "wyoming",
 }  # fmt: skip
 # Children of narrate's own process, and modules that are imported only once their heavy library is needed anyway.
 HEAVY_AT_HOME = {"engines.qwen", "server"}
