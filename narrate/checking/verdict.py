@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,20 @@ class Verdict:
     @property
     def good(self) -> bool:
         return not self.why
+
+
+_AFTER_WHY = [each.name for each in fields(Verdict)][1:]
+
+
+def written(verdict: Verdict) -> str:
+    """The verdict as it is kept beside its take: one line of JSON."""
+    return json.dumps({**asdict(verdict), "measures": dict(verdict.measures)}, ensure_ascii=False)
+
+
+def read_verdict(text: str | None) -> Verdict | None:
+    """The verdict that was kept; None if there is none, or if another version of narrate wrote something else."""
+    try:
+        kept = json.loads(text or "")
+        return Verdict(kept["why"], **{name: kept[name] for name in _AFTER_WHY if name in kept})
+    except (ValueError, TypeError, KeyError):
+        return None

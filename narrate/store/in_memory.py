@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from narrate.clip import Samples
+import numpy as np
+
+from narrate.clip import Samples, to_int16
 from narrate.store.takes import Take, as_stored
 
 LIMIT_BYTES = 64 << 20  # about ten minutes of sound
@@ -19,6 +21,7 @@ class MemoryTakes:
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self._limit_bytes, self._held_bytes = limit_bytes, 0
         self._takes: OrderedDict[str, Take] = OrderedDict()
+        self._verdicts: dict[str, str] = {}
 
     def get(self, key: str) -> Take | None:
         take = self._takes.get(key)
@@ -38,6 +41,14 @@ class MemoryTakes:
         if len(samples):
             self.hold(key, as_stored(samples, sample_rate))
 
+    def verdict(self, key: str) -> str | None:
+        return self._verdicts.get(key)
+
+    def put_verdict(self, key: str, samples: Samples, verdict: str) -> None:
+        take = self._takes.get(key)
+        if take is not None and np.array_equal(to_int16(take.samples), to_int16(samples)):
+            self._verdicts[key] = verdict
+
     def claim(self, key: str) -> bool:
         """True: whoever keeps takes in memory makes all of them."""
         return True
@@ -54,5 +65,6 @@ class MemoryTakes:
 
     def drop(self, key: str) -> None:
         take = self._takes.pop(key, None)
+        self._verdicts.pop(key, None)
         if take is not None:
             self._held_bytes -= take.samples.nbytes

@@ -1,6 +1,7 @@
 """The store of takes: a take is made once, and what was heard is what is exported.
 
 store/takes/ab/ab12….flac   one file per take, sealed: it proves itself whole (take_files.py, flac.py)
+store/takes/ab/ab12….json   what was found about the take, if it was checked
 store/index.sqlite          size, last use and book of every take; can be lost (index.py)
 store/open/                 who is using the store now (presence.py)
 
@@ -188,17 +189,41 @@ class Store:
         self._files.sync()  # Meanwhile others may ask: the ear does not wait for the disk.
 
     def _write(self, key: str, data: bytes) -> None:
+        part = self._part(data)
+        try:
+            self._files.place(key, part)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+    def _part(self, data: bytes) -> Path:
+        """A file with these bytes that waits for its name."""
         if self._presence is None:
             raise self._unwritable or OSError(errno.EBADF, "the store is not open")
         part = self._presence.part
         try:
             with open(part, "wb", opener=open_private) as file:
                 file.write(data)
-            self._files.place(key, part)
         except OSError:
             with suppress(OSError):
                 part.unlink()
             raise
+        return part
+
+    def _verdict(self, key: str) -> str | None:
+        with suppress(OSError, ValueError):
+            sound, text = self._files.verdict(key).read_text(encoding="utf-8").split("\n", 1)
+            if sound == flac.content(self._files.head(key)):
+                return text
+        return None
+
+    def _put_verdict(self, key: str, samples: Samples, verdict: str) -> None:
+        """Where it cannot be kept it is found out again."""
+        sound = flac.content_of(samples)
+        with self._lock, suppress(OSError):
+            if sound == flac.content(self._files.head(key)):
+                self._part(f"{sound}\n{verdict}".encode()).replace(self._files.verdict(key))
 
     def _claim(self, key: str, view: BookTakes) -> bool:
         with self._lock:
@@ -250,6 +275,7 @@ class Store:
                 except OSError:
                     continue  # it was removed meanwhile, or is not ours to read
             self._discard(damaged)
+            self._files.sweep_verdicts()
             known = self._index.keys()
             self._index.forget(key for key in known - whole.keys() if not self._files.path(key).exists())
             self._index.record({key: use for key, use in whole.items() if key not in known})
@@ -353,6 +379,14 @@ class BookTakes:
         """Keep a take, in the place of an earlier one if there is one. A take without a sample is not kept."""
         if len(samples):
             self._store._put(key, samples, sample_rate, self)
+
+    def verdict(self, key: str) -> str | None:
+        """What was found about the take that is kept now; None if nothing was."""
+        return self._store._verdict(key)
+
+    def put_verdict(self, key: str, samples: Samples, verdict: str) -> None:
+        """Keep what was found about the take beside it, if these samples are still the take. It goes with the take."""
+        self._store._put_verdict(key, samples, verdict)
 
     def claim(self, key: str) -> bool:
         """True if the take is ours to make; False if somebody else is making it: `get` has it soon, or already.

@@ -1,4 +1,4 @@
-"""The files of a store: `takes/ab/ab12….flac`, one per take, and nothing else.
+"""The files of a store: `takes/ab/ab12….flac`, one per take, and `ab12….json` beside those that were checked.
 
 A file that is there was written whole, because it was renamed into its place. Whether its bytes are still those that
 were written only its seal knows (flac.py), and the seal notices what a power cut took. So nobody has to wait for the
@@ -54,6 +54,12 @@ class TakeFiles:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         part.replace(path)
         self._not_synced.append(path)
+        with suppress(OSError):
+            self.verdict(key).unlink()  # it was about the take before
+
+    def verdict(self, key: str) -> Path:
+        """What was found about the take: a line that tells its sound from any other (`flac.content`), and the rest."""
+        return self.path(key).with_suffix(".json")
 
     def head(self, key: str) -> bytes:
         """The first bytes of a take's file: enough for its label and its length."""
@@ -62,8 +68,16 @@ class TakeFiles:
 
     def remove(self, key: str) -> None:
         """Remove a take, which somebody else may have done already; a file that cannot be removed stays."""
-        with suppress(OSError):
-            self.path(key).unlink()
+        for path in (self.path(key), self.verdict(key)):
+            with suppress(OSError):
+                path.unlink()
+
+    def sweep_verdicts(self) -> None:
+        """Remove verdicts whose takes an earlier version of narrate removed."""
+        for path in self._takes.glob("??/*.json"):
+            if not path.with_suffix(".flac").exists():
+                with suppress(OSError):
+                    path.unlink()
 
     def files(self) -> Iterator[TakeFile]:
         """Every take there is, by the names of the files alone."""

@@ -51,6 +51,14 @@ class Takes(Protocol):
         """Keep a take, in the place of an earlier one if there is one. A take without a sample is not kept."""
         ...
 
+    def verdict(self, key: str) -> str | None:
+        """What was found about the take that is kept now, as it was given to `put_verdict`; None if nothing was."""
+        ...
+
+    def put_verdict(self, key: str, samples: Samples, verdict: str) -> None:
+        """Keep what was found about the take beside it, if these samples are still the take. It goes with the take."""
+        ...
+
     def claim(self, key: str) -> bool:
         """True if the caller shall make the take; False if somebody else makes it: `get` has it soon, or already."""
         ...
