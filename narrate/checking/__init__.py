@@ -1,6 +1,7 @@
 """Does a take say what is written, in the voice of the others? What is found out beside the making.
 
 verdict.py               what was found about one take
+examiner.py              what is found out about takes, several at once
 recogniser.py            what hears takes, and how one is opened
 process.py child.py      a recogniser in a process of its own, and what runs in it
 transcriptions.py        a server as the recogniser

@@ -22,6 +22,7 @@ from narrate.synthesis.judge import Judge, judges
 from narrate.synthesis.queue import WorkQueue
 from narrate.synthesis.retry import FailureLimit
 from narrate.synthesis.stats import Stats
+from narrate.synthesis.trial import Trial
 from narrate.text.document import Chunk
 from narrate.voice import Voice
 
@@ -34,7 +35,8 @@ class Narrator:
 
     `key` names the take of a chunk. `judges` is what a take must satisfy; None is those that suit the engine.
     `wait_for_others`: rather wait for a take that another process is making than make it twice (for files, not for the
-    ear). `clock` is told where the time goes, `ready` of every clip when it is ready to be heard.
+    ear). `trial` is where slow judges hear the takes. `clock` is told where the time goes, `ready` of every clip when
+    it is ready to be heard.
     """
 
     engine: Engine
@@ -44,6 +46,7 @@ class Narrator:
     judges: tuple[Judge, ...] | None = None
     stats: Stats = field(default_factory=Stats)
     wait_for_others: bool = False
+    trial: Trial | None = None
     clock: Clock = OFF
     ready: Callable[[Clip], object] = lambda _: None
     _queue: WorkQueue | None = field(default=None, init=False)
@@ -87,6 +90,7 @@ class Narrator:
             buffered=buffered,
             ahead_seconds=ahead_seconds,
             clock=self.clock,
+            trial=self.trial,
         )
         self._queue = queue  # at once, not when the first clip is asked for: it may be interrupted before
         return self._ordered(queue, first)

@@ -31,6 +31,11 @@ class GiveUp:
     """Silence in its place, and a line with its text."""
 
 
+@dataclass(frozen=True, slots=True)
+class HandOn:
+    """Hand on the best take that there is."""
+
+
 Step = Again | Split | GiveUp
 
 
@@ -46,6 +51,21 @@ def next_step(attempt: int, *, raised: bool, divisible: bool, deterministic: boo
     if divisible:
         return Split(ATTEMPTS - 1 if raised else 0, alone=raised)
     return GiveUp()
+
+
+def next_try(
+    attempt: int, tries: int, *, good: bool, wanted: int, divisible: bool, deterministic: bool
+) -> Again | Split | HandOn:
+    """What to do once slow judges have judged so many `tries`, the last of them that `attempt`. `good`: the best of
+    them is; `wanted` takes shall be made of a chunk in any case.
+
+    Of a bad take there are as many attempts as of one that quick judges turn down, and the halves are one more.
+    """
+    if deterministic:
+        return HandOn()
+    if tries < max(wanted, 1 if good else ATTEMPTS):
+        return Again(attempt + 1)
+    return HandOn() if good or not divisible else Split()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,95 @@
+"""What is found out about takes: a recogniser hears them, and their sound is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from narrate.checking.recogniser import Recogniser, RecogniserError, Sound
+from narrate.checking.verdict import Verdict
+from narrate.clip import Samples
+from narrate.text.comparison.compare import compare
+from narrate.text.document import Chunk
+
+BATCH = 8  # takes at once where there is no recogniser
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A take that is to be judged: float32 samples, mono, and their rate in Hz."""
+
+    chunk: Chunk
+    samples: Samples
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+Measured = tuple[Mapping[str, float], str]
+Measure = Callable[[Case], Measured]
+"""The figures of a take's sound by their names, and in a few words what is odd about it among the others, or ""."""
+
+
+def unmeasured(case: Case) -> Measured:
+    return {}, ""
+
+
+@dataclass(slots=True)
+class Examiner:
+    """Judges takes, several at once. One thread calls `examine`; any thread may call `cancel`.
+
+    Without a `recogniser`, or once that can do no more, takes are only measured; `say` is told so, once.
+    """
+
+    recogniser: Recogniser | None = None
+    measure: Measure = unmeasured
+    say: Callable[[str], object] = lambda _: None
+    _given_up: bool = field(default=False, init=False)
+    _cancelled: bool = field(default=False, init=False)
+
+    @property
+    def batch(self) -> int:
+        return self.recogniser.batch if self.recogniser is not None else BATCH
+
+    @property
+    def hears(self) -> bool:
+        """True as long as there is a recogniser that works."""
+        return self.recogniser is not None and not self._given_up
+
+    def examine(self, cases: Sequence[Case]) -> list[Verdict | None]:
+        """What is found about each take; None for one about which nothing can be found out."""
+        self._cancelled = False
+        heard = self._hear(cases)
+        return [self._verdict(case, text) for case, text in zip(cases, heard, strict=True)]
+
+    def cancel(self) -> None:
+        """End the `examine` that is under way soon."""
+        self._cancelled = True
+        if self.recogniser is not None:
+            self.recogniser.cancel()
+
+    def close(self) -> None:
+        if self.recogniser is not None:
+            self.recogniser.close()
+
+    def _hear(self, cases: Sequence[Case]) -> list[str | None]:
+        nothing: list[str | None] = [None] * len(cases)
+        if self.recogniser is None or self._given_up:
+            return nothing
+        try:
+            return self.recogniser.hear([Sound(case.samples, case.sample_rate, case.chunk.language) for case in cases])
+        except RecogniserError as error:
+            if not self._cancelled:
+                self._given_up = True
+                self.say(f"{error} Takes are not checked by hearing any more.")
+            return nothing
+
+    def _verdict(self, case: Case, heard: str | None) -> Verdict | None:
+        measures, odd = self.measure(case)
+        if heard is None:
+            return Verdict(odd, measures=measures) if measures else None
+        compared = compare(case.chunk.spoken, heard, case.chunk.language)
+        name = self.recogniser.name if self.recogniser is not None else ""
+        return Verdict(compared.why or odd, heard, name, compared.rate, measures)

@@ -1,0 +1,122 @@
+"""What a recogniser heard and what was measured become a verdict; a recogniser that fails costs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from narrate.checking.examiner import Case, Examiner, Measured
+from narrate.checking.recogniser import RecogniserError, Sound
+from narrate.checking.verdict import Verdict
+from tests.speech import a_chunk
+from tests.test_recogniser import a_recogniser
+
+TEXT = "The quick brown fox jumps over the lazy dog near the old mill."
+
+
+class Hears:
+    """A recogniser that hears what it is told to hear."""
+
+    name, batch = "it", 3
+
+    def __init__(self, *texts: str | None, error: str = "") -> None:
+        self.texts, self.error = list(texts), error
+        self.asked: list[Sound] = []
+        self.calls = 0
+
+    def prepare(self) -> None: ...
+
+    def hear(self, sounds: Sequence[Sound]) -> list[str | None]:
+        self.calls += 1
+        self.asked += sounds
+        if self.error:
+            raise RecogniserError(self.error)
+        return [self.texts.pop(0) for _ in sounds]
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def a_case(seconds: float = 0.5, text: str = TEXT) -> Case:
+    return Case(a_chunk(0, text), np.full(round(seconds * 8000), 0.1, np.float32), 8000)
+
+
+def loud(case: Case) -> Measured:
+    level = float(case.samples[0])
+    return {"level": level}, "it is too loud" if level > 0.5 else ""
+
+
+def test_what_is_heard_is_compared_with_what_is_spoken() -> None:
+    ears = Hears(TEXT, "the quick brown fox")
+    good, bad = Examiner(ears).examine([a_case(), a_case()])
+    assert good == Verdict("", TEXT, "it", 0.0)
+    assert bad is not None
+    assert bad.why.endswith("is missing at the end")
+    assert bad.heard == "the quick brown fox"
+    assert bad.rate is not None
+    assert bad.rate > 0.5
+    assert [(sound.sample_rate, sound.language) for sound in ears.asked] == [(8000, "en")] * 2
+
+
+def test_a_take_that_says_the_right_words_may_sound_odd() -> None:
+    case = a_case()
+    case.samples[:] = 0.9
+    (verdict,) = Examiner(Hears(TEXT), loud).examine([case])
+    assert verdict is not None
+    assert (verdict.why, verdict.rate, verdict.measures) == ("it is too loud", 0.0, {"level": pytest.approx(0.9)})
+
+
+def test_without_a_recogniser_takes_are_measured() -> None:
+    examiner = Examiner(None, loud)
+    assert not examiner.hears
+    assert examiner.examine([a_case()]) == [Verdict("", measures={"level": pytest.approx(0.1)})]
+    assert Examiner(None).examine([a_case()]) == [None]
+
+
+def test_a_take_that_could_not_be_heard_has_no_verdict() -> None:
+    assert Examiner(Hears(None)).examine([a_case()]) == [None]
+
+
+def test_a_recogniser_that_gives_up_is_told_of_once() -> None:
+    said: list[str] = []
+    ears = Hears(error="It is gone.")
+    examiner = Examiner(ears, say=said.append)
+    assert examiner.hears
+    for _ in range(3):
+        assert examiner.examine([a_case()]) == [None]
+    assert ears.calls == 1
+    assert not examiner.hears
+    assert said == ["It is gone. Takes are not checked by hearing any more."]
+
+
+def test_a_recogniser_that_was_cancelled_has_not_given_up() -> None:
+    said: list[str] = []
+    examiner = Examiner(Hears(error="It was stopped."), say=said.append)
+
+    def cancelling(case: Case) -> Measured:
+        return {}, ""
+
+    examiner.measure = cancelling
+    hear = examiner.recogniser.hear  # type: ignore[union-attr]
+
+    def hear_and_cancel(sounds: Sequence[Sound]) -> list[str | None]:
+        examiner.cancel()
+        return hear(sounds)
+
+    examiner.recogniser.hear = hear_and_cancel  # type: ignore[union-attr, method-assign]
+    assert examiner.examine([a_case()]) == [None]
+    assert said == []
+    assert examiner.hears
+
+
+def test_with_a_process() -> None:
+    with closing(a_recogniser("hear")) as recogniser:
+        examiner = Examiner(recogniser)
+        (verdict,) = examiner.examine([a_case(0.5, "five tenths")])
+        assert verdict is not None
+        assert (verdict.heard, verdict.recogniser, verdict.good) == ("5 tenths", "stand-in hear", True)
+        assert examiner.batch == 4
