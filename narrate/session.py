@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from narrate.checking.examiner import Examiner
+from narrate.checking.verdict import Verdict
 from narrate.clip import Clip, Samples, join, silence
 from narrate.engines import Engine
 from narrate.engines.choose import open_engine
@@ -36,6 +38,7 @@ from narrate.store.key import take_key
 from narrate.store.takes import Takes
 from narrate.synthesis.narrator import Narrator
 from narrate.synthesis.stats import Stats
+from narrate.synthesis.trial import Trial
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
 from narrate.text.document import Chunk
 from narrate.voice import Voice
@@ -61,6 +64,14 @@ class Failed:
 
     chunk: Chunk
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """What was said of a chunk may be wrong, and no take was better."""
+
+    chunk: Chunk
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ class Done:
     stopped: bool
 
 
-Event = Began | Failed | Notice | Progress | Done
+Event = Began | Failed | Doubted | Notice | Progress | Done
 
 
 @dataclass(slots=True)
@@ -120,6 +131,7 @@ class Session:
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter, a mark or a time
     ("12:30"). `bookmarks` None keeps no place. `listening`: somebody hears it and may change their mind; `writing`: it
     goes into files, which are to be whole; `streaming`: what reads the sound may be a player, so it should begin soon.
+    `examiner` judges every take, if it is not None; the best of `takes_of_each` is kept of every chunk.
     Use it as a context manager: the reading runs in the background inside the block. Leaving the block raises what went
     wrong; leaving it with an error breaks the reading off.
     """
@@ -135,6 +147,8 @@ class Session:
     start: str | None = None
     speed: float = 1.0
     fresh_takes: bool = False
+    examiner: Examiner | None = None
+    takes_of_each: int = 1
     bookmarks: Bookmarks | None = None
     sleep: SleepTimer = field(default_factory=SleepTimer)
     player: Player = field(init=False)
@@ -148,6 +162,8 @@ class Session:
     _started: float = field(default_factory=time.monotonic, init=False)
     _eta: Eta = field(default_factory=Eta, init=False)
     _failures: int = field(default=0, init=False)  # that were told
+    _doubts: int = field(default=0, init=False)  # that were told
+    _trial: Trial | None = field(default=None, init=False)
     _kept: tuple[Chunk | None, bool] = field(default=(None, False), init=False)  # the place kept last, and if paused
     _listed: bool = field(default=False, init=False)  # the book is among those that were read
     _ear: HeldFile | None = field(default=None, init=False)  # tells other programs that somebody listens
@@ -156,7 +172,11 @@ class Session:
         self.voice = replace(self.voice, language=self.book.language)
         abilities = self.engine.abilities
         key = partial(take_key, self.engine.fingerprint, self.voice, uses_seed=abilities.uses_seed)
-        narrator = Narrator(self.engine, self.voice, self.takes, key, wait_for_others=not self.listening)
+        if self.examiner is not None:
+            self._trial = Trial(self.examiner, self.takes_of_each)
+        narrator = Narrator(
+            self.engine, self.voice, self.takes, key, wait_for_others=not self.listening, trial=self._trial
+        )
         script = self.book.script(
             engine_lengths(self.engine.name), fresh_takes=self.fresh_takes and not abilities.deterministic
         )
@@ -210,6 +230,8 @@ class Session:
             self._keep_place(at_end=True, finished=finished)
             if self._ear is not None:
                 self._ear.discard()
+            if self._trial is not None:
+                self._trial.close()
 
     def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; True once the reading has ended. Keeps the listener's place meanwhile.
@@ -230,6 +252,10 @@ class Session:
         while self._failures < len(failed):
             self._events.append(Failed(*failed[self._failures]))
             self._failures += 1
+        doubtful = self.stats.doubtful
+        while self._doubts < len(doubtful):
+            self._events.append(Doubted(*doubtful[self._doubts]))
+            self._doubts += 1
         while self._events:
             yield self._events.popleft()
         yield self._progress()

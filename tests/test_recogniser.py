@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from narrate.checking.process import DEATHS_IN_A_ROW, ProcessRecogniser
-from narrate.checking.recogniser import KINDS, RecogniserError, Sound, missing_package, open_recogniser
+from narrate.checking.recogniser import COMPARING, KINDS, RecogniserError, Sound, missing, open_recogniser
 from narrate.errors import InputError
 from narrate.pipeline import Background
 
@@ -146,12 +146,22 @@ def test_a_recogniser_ends_with_narrate(tmp_path: Path) -> None:
 
 def test_the_kinds_that_are_built_in_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("narrate.checking.recogniser.find_spec", lambda name: None)
-    for kind in KINDS:
-        said = missing_package(kind)
-        assert said is not None
-        assert said.startswith(f"Takes are not checked, because the recogniser {kind} is not installed. Try: pip")
-        with pytest.raises(InputError, match="not installed"):
+    assert missing(None) == (
+        "Takes are not checked, because faster-whisper, num2words, rapidfuzz are not installed. "
+        "Try: pip install faster-whisper num2words rapidfuzz"
+    )
+    for language, packages in COMPARING.items():
+        for name in packages.values():
+            assert name in str(missing("a command", language))
+    for kind in (*KINDS, "http://localhost:1", "a command"):
+        with pytest.raises(InputError, match="Takes are not checked, because .* Try: pip install "):
             open_recogniser(kind)
+
+
+def test_one_package_that_is_missing_is_named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrate.checking.recogniser.find_spec", lambda name: None if name == "fugashi" else name)
+    assert missing(None, "en") is None
+    assert missing(None, "ja") == ("Takes are not checked, because fugashi is not installed. Try: pip install fugashi")
 
 
 def test_the_protocol_that_is_described_is_the_one_that_is_kept() -> None:

@@ -82,14 +82,22 @@ class Examiner:
             return self.recogniser.hear([Sound(case.samples, case.sample_rate, case.chunk.language) for case in cases])
         except RecogniserError as error:
             if not self._cancelled:
-                self._given_up = True
-                self.say(f"{error} Takes are not checked by hearing any more.")
+                self._give_up(str(error))
             return nothing
+
+    def _give_up(self, why: str) -> None:
+        if not self._given_up:
+            self._given_up = True
+            self.say(f"{why} Takes are not checked by hearing any more.")
 
     def _verdict(self, case: Case, heard: str | None) -> Verdict | None:
         measures, odd = self.measure(case)
         if heard is None:
             return Verdict(odd, measures=measures) if measures else None
-        compared = compare(case.chunk.spoken, heard, case.chunk.language)
+        try:
+            compared = compare(case.chunk.spoken, heard, case.chunk.language)
+        except ImportError as error:
+            self._give_up(f"What is heard cannot be compared: {error.name} is not installed.")
+            return Verdict(odd, measures=measures) if measures else None
         name = self.recogniser.name if self.recogniser is not None else ""
         return Verdict(compared.why or odd, heard, name, compared.rate, measures)

@@ -20,9 +20,14 @@ from narrate.errors import InputError, NarrateError
 
 RATE = 16_000  # Hz, of what recognisers are given
 KINDS = {"faster-whisper": "faster_whisper", "qwen-asr": "transformers"}
-"""Those that are built in, and the package that each of them needs."""
+"""Those that are built in, and the module that each of them needs."""
 DEFAULT = "faster-whisper"
-INSTALL = "pip install 'narrate-aloud[check]'"
+COMPARING = {
+    "": {"rapidfuzz": "rapidfuzz", "num2words": "num2words"},
+    "ja": {"pyopenjtalk": "pyopenjtalk-plus", "fugashi": "fugashi", "unidic_lite": "unidic-lite"},
+    "zh": {"pypinyin": "pypinyin", "zhconv": "zhconv", "cn2an": "cn2an"},
+}
+"""The modules that compare texts of a language, and of all (""), with the packages that they come in."""
 
 
 class RecogniserError(NarrateError):
@@ -73,12 +78,14 @@ class Recogniser(Protocol):
         ...
 
 
-def open_recogniser(spec: str | None = None) -> Recogniser:
+def open_recogniser(spec: str | None = None, language: str = "") -> Recogniser:
     """The recogniser that `spec` names, as above; None is the usual one. Loads nothing.
 
-    Raises `InputError` if it is not installed, saying what to install.
+    Raises `InputError` if it is not installed, or what compares texts of the language, saying what to install.
     """
     spec = (spec or DEFAULT).strip()
+    if (why := missing(spec, language)) is not None:
+        raise InputError(why)
     if spec.startswith(("http://", "https://")):
         from narrate.checking.transcriptions import ServerRecogniser
 
@@ -88,16 +95,28 @@ def open_recogniser(spec: str | None = None) -> Recogniser:
     kind, _, model = spec.partition(":")
     if kind not in KINDS:
         return ProcessRecogniser(shlex.split(spec))
-    missing = missing_package(kind)
-    if missing:
-        raise InputError(missing)
     command = [sys.executable, "-m", "narrate.checking.child", kind, *([model] if model else [])]
     return ProcessRecogniser(command)
 
 
-def missing_package(kind: str) -> str | None:
-    """What to install for a recogniser that is built in; None if it is there."""
-    if find_spec(KINDS[kind]) is None or (kind == "qwen-asr" and find_spec("transformers.models.qwen3_asr") is None):
-        how = INSTALL if kind == DEFAULT else "pip install 'transformers>=5.15' in an environment of its own"
-        return f"Takes are not checked, because the recogniser {kind} is not installed. Try: {how}"
-    return None
+def missing(spec: str | None, language: str = "") -> str | None:
+    """What to install for the recogniser, and to compare what it hears in that language; None if all is there."""
+    kind = (spec or DEFAULT).partition(":")[0]
+    if kind == "qwen-asr" and not _is_there("transformers.models.qwen3_asr"):
+        return "Takes are not checked, because qwen-asr needs transformers 5. Try: pip install 'transformers>=5.15'"
+    needed = dict(COMPARING[""], **COMPARING.get(language, {}))
+    if kind in KINDS:
+        needed[KINDS[kind]] = kind
+    packages = sorted(name for module, name in needed.items() if not _is_there(module))
+    if not packages:
+        return None
+    verb = "is" if len(packages) == 1 else "are"
+    named = ", ".join(packages)
+    return f"Takes are not checked, because {named} {verb} not installed. Try: pip install {' '.join(packages)}"
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:  # not even what it is a part of
+        return False

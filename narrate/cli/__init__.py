@@ -2,7 +2,7 @@
 
 main.py                     words in, one call, messages and exit code out
 commands.py command.py      all commands; what a command is, and how words become its values
-read.py chunks.py voices.py devices.py books.py store.py inspect.py config.py serve.py bench.py setup.py
+read.py chunks.py voices.py devices.py books.py store.py check.py inspect.py config.py serve.py bench.py setup.py
 doctor.py completions.py help.py
                             one command each; read.py needs no name
 shelf.py                    the last book, a book of the list by its number, forgetting one

@@ -15,6 +15,7 @@ COMMANDS = {
     "devices": "List the sound devices, for --sound-device.",
     "books": "List the books that you have read, how far, and your marks; open one of them.",
     "store": "Show how much finished sound is kept, check it or remove it.",
+    "check": "Hear with a recogniser whether the stored sound of a book says what is written.",
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
     "config": "Show which settings hold and where they were set, or edit them.",
     "serve": "Read to browsers and programs, on this machine or others.",

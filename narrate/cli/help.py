@@ -163,7 +163,7 @@ def _pairs(pairs: Iterable[tuple[str, str]], columns: int, left: int = 0) -> Ite
     pairs = list(pairs)
     left = left or min(max(len(name) for name, _ in pairs), 26) + 4
     for name, what in pairs:
-        first, *more = textwrap.wrap(what, max(columns - left, 20)) or [""]
+        first, *more = textwrap.wrap(what, max(columns - left, 20), break_on_hyphens=False) or [""]
         if len(name) + 3 > left:
             yield f"  {name}"
             more.insert(0, first)

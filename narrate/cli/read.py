@@ -77,8 +77,25 @@ def _options(values: Values, book: str) -> ReadingOptions:
         store=kept_in(values),
         fresh_takes=values["fresh-takes"],
         sleep=parse_sleep(values["sleep"]) if values["sleep"] is not None else None,
+        check=values["check"] or values["takes"] > 1,
+        recogniser=values["recogniser"],
+        takes=values["takes"],
         quiet=values["quiet"],
         verbose=values["verbose"],
+        spoken_in=partial(speaking, values),
+    )
+
+
+def stored_options(values: Values, book: str) -> ReadingOptions:
+    """The options of a reading of this book that plays nothing and writes nothing: it looks at what is stored."""
+    from narrate.terminal.listen import ReadingOptions
+
+    return ReadingOptions(
+        source=book,
+        text=text_options(values),
+        store=kept_in(values),
+        fresh_takes=values["fresh-takes"],
+        recogniser=values["recogniser"],
         spoken_in=partial(speaking, values),
     )
 

@@ -287,6 +287,29 @@ ADVANCED = (
         default=False,
     ),
     Option(
+        "check",
+        Switch(),
+        "Have a recogniser of speech hear every sentence while the book is made, and make those again that do not say "
+        "what is written (needs the package faster-whisper).",
+        places=OF_MACHINE,
+        default=False,
+    ),
+    Option(
+        "recogniser",
+        Text("NAME", "faster-whisper, qwen-asr, a command or an address"),
+        "What hears the sound that is checked: faster-whisper or qwen-asr, with :MODEL behind it for another model; "
+        "the address of a server that has /v1/audio/transcriptions; or a command. See narrate help check.",
+        places=OF_MACHINE,
+    ),
+    Option(
+        "takes",
+        Number(1, 20, metavar="N", whole=True),
+        "Make so many recordings of every sentence, where there is time, and keep the one in which the recogniser "
+        "hears what is written best.",
+        places=OF_MACHINE,
+        default=1,
+    ),
+    Option(
         "verbose",
         Switch(),
         "Also say how quickly the sound was made, and how much of it had been made before.",

@@ -40,7 +40,7 @@ class Trial:
         self._waiting: deque[tuple[Case, Reply]] = deque()
         self._seconds = 0.0
         self._changed = Condition()
-        self._closing = False
+        self._closing = self._examining = False
         self._thread: Background[None] | None = None
 
     @property
@@ -69,16 +69,20 @@ class Trial:
             self._changed.notify_all()
         if self._thread is not None:
             while not self._thread.wait(0.05):
-                self._examiner.cancel()
+                if self._examining:
+                    self._examiner.cancel()
             self._thread.result()
 
     def _run(self) -> None:
         while batch := self._next():
+            self._examining = True
             try:
                 verdicts = self._examiner.examine([case for case, _ in batch])
             except BaseException:
                 self._give_up(batch)
                 raise
+            finally:
+                self._examining = False
             if self._closing:
                 return
             for (_, reply), verdict in zip(batch, verdicts, strict=True):

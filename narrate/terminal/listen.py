@@ -28,7 +28,7 @@ from narrate.export import (
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
 from narrate.playback.sleep import SleepTimer
-from narrate.session import Began, Done, Failed, Notice, Progress, Session
+from narrate.session import Began, Done, Doubted, Failed, Notice, Progress, Session
 from narrate.settings.choices import Speaking
 from narrate.sinks import Opener
 from narrate.sinks.speaker import Speaker
@@ -37,11 +37,12 @@ from narrate.store.store import Store
 from narrate.store.takes import Takes
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
+from narrate.terminal.examining import SharedExaminer
 from narrate.terminal.keys import Keys
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.terminal.price import may_be_sent
 from narrate.terminal.suspend import suspendable
-from narrate.terminal.wording import broken_off_line, closing_line
+from narrate.terminal.wording import broken_off_line, closing_line, doubt
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
 from narrate.voice import Voice
 
@@ -58,7 +59,8 @@ class ReadingOptions:
     `source` is a file, or "-" for standard input; `literal` is text to be read instead of one.
     `start` is where to begin: None where the ear stopped, "" at the beginning, else a chapter or a time ("12:30").
     `sleep` is when to stop: after so many minutes, after the "chapter", or None.
-    `store` is the folder for takes, None for none. `rows` says how many chunks the engine takes at once.
+    `store` is the folder for takes, None for none. `check`: every take is judged, with what `recogniser` names, and the
+    best of so many `takes` is kept. `rows` says how many chunks the engine takes at once.
     `spoken_in` says who speaks in the language of the book, once that is known; None if that is the same for all.
     """
 
@@ -77,6 +79,9 @@ class ReadingOptions:
     store: Path | None = None
     fresh_takes: bool = False
     sleep: float | str | None = None
+    check: bool = False
+    recogniser: str | None = None
+    takes: int = 1
     quiet: bool = False
     verbose: bool = False
     spoken_in: Callable[[str], Speaking] | None = None
@@ -88,14 +93,15 @@ class ReadingOptions:
 
 @dataclass(slots=True)
 class Run:
-    """What the readings of one run of the program share: which of how many books this is, names, and the engine.
+    """What the readings of one run of the program share: which of how many books this is, names, engine, recogniser.
 
-    Use it as a context manager: leaving it closes the engine.
+    Use it as a context manager: leaving it closes engine and recogniser.
     """
 
     number: int = 1
     count: int = 1
     naming: Naming = field(default_factory=Naming)
+    examiner: SharedExaminer = field(default_factory=SharedExaminer)
     _open: ExitStack = field(default_factory=ExitStack)
     _engine: Engine | None = None
     _chosen: tuple[object, ...] = ()  # what decided for the engine
@@ -106,6 +112,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.examiner.close()
         self._open.__exit__(kind, error, trace)
 
     def engine(self, options: ReadingOptions, language: str) -> tuple[Engine, str | None]:
@@ -266,6 +273,8 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
         start=_start(options),
         speed=options.speed,
         fresh_takes=options.fresh_takes,
+        examiner=run.examiner.open(options.recogniser, book.language, display.note) if options.check else None,
+        takes_of_each=options.takes,
         bookmarks=None if options.literal is not None else Bookmarks(home() / "places", say=display.say),
         sleep=_sleep_timer(options.sleep),
     )
@@ -313,6 +322,8 @@ def _show(session: Session, display: Display) -> None:
             case Failed(chunk, why):
                 text = " ".join(chunk.text.split())
                 display.say(f"narrate: not spoken, silence in its place ({why}): “{text}”")
+            case Doubted(chunk, verdict):
+                display.say(f"narrate: {doubt(chunk, verdict)}")
             case Notice(text):
                 display.note(text)
             case Progress():

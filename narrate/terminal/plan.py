@@ -47,15 +47,15 @@ def show_plan(options: ReadingOptions, stdout: TextIO = sys.stdout, stderr: Text
             for row in wrapped(f"{price} Nothing was sent to plan it.", stdout):
                 print(row, file=stdout)
             return
-        _passing("Measuring how fast it is made here …", stderr)
+        passing("Measuring how fast it is made here …", stderr)
         costs = list(_costs(options, suffixes, book, planned, sample(session)))
-        _passing("", stderr)
+        passing("", stderr)
         for line in costs:
             for row in wrapped(line, stdout):
                 print(row, file=stdout)
 
 
-def _passing(line: str, stderr: TextIO) -> None:
+def passing(line: str, stderr: TextIO) -> None:
     """A line that the next one takes the place of, where there is a terminal."""
     if stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=drawn_on(stderr), flush=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from narrate.checking.verdict import Verdict
 from narrate.clock import hms
 from narrate.export import FileOptions
 from narrate.session import Progress, Session
 from narrate.sinks import SUBTITLES
 from narrate.sinks.audiofile import FEWEST_CHAPTERS
+from narrate.text.document import Chunk
 
 
 def place(progress: Progress) -> str:
@@ -76,6 +78,8 @@ def closing_line(session: Session, files: FileOptions, *, source: str, verbose: 
         parts.append(counted(session.player.gaps, "gap"))
     if session.stats.failed:
         parts.append(f"{counted(len(session.stats.failed), 'sentence')} not spoken")
+    if session.stats.doubtful:
+        parts.append(f"{counted(len(session.stats.doubtful), 'sentence')} in doubt")
     if session.transport.stopped and session.player.chunk is not None:
         parts.append(f"{_stopped_at(session)}; {_goes_on(session, source)}")
     if verbose:
@@ -86,6 +90,16 @@ def closing_line(session: Session, files: FileOptions, *, source: str, verbose: 
 def duration(seconds: float) -> str:
     """How long something takes: 6 s, 1:02."""
     return f"{max(1.0, seconds):.0f} s" if seconds < 59.5 else hms(seconds)
+
+
+def doubt(chunk: Chunk, verdict: Verdict) -> str:
+    """What is wrong with a take, with what was written and what was heard."""
+    line = f"this may not be said as it is written ({verdict.why}): “{_in_one_line(chunk.text)}”"
+    return line if verdict.heard is None else f"{line}, heard: “{_in_one_line(verdict.heard)}”"
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _facts_of_files(session: Session, files: FileOptions) -> list[str]:
@@ -103,6 +117,8 @@ def _figures(session: Session) -> list[str]:
     parts = _rtf(stats.rtf)
     if total := stats.made + stats.reused:
         parts.append(f"{counted(stats.made, 'take')} made, {stats.reused} reused ({stats.reused / total:.1%})")
+    if stats.checked:
+        parts.append(f"{counted(stats.checked, 'take')} checked")
     if stats.retaken:
         parts.append(f"{stats.retaken} taken again")
     if session.takes.damaged:

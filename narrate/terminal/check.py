@@ -1,0 +1,162 @@
+"""`narrate check`: what a recogniser hears in the takes that are stored, in a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from narrate.checking.examiner import Case, Examiner
+from narrate.checking.recogniser import open_recogniser
+from narrate.checking.verdict import Verdict, read_verdict, written
+from narrate.errors import InputError, NarrateError
+from narrate.session import Session
+from narrate.store.takes import Take
+from narrate.terminal.display import open_display
+from narrate.terminal.listen import NOT_ALL_SPOKEN, ReadingOptions, Run, open_session, open_what_is_read
+from narrate.terminal.plan import passing
+from narrate.terminal.wording import chapter_title, counted
+from narrate.terminal.wrap import wrapped
+from narrate.text.document import Chunk
+
+WORST = 10  # takes that are shown with what was heard
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A chunk, and what was found about its take; None if it has none, or if nobody could hear it."""
+
+    chunk: Chunk
+    verdict: Verdict | None
+
+
+@dataclass(slots=True)
+class _Row:
+    """A chapter in the table. `rates` are sums over its letters."""
+
+    title: str
+    chunks: int = 0
+    checked: int = 0
+    doubtful: int = 0
+    letters: int = 0
+    rates: float = 0.0
+
+    def count(self, found: Checked) -> None:
+        self.chunks += 1
+        verdict = found.verdict
+        if verdict is None:
+            return
+        self.checked += 1
+        self.doubtful += not verdict.good
+        if verdict.rate is not None:
+            self.letters += len(found.chunk.spoken)
+            self.rates += verdict.rate * len(found.chunk.spoken)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        rate = f"{self.rates / self.letters:.1%}" if self.letters else "–"
+        return (f"{self.chunks}", f"{self.checked}", rate, f"{self.doubtful}", self.title)
+
+
+def check_book(
+    options: ReadingOptions, *, again: bool = False, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr
+) -> int:
+    """Judge the stored takes of a book, and print what was found. What was found before is not judged `again`.
+
+    Returns the exit code: 0, or 3 if some takes may not say what is written.
+    """
+    options, book = open_what_is_read(options)
+    if book.document is None:
+        raise InputError("Text that is still being written has no stored takes.")
+    if options.store is None:
+        raise InputError("Without the store there are no takes to check. Leave out --no-store.")
+    trouble: list[str] = []
+    examiner = Examiner(open_recogniser(options.recogniser, book.language), say=trouble.append)
+    with open_display(stderr, "", quiet=True) as display, Run() as run, ExitStack() as stack:
+        stack.callback(examiner.close)
+        session = open_session(replace(options, check=False), book, display, stack, run)
+        chunks = [chunk for chunk in session.player.script.since(0) if chunk is not None]
+        found = []
+        for checked in judged(session, examiner, chunks, again=again):
+            found.append(checked)
+            passing(f"Checking take {len(found)} of {len(chunks)} …", stderr)
+        passing("", stderr)
+        for line in _report(session, found):
+            for row in wrapped(line, stdout, 5):
+                print(row, file=stdout)
+    if trouble:
+        raise NarrateError(trouble[0])
+    return NOT_ALL_SPOKEN if any(each.verdict is not None and not each.verdict.good for each in found) else 0
+
+
+def judged(session: Session, examiner: Examiner, chunks: Iterable[Chunk], *, again: bool = False) -> Iterator[Checked]:
+    """What is found about the stored takes of the chunks, in their order. Verdicts are stored with the takes."""
+    waiting: list[tuple[Chunk, Take | None, Verdict | None]] = []
+    for chunk in chunks:
+        waiting.append((chunk, *_known(session, chunk, again=again)))
+        if sum(take is not None for _, take, _ in waiting) >= examiner.batch:
+            yield from _examined(session, examiner, waiting)
+            waiting = []
+    yield from _examined(session, examiner, waiting)
+
+
+def _known(session: Session, chunk: Chunk, *, again: bool) -> tuple[Take | None, Verdict | None]:
+    """The take if it is to be judged, and what is known about it."""
+    key = session.player.narrator.key(chunk)
+    verdict = read_verdict(session.takes.verdict(key))
+    if verdict is not None and verdict.heard is not None and not again:
+        return None, verdict
+    return session.takes.get(key), verdict
+
+
+def _examined(
+    session: Session, examiner: Examiner, waiting: Sequence[tuple[Chunk, Take | None, Verdict | None]]
+) -> Iterator[Checked]:
+    cases = [Case(chunk, take.samples, take.sample_rate) for chunk, take, _ in waiting if take is not None]
+    verdicts = iter(examiner.examine(cases) if cases else ())
+    for chunk, take, before in waiting:
+        verdict = before if take is None else next(verdicts)
+        if take is not None and verdict is not None:
+            verdict = replace(verdict, tries=before.tries if before is not None else 1)
+            session.takes.put_verdict(session.player.narrator.key(chunk), take.samples, written(verdict))
+        yield Checked(chunk, verdict)
+
+
+def _report(session: Session, found: Sequence[Checked]) -> Iterator[str]:
+    rows: dict[int, _Row] = {}
+    total = _Row("all")
+    for each in found:
+        chapter = each.chunk.chapter
+        rows.setdefault(chapter, _Row(f"{chapter}  {chapter_title(chapter, each.chunk.title)}")).count(each)
+        total.count(each)
+    heads = ("SENTENCES", "CHECKED", "ERRORS", "IN DOUBT", "CHAPTER")
+    for cells in (heads, *(row.cells for row in rows.values()), *([total.cells] if len(rows) > 1 else [])):
+        *numbers, title = cells
+        yield "  ".join([*(cell.rjust(len(head)) for cell, head in zip(numbers, heads, strict=False)), title])
+    if total.checked < total.chunks:
+        left = counted(total.chunks - total.checked, "sentence")
+        yield f"Not checked: {left}. Their sound is not stored, or nothing can be heard in it."
+    worst = sorted(_doubtful(found), key=lambda each: -_badness(each))[:WORST]
+    if worst:
+        yield ""
+        yield f"The {len(worst)} worst:" if len(worst) < total.doubtful else "In doubt:"
+    for each in worst:
+        assert each.verdict is not None
+        rate = "" if each.verdict.rate is None else f"{each.verdict.rate:.0%}  "
+        yield f"{rate}“{_line(each.chunk.text)}” ({each.verdict.why})"
+        if each.verdict.heard is not None:
+            yield f"     heard: “{_line(each.verdict.heard)}”"
+
+
+def _doubtful(found: Iterable[Checked]) -> Iterator[Checked]:
+    return (each for each in found if each.verdict is not None and not each.verdict.good)
+
+
+def _badness(each: Checked) -> float:
+    return each.verdict.rate or 0.0 if each.verdict is not None else 0.0
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
