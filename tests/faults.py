@@ -85,8 +85,17 @@ def swapped(words: list[str], luck: random.Random) -> list[str]:
     return words[:at] + words[at + size : at + 2 * size] + words[at : at + size] + words[at + 2 * size :]
 
 
+def replaced(words: list[str], luck: random.Random) -> list[str]:
+    """A run in which other words of the text stand, in another order."""
+    size = luck.randint(3, 5)
+    at = luck.randrange(max(1, len(words) - size))
+    others = luck.sample(words, min(size, len(words)))
+    return words[:at] + others + words[at + size :]
+
+
 TEXT_FAULTS: dict[str, Callable[[list[str], random.Random], list[str]]] = {
     "words cut out": cut, "words doubled": doubled, "words added": added, "words swapped": swapped,
+    "words replaced": replaced,
 }  # fmt: skip
 
 

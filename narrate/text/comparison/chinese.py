@@ -8,13 +8,22 @@ import unicodedata
 from narrate.text.characters import HAN
 
 _PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*[%％]")
+_FRACTION = re.compile(r"(\d+)/(\d+)")
 _YEAR = re.compile(r"(\d{4})(?=年)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_DIGIT = re.compile("[0-9]")
 _DIGITS = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
 # A particle that is written in three ways, and two words for two and for zero.
 _ALIKE = str.maketrans("地得两〇", "的的二零")
 _KEPT = re.compile(f"[{HAN}a-z]")
 _RUN = re.compile(r"[a-z]|[^a-z]+")  # a Latin letter, or Chinese that is read in its context
+
+
+def readings(text: str) -> list[list[str]]:
+    """The syllables, once with numbers as they are counted and once digit by digit; each reading once."""
+    counted = syllables(text)
+    one_by_one = syllables(_DIGIT.sub(lambda match: _DIGITS[match[0]], text)) if _DIGIT.search(text) else counted
+    return [counted] if one_by_one == counted else [counted, one_by_one]
 
 
 def syllables(text: str, *, tones: bool = False) -> list[str]:
@@ -32,6 +41,7 @@ def syllables(text: str, *, tones: bool = False) -> list[str]:
 def _written_out(text: str) -> str:
     """Numbers in characters, as they are said."""
     text = _PER_CENT.sub(lambda match: f"百分之{match[1]}", text)
+    text = _FRACTION.sub(r"\2分之\1", text)
     text = _YEAR.sub(lambda match: "".join(_DIGITS[digit] for digit in match[1]), text)
     return _NUMBER.sub(lambda match: _number(match[0]), text)
 

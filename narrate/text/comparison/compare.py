@@ -7,33 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from narrate.text.comparison.faults import Edit, Kind, fault, limits_of
 from narrate.text.comparison.units import Units, units
 
-MOST_RATE = {"ja": 0.15, "zh": 0.15}  # of the units may be heard otherwise
-MOST_RATE_OF_WORDS = 0.25
-MOST_RATE_OF_LETTERS = 0.15  # where words differ, their letters must differ, too
-FEWEST = {"ja": 5, "zh": 3}  # edits that count: fewer are a homograph, or a name
-FEWEST_WORDS = 2
-EDGE = {"ja": 4, "zh": 2}  # units in a row that are missing or doubled at an end
-EDGE_WORDS = 2
-
-Kind = Literal["missing", "added", "doubled", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A run of units that differ. `written` was to be said, `heard` was heard; `at` is its place among the written."""
-
-    kind: Kind
-    written: Units
-    heard: Units
-    at: int
-
-    @property
-    def size(self) -> int:
-        return max(len(self.written), len(self.heard))
+MISHEARD = 0.25  # of the letters, where something is said twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +32,10 @@ def compare(spoken: str, heard: str, language: str) -> Comparison:
     """Compare what a voice was given to say with what a recogniser heard.
 
     `language` is a two-letter code. Where numbers or characters can be said in several ways, the nearest way counts.
+
+    How well that is told (tests/test_heard_pairs.py): of 162 pairs in Japanese, Chinese and English that say the same 3
+    raise a false alarm, of 75 that do not 3 are let pass; of 150 pairs made of three books 0 of 150 and 129 of 150. Of
+    70 pairs in seven other languages all are right.
     """
     pairs = [(written, said) for written in units(spoken, language) for said in units(heard, language)]
     written, said = min(pairs, key=lambda pair: _distance(*pair))
@@ -61,27 +43,7 @@ def compare(spoken: str, heard: str, language: str) -> Comparison:
     count = max(1, len(written))
     letters = _distance("".join(written), "".join(said)) / max(1, len("".join(written)))
     rate = _distance(written, said) / count
-    return Comparison(written, said, edits, rate, letters, _why(written, edits, rate, letters, language))
-
-
-def _why(written: Units, edits: Sequence[Edit], rate: float, letters: float, language: str) -> str:
-    words = language not in MOST_RATE
-    edge = EDGE.get(language, EDGE_WORDS)
-    for edit in edits:
-        at_end = edit.at == 0 or edit.at + len(edit.written) >= len(written)
-        if edit.kind in ("missing", "doubled") and edit.size >= edge and (at_end or edit.size >= 2 * edge):
-            shown = _shown(edit.written or edit.heard, words)
-            where = " at the beginning" if edit.at == 0 else " at the end" if at_end else ""
-            return f"“{shown}” is {edit.kind}{where}"
-    total = sum(edit.size for edit in edits)
-    most = MOST_RATE.get(language, MOST_RATE_OF_WORDS)
-    if rate <= most or total < FEWEST.get(language, FEWEST_WORDS) or (words and letters <= MOST_RATE_OF_LETTERS):
-        return ""
-    return f"{min(rate, 1.0):.0%} of it was heard otherwise"
-
-
-def _shown(some: Units, words: bool) -> str:
-    return (" " if words else "").join(some[:12])
+    return Comparison(written, said, edits, rate, letters, fault(written, edits, rate, letters, limits_of(language)))
 
 
 def _distance(one: Sequence[str], other: Sequence[str]) -> int:
@@ -115,6 +77,12 @@ def _kind(lost: Units, came: Units, heard: Units, begin: int, end: int) -> Kind:
         return "missing"
     if not lost:
         size = end - begin
-        doubled = came in (heard[max(0, begin - size) : begin], heard[end : end + size])
-        return "doubled" if doubled else "added"
+        near = (heard[max(0, begin - size) : begin], heard[end : end + size])
+        return "doubled" if any(_alike(came, other) for other in near) else "added"
     return "other"
+
+
+def _alike(one: Units, other: Units) -> bool:
+    """Equal but for what a recogniser mishears."""
+    letters = "".join(one)
+    return bool(other) and _distance(letters, "".join(other)) <= MISHEARD * len(letters)

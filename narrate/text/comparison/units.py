@@ -12,5 +12,5 @@ def units(text: str, language: str) -> list[Units]:
     if language == "ja":
         return [tuple(reading) for reading in japanese.readings(text)]
     if language == "zh":
-        return [tuple(chinese.syllables(text))]
+        return [tuple(each) for each in chinese.readings(text)]
     return [tuple(each) for each in words.spellings(text, language)]

@@ -7,6 +7,10 @@ import unicodedata
 from collections.abc import Iterator
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d{3})*(?:[.,]\d+)?")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)\b")
+_PER_CENT = re.compile(r"(?<=\d)\s?%")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ё": "е"})
 _GROUPS = re.compile(r"(?<=\d)[.,\u00a0 ](?=\d{3}\b)")
 _APOSTROPHES = re.compile("['’ʼ`´]")
 _MARKS = re.compile(r"[\W_]+")
@@ -16,24 +20,36 @@ _SPELLINGS = {
         "mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "okay": "ok", "colour": "color", "grey": "gray",
         "honour": "honor", "favour": "favor", "labour": "labor", "neighbour": "neighbor", "towards": "toward",
         "travelling": "traveling", "centre": "center", "theatre": "theater", "realise": "realize",
-        "alright": "allright",
+        "alright": "allright", "waggon": "wagon", "gaol": "jail", "plough": "plow", "ploughed": "plowed",
+        "hullo": "hello", "programme": "program",
     },
 }  # fmt: skip
+_OF_A_HUNDRED = {
+    "en": "percent", "de": "prozent", "fr": "pour cent", "es": "por ciento", "it": "per cento", "pt": "por cento",
+    "ru": "процентов", "ko": "퍼센트",
+}  # fmt: skip
+_WITHOUT_ACCENTS = {"en", "de", "fr", "es", "it", "pt"}
 _JOINED = {"en": "and"}  # "one hundred and one" is "one hundred one", too
 
 
 def spellings(text: str, language: str) -> Iterator[list[str]]:
-    """The words, once for each way in which its numbers may be said. Hyphens part words; accents stay."""
+    """The words, once for each way in which its numbers may be said. Hyphens part words; accents are left out."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    plain = _APOSTROPHES.sub("", plain)
+    plain = _APOSTROPHES.sub("", plain).translate(_LIGATURES)
+    plain = _PER_CENT.sub(f" {_OF_A_HUNDRED.get(language, '')} ", plain)
     ways = _WAYS if _NUMBER.search(plain) else _WAYS[:1]
     for way in ways:
-        words = _MARKS.sub(" ", _spelled(plain, language, way)).split()
+        said = _spelled(plain, language, way)
+        if language in _WITHOUT_ACCENTS:  # of the numbers
+            said = _ACCENTS.sub("", unicodedata.normalize("NFKD", said))
+        words = _MARKS.sub(" ", said).split()
         known = _SPELLINGS.get(language, {})
         yield [known.get(word, word) for word in words]
 
 
 def _spelled(text: str, language: str, way: str) -> str:
+    if language == "en":
+        text = _ORDINAL.sub(lambda match: f" {_ordinal(int(match[1]))} ", text)
     return _NUMBER.sub(lambda match: f" {_number(match[0], language, way)} ", text)
 
 
@@ -49,6 +65,12 @@ def _number(digits: str, language: str, way: str) -> str:
         return without_and(num2words(float(plain) if "." in plain else int(plain), lang=language), language)
     except (NotImplementedError, OverflowError, ValueError):
         return plain
+
+
+def _ordinal(number: int) -> str:
+    from num2words import num2words
+
+    return str(num2words(number, lang="en", to="ordinal"))
 
 
 def without_and(words: str, language: str) -> str:
