@@ -225,6 +225,17 @@ def test_a_stored_take_that_was_heard_too_early_to_be_recalled_is_taken_again() 
     assert [chunk.index for chunk, _ in narrator.stats.doubtful] == [2]  # it had its chances
 
 
+def test_a_stored_take_that_was_only_measured_is_heard_once_there_is_a_recogniser() -> None:
+    script, kept = chunks(3), MemoryTakes(1 << 30)
+    measured = Judge(hears=False)
+    measured.examine = lambda cases: [Verdict(measures={"level": 1.0}) for _ in cases]  # type: ignore[method-assign]
+    read(script, Takes(), measured, kept=kept)
+    for hears in (False, True):
+        judge = Judge(hears=hears)
+        read(script, Takes(), judge, kept=kept)
+        assert len(judge.judged) == 3 * hears
+
+
 # For an ear
 
 

@@ -101,6 +101,7 @@ class Judge:
     judged: list[tuple[int, int]] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     cancelled: bool = False
+    hears: bool = True
 
     def __post_init__(self) -> None:
         self.gate.set()

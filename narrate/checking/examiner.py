@@ -28,11 +28,13 @@ class Case:
 
 
 Measured = tuple[Mapping[str, float], str]
-Measure = Callable[[Case], Measured]
-"""The figures of a take's sound by their names, and in a few words what is odd about it among the others, or ""."""
+Measure = Callable[[Samples, int, Chunk], Measured]
+"""The figures of a take's sound by their names, and in a few words what is odd about it among the others, or "".
+
+They are told of the takes in the order in which those are made (`course.Courses.follow`)."""
 
 
-def unmeasured(case: Case) -> Measured:
+def unmeasured(samples: Samples, sample_rate: int, chunk: Chunk) -> Measured:
     return {}, ""
 
 
@@ -91,7 +93,7 @@ class Examiner:
             self.say(f"{why} Takes are not checked by hearing any more.")
 
     def _verdict(self, case: Case, heard: str | None) -> Verdict | None:
-        measures, odd = self.measure(case)
+        measures, odd = self.measure(case.samples, case.sample_rate, case.chunk)
         if heard is None:
             return Verdict(odd, measures=measures) if measures else None
         try:

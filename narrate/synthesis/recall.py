@@ -92,7 +92,7 @@ class Recall:
     def holds_stored(self, job: Job, take: Take) -> Again | bool:
         """The same for a take that is in the store. `Again`: it was found to be bad, and can be taken again."""
         verdict = read_verdict(self._takes.verdict(job.key))
-        if verdict is None:
+        if verdict is None or (verdict.heard is None and self._trial.hears):
             return self.holds(job, take.samples, take.sample_rate)
         job.tries = verdict.tries
         job.best = Tried(to_int16(take.samples), take.sample_rate, job.tries, verdict)

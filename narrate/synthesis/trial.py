@@ -21,6 +21,10 @@ class Judging(Protocol):
 
     @property
     def batch(self) -> int: ...
+    @property
+    def hears(self) -> bool:
+        """True if what is said is heard, not only measured."""
+        ...
 
     def examine(self, cases: Sequence[Case]) -> Sequence[Verdict | None]: ...
 
@@ -42,6 +46,11 @@ class Trial:
         self._changed = Condition()
         self._closing = self._examining = False
         self._thread: Background[None] | None = None
+
+    @property
+    def hears(self) -> bool:
+        """True if what is said is heard, not only measured."""
+        return self._examiner.hears
 
     @property
     def waiting_seconds(self) -> float:

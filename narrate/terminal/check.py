@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TextIO
 
+from narrate.checking.course import Courses
 from narrate.checking.examiner import Case, Examiner
 from narrate.checking.recogniser import open_recogniser
 from narrate.checking.verdict import Verdict, read_verdict, written
@@ -73,7 +74,7 @@ def check_book(
     if options.store is None:
         raise InputError("Without the store there are no takes to check. Leave out --no-store.")
     trouble: list[str] = []
-    examiner = Examiner(open_recogniser(options.recogniser, book.language), say=trouble.append)
+    examiner = Examiner(open_recogniser(options.recogniser, book.language), Courses().follow, trouble.append)
     with open_display(stderr, "", quiet=True) as display, Run() as run, ExitStack() as stack:
         stack.callback(examiner.close)
         session = open_session(replace(options, check=False), book, display, stack, run)

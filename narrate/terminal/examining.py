@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from narrate.checking.course import Courses
 from narrate.checking.examiner import Examiner
 from narrate.checking.recogniser import Recogniser, missing, open_recogniser
 
@@ -25,10 +26,10 @@ class SharedExaminer:
         why = missing(spec, language) if spec is None else None
         if why is not None:
             note(why)
-            return Examiner()
+            return Examiner(measure=Courses().follow)
         if self._recogniser is None:
             self._recogniser = open_recogniser(spec, language)
-        return Examiner(self._recogniser, say=logging.getLogger(__name__).warning)
+        return Examiner(self._recogniser, Courses().follow, say=logging.getLogger(__name__).warning)
 
     def close(self) -> None:
         if self._recogniser is not None:
