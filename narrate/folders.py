@@ -1,4 +1,4 @@
-"""Where takes, places and settings are kept."""
+"""Where takes, places and settings are kept, and where the samples lie."""
 
 from __future__ import annotations
 
@@ -12,3 +12,10 @@ def home() -> Path:
 
     named = os.environ.get("NARRATE_HOME")
     return Path(named).expanduser() if named else platformdirs.user_data_path("narrate")
+
+
+def samples() -> Path:
+    """The folder of the short stories that come with narrate: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "samples"
+    return installed if installed.is_dir() else package.parent / "samples"
