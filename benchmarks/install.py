@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,11 +50,12 @@ class Line:
     versions: dict[str, str]
 
 
-def measure(wheel: Path, python: str, extras: Sequence[str], folder: Path, first: Sequence[str] = ()) -> list[Line]:
+def measure(wheel: Path, python: str, extras: Sequence[str], folder: Path, first: Sequence[str] = ()) -> Iterator[Line]:
     """A line for each extra. Raises `NoIndex`, and `CalledProcessError` for what does not work."""
     if not _reachable(python, folder):
         raise NoIndex("pip found nothing")
-    return [_measure(wheel, python, extra, folder / f"with-{extra or 'nothing'}", first) for extra in extras]
+    for extra in extras:
+        yield _measure(wheel, python, extra, folder / f"with-{extra or 'nothing'}", first)
 
 
 def seconds(path: Path) -> float:

@@ -133,7 +133,7 @@ def test_it_runs_in_an_empty_home_without_a_checkout(unpacked: Path, tmp_path: P
 def test_it_installs_into_a_new_environment_and_reads_a_sample(wheel: Path, tmp_path: Path) -> None:
     """As a person would, from the index, with nothing but the wheel."""
     try:
-        found = install.measure(wheel, sys.executable, ("",), tmp_path)
+        found = list(install.measure(wheel, sys.executable, ("",), tmp_path))
     except install.NoIndex as error:
         pytest.skip(f"the package index cannot be reached: {error}")
     assert [line.extra for line in found] == [""]
