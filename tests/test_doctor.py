@@ -3,18 +3,83 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
-from narrate.cli.doctor import Finding, report
+from narrate.cli.doctor import summary
+from narrate.cli.findings import Finding, everything, gpu
+from narrate.cli.main import run
+from narrate.engines.driver import TorchBuild
 from narrate.engines.table import ENGINES
+from tests.recorded import pulse_recorder
 
 
 @pytest.fixture(scope="module")
 def findings() -> list[Finding]:
-    return list(report(seconds=0.2))
+    return list(everything(seconds=0.2))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finding]:
+    """The ten lines, by what they are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LANG", "en_US.UTF-8")
+        patch.setenv("NARRATE_HOME", str(tmp_path_factory.mktemp("home")))
+        return {finding.what: finding for finding in summary(seconds=0.2)}
+
+
+def test_ten_lines_and_few_remedies(told: dict[str, Finding]) -> None:
+    assert [*told] == [
+        "narrate", "processor", "GPU", "neural voice", "English", "Japanese", "others", "sound", "kept", "tried",
+    ]  # fmt: skip
+    assert sum(len(finding.rows()) for finding in told.values()) <= 15
+    assert all(finding.answer for finding in told.values())
+    assert re.fullmatch(r"espeak, [\d.]+ times as fast as speech", told["English"].answer)
+
+
+def test_it_tries_a_sentence_and_says_where_its_sound_went(told: dict[str, Finding]) -> None:
+    tried = told["tried"].answer
+    made = re.match(r"a sentence of ([\d.]+) s was made in [\d.]+ s and ", tried)
+    assert made is not None
+    assert float(made[1]) > 2
+    played = told["sound"].answer.startswith("the device ")
+    assert tried.endswith("written to a file; no device played it") != (played and " and played on " in tried)
+
+
+def test_the_sentence_it_tries_is_heard_on_a_device() -> None:
+    with pulse_recorder() as recorder:
+        env = {**recorder.env, "LANG": "en_US.UTF-8"}
+        done = subprocess.run([sys.executable, "-m", "narrate", "doctor"], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        line = " ".join(done.stdout.split())
+        seconds = re.search(r"a sentence of ([\d.]+) s was made in [\d.]+ s and played on '", line)
+        assert seconds is not None, done.stdout
+        loud = np.flatnonzero(np.abs(np.fromfile(recorder.raw, dtype="<f4")) > 0.02)
+    assert abs((loud[-1] - loud[0]) / 24000 - float(seconds[1])) < 1.5
+
+
+def test_a_home_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NARRATE_HOME", "/proc/nohome")
+    kept = next(finding for finding in summary(seconds=0.1) if finding.what == "kept")
+    assert kept.answer == "nothing: /proc/nohome cannot be written to"
+    assert "NARRATE_HOME" in str(kept.remedy)
+
+
+def test_a_driver_that_is_too_old_is_told_at_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("narrate.cli.findings.driver_version", lambda: "535.104.05")
+    monkeypatch.setattr("narrate.cli.findings.torch_build", lambda: TorchBuild("2.13.0+cu130", "13.0", None))
+    assert str(gpu().remedy).startswith("The NVIDIA driver 535.104.05 is too old for torch 2.13.0+cu130, which is for")
+
+
+def test_the_command_prints_rows_of_ten_lines_or_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    brief = capsys.readouterr().out
+    assert brief.endswith("narrate doctor --all says more, for a report of a defect.\n")
+    assert brief.splitlines()[0].startswith("narrate       0.")
 
 
 def test_it_names_what_everybody_asks_for_first(findings: list[Finding]) -> None:
@@ -39,8 +104,8 @@ def test_what_is_absent_comes_with_its_remedy(findings: list[Finding]) -> None:
     (qwen,) = (finding for finding in findings if finding.what == "qwen")
     if find_spec("torch") is None:
         assert qwen.remedy is not None
-        assert "pip install torch 'qwen-tts>=0.1.1'" in str(qwen)
-        assert str(qwen).count("\n") == 1
+        assert "pip install torch 'qwen-tts>=0.1.1'" in qwen.remedy
+        assert len(qwen.rows()) == 2
     else:
         assert re.match(r"on (cpu|cuda|mps)", qwen.answer)
         assert any(finding.what == "runtime" for finding in findings)
@@ -48,5 +113,4 @@ def test_what_is_absent_comes_with_its_remedy(findings: list[Finding]) -> None:
 
 def test_without_the_tools_of_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    gpu = next(finding for finding in report() if finding.what == "GPU")
-    assert gpu.answer in ("none found", "Apple")
+    assert gpu().answer.startswith(("none found", "Apple"))

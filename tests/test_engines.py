@@ -304,7 +304,7 @@ def test_an_unknown_option_by_value_is_refused_too() -> None:
 
 
 def test_a_missing_package_is_named_with_the_remedy() -> None:
-    entry = EngineEntry("x", "narrate.engines.x:X", ("ja",), "a voice", ("json", "no_such_package"), "pip install x")
+    entry = EngineEntry("x", "narrate.engines.x:X", ("ja",), "a voice", ("json", "no_such_package"), ("x",))
     assert entry.missing() == "x needs no_such_package: pip install x"
     with pytest.raises(InputError, match="pip install x"):
         entry.load()
@@ -313,12 +313,12 @@ def test_a_missing_package_is_named_with_the_remedy() -> None:
 
 
 def test_the_best_engine_that_can_run_is_chosen() -> None:
-    absent = EngineEntry("best", "narrate.engines.best:Best", ("en",), "a fine voice", ("no_such_package",), "get it")
+    absent = EngineEntry("best", "narrate.engines.best:Best", ("en",), "a fine voice", ("no_such_package",), ("it",))
     named = EngineEntry("odd", "json:x", ("en",), "a test", auto=False)
     here = EngineEntry("good", "json:x", ("en", "de"), "a voice")
     name, why, better = choose_engine("en", [absent, named, here])
     assert (name, why) == ("good", "good (a voice) reads English")
-    assert better == "best (a fine voice) would read it better, but best needs no_such_package: get it."
+    assert better == "best (a fine voice) would read it better, but best needs no_such_package: pip install it."
     assert choose_engine("de", [absent, named, here]) == ("good", "good (a voice) reads German", None)
 
 

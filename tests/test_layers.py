@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "narrate"
 # The floors of the house, from the ground up. A room imports from lower floors only; neighbours stay apart.
 FLOORS = [
-    {"errors", "text.document", "text.brackets"},
+    {"errors", "packages", "text.document", "text.brackets"},
     {"text.characters"},
     {
         "clip",

@@ -52,7 +52,7 @@ def test_the_first_command_reads_a_sample() -> None:
 
 
 def test_the_commands_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = re.findall(r"`((?:\w+ )+\w+)` have a `--help`", README)
+    (line,) = re.findall(r"`((?:\w+\s)+\w+)` have a `--help`", README)
     assert sorted(line.split()) == sorted(COMMANDS)
     for name in COMMANDS:
         assert run([name, "--help"]) == 0

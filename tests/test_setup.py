@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -218,20 +219,124 @@ def test_a_first_reading_without_weights_says_what_it_needs_before_anything_begi
 
 @pytest.mark.parametrize(("answer", "code"), [("n", 2), ("", 2), ("y", 0)])
 def test_at_a_terminal_it_asks(answer: str, code: int, stand_in: Hub, env: dict[str, str]) -> None:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "narrate", "setup", "--model", "0.6B-Base"]
-    child = subprocess.Popen(command, env=env, stdin=theirs, stderr=theirs, stdout=theirs)
-    os.close(theirs)
-    said = b""
-    while b"[y/N]" not in said:
-        said += os.read(ours, 1000)
+    terminal = Terminal([sys.executable, "-m", "narrate", "setup", "--model", "0.6B-Base"], env)
+    terminal.expect("[y/N]")
     assert stand_in.fetched() == []
-    os.write(ours, f"{answer}\n".encode())
-    while True:
-        try:
-            said += os.read(ours, 1000)
-        except OSError:  # they have closed their end
-            break
-    assert child.wait() == code, said
+    assert terminal.answer(answer) == code
     assert (snapshot(env) / WEIGHTS).exists() == (code == 0)
-    assert (b"Nothing was fetched." in said) == (code == 2)
+    assert ("Nothing was fetched." in terminal.said) == (code == 2)
+    assert "Which voice" not in terminal.said  # who names a model wants that alone
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+@pytest.fixture
+def asked(env: dict[str, str], config: Path) -> dict[str, str]:
+    """Somebody who reads English, and whose machine has several sound devices."""
+    package = config.parent / "site"
+    package.mkdir()
+    (package / "sounddevice.py").write_text(DEVICES)
+    path = os.pathsep.join(filter(None, (str(package), env.get("PYTHONPATH"))))
+    return {
+        **env,
+        "NARRATE_CONFIG": str(config),
+        "LANG": "en_US.UTF-8",
+        "LC_ALL": "",
+        "LANGUAGE": "",
+        "PYTHONPATH": path,
+    }
+
+
+DEVICES = """
+class PortAudioError(Exception):
+    pass
+
+
+class default:
+    device = [0, 0]
+
+
+def query_devices():
+    return [{"name": name, "max_output_channels": 2} for name in ("Speakers", "USB \\"old\\"")]
+"""
+
+
+def test_without_options_there_are_three_questions_at_most(asked: dict[str, str], config: Path) -> None:
+    terminal = Terminal([sys.executable, "-m", "narrate", "setup"], {**asked, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    terminal.expect("Which voice shall read English?")  # nothing can be fetched, so that is not asked
+    terminal.expect("leave it to narrate: ")
+    terminal.answer("0", wait=False)
+    terminal.expect("0 is none of them.")
+    terminal.expect("leave it to narrate: ")
+    number = next(line.split()[0] for line in terminal.said.splitlines() if " en-gb " in line)
+    terminal.answer(number, wait=False)
+    terminal.expect("Which device shall play?")
+    terminal.expect("leave it to narrate: ")
+    assert terminal.answer("2") == 1  # because of what could not be fetched
+    assert "cannot be fetched (no network)" in terminal.said
+    kept = tomllib.loads(config.read_text())
+    assert kept == {"sound-device": 'USB "old"', "voice": {"en": {"engine": "espeak", "voice": "en-gb"}}}
+
+
+def test_enter_leaves_all_as_it_is(asked: dict[str, str], config: Path) -> None:
+    terminal = Terminal([sys.executable, "-m", "narrate", "setup"], {**asked, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    for _ in range(2):
+        terminal.expect("leave it to narrate: ")
+        terminal.answer("", wait=False)
+    assert terminal.end() == 1
+    assert not config.exists()
+
+
+def test_without_a_terminal_what_is_named_is_kept_and_nobody_is_asked(asked: dict[str, str], config: Path) -> None:
+    done = narrate("setup", "--voice", "mei", "--sound-device", "USB", env=asked)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines() == [
+        f"mei of openjtalk reads Japanese from now on ({config}).",
+        f'USB "old" plays from now on ({config}).',
+    ]
+    kept = tomllib.loads(config.read_text())
+    assert kept == {"sound-device": 'USB "old"', "voice": {"ja": {"engine": "openjtalk", "voice": "mei"}}}
+    shown = narrate("config", env=asked)
+    assert 'sound-device  "USB \\"old\\""' in shown.stdout
+    wrong = narrate("setup", "--voice", "nobody", env=asked)
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "narrate: There is no voice 'nobody'. `narrate voices` lists them.\n",
+    )
+
+
+class Terminal:
+    """A program at a terminal of its own."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self._ours, theirs = pty.openpty()
+        self._child = subprocess.Popen(command, env=env, stdin=theirs, stderr=theirs, stdout=theirs)
+        os.close(theirs)
+        self.said, self._seen = "", 0
+
+    def expect(self, words: str) -> None:
+        """Wait until the words come after those that were expected before."""
+        while (found := self.said.find(words, self._seen)) < 0:
+            assert self._read(), self.said
+        self._seen = found + len(words)
+
+    def answer(self, text: str, *, wait: bool = True) -> int:
+        """Type an answer. Returns the exit code if the program shall end then."""
+        os.write(self._ours, f"{text}\n".encode())
+        return self.end() if wait else 0
+
+    def end(self) -> int:
+        while self._read():
+            pass
+        return self._child.wait()
+
+    def _read(self) -> bool:
+        try:
+            more = os.read(self._ours, 1000)
+        except OSError:  # they have closed their end
+            return False
+        self.said += more.decode()
+        return bool(more)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from narrate.clip import Samples, from_int16
+from narrate.packages import how_to_install
 from tests.recorded import Recorder, alsa_recorder, pulse_recorder
 
 ROOT = Path(__file__).parents[1]
@@ -221,7 +222,7 @@ def test_without_portaudio_the_remedy_is_named() -> None:
     )
     line = ended.stderr.splitlines()[-1]
     assert "the PortAudio library is missing" in line
-    assert "sudo apt install libportaudio2" in line
+    assert how_to_install("PortAudio") in line
     assert "-o book.wav" in line
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 READ = "read"  # the command that needs no name
 COMMANDS = {
+    "sample": "Read a short story that comes with narrate.",
     "chunks": "Show what will be spoken, sentence by sentence.",
     "voices": "List the voices.",
     "devices": "List the sound devices, for --sound-device.",

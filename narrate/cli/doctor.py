@@ -1,217 +1,171 @@
-"""What this machine can do, and what would make it do more: versions, GPU, models, and a speed check of every voice."""
+"""`narrate doctor`: what this machine can do, how fast, what to install next; and a sentence is spoken to try it."""
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 import platform
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
+from narrate import __version__
 from narrate.cli.command import Command
-from narrate.clock import OFF
-from narrate.engines import Engine, Request
+from narrate.cli.findings import ENGLISH, SENTENCES, Finding, everything, gpu, quick_to_load, speed_of
+from narrate.cli.listener import own_language
+from narrate.clip import Clip, Samples
 from narrate.engines.choose import choose_engine
 from narrate.engines.qwen.processor import this_processor
-from narrate.engines.table import ENGINES, EngineEntry, load_engine
+from narrate.engines.table import find_engine
 from narrate.errors import NarrateError
+from narrate.folders import home
+from narrate.settings.kinds import Switch
+from narrate.settings.option import ONCE, Option
 from narrate.settings.values import Values
+from narrate.sinks import Sink, open_sink, portaudio
+from narrate.terminal.wording import rounded
 from narrate.terminal.wrap import wrapped
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
-from narrate.voice import Voice
 
-_SENTENCES = {
-    "ja": "雨が一日じゅう降っていたので、灯台の明かりは昼のうちから点いていた。",
-    "zh": "那天下了一整天的雨，灯塔的光从中午就亮了。",
-}
-_ENGLISH = "It had rained all day, and so the lamp in the lighthouse was lit before noon."
-_PACKAGES = ("torch", "qwen-tts", "transformers", "numpy", "soundfile", "sounddevice", "av")
+COLUMN = 14  # in which the answers stand
+SHOWN = ("en", "ja")  # what most listeners here read, beside their own language
 
 
-ANSWERS = 17  # the column in which they stand
+def summary(seconds: float = 1.5) -> Iterator[Finding]:
+    """The ten lines. The speeds of the voices are measured for about so many seconds in all."""
+    yield Finding("narrate", f"{__version__}, Python {platform.python_version()}, {_system()}, {platform.machine()}")
+    yield Finding("processor", str(this_processor()).rpartition(", ")[0])
+    yield gpu()
+    yield _neural_voice()
+    shown = tuple(dict.fromkeys((own_language(), *SHOWN)))
+    for language in shown:
+        yield _language(language, seconds / len(shown))
+    yield _others([language for language in LANGUAGES if language not in shown])
+    yield _sound()
+    yield _folder(home())
+    yield _trial(own_language())
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report. `remedy` says what to do about it, if there is something."""
-
-    what: str
-    answer: str
-    remedy: str | None = None
-
-    def __str__(self) -> str:
-        line = f"{self.what:<{ANSWERS}}{self.answer}"
-        return f"{line}\n{'':<{ANSWERS}}→ {self.remedy}" if self.remedy else line
-
-
-def report(seconds: float = 5.0) -> Iterator[Finding]:
-    """Findings one after the other, the speed of the voices last, for which it takes `seconds` in all."""
-    yield Finding("narrate", f"{_version('narrate-aloud')}, Python {platform.python_version()}, {platform.platform()}")
-    yield Finding("processor", f"{this_processor()}; {os.cpu_count()} processors in the machine")
-    yield _gpu()
-    yield Finding("packages", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
-    yield _loudspeaker()
-    yield from _qwen()
-    for language in ("en", "ja", "zh"):
-        yield _chosen(language)
-    able = [entry for entry in ENGINES if entry.auto and _quick_to_load(entry)]
-    for entry in able:
-        yield _speed(entry, seconds / len(able))
-
-
-def _version(package: str) -> str:
+def _system() -> str:
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "absent"
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return f"{platform.system()} {platform.release()}"
 
 
-def _gpu() -> Finding:
-    query = "name,driver_version,memory.total,memory.free,compute_cap"
-    if tool := shutil.which("nvidia-smi"):
-        if rows := _ask([tool, f"--query-gpu={query}", "--format=csv,noheader"]):
-            return Finding("GPU", "; ".join(rows.splitlines()))
-        return Finding("GPU", "nvidia-smi finds none", "Look whether the driver is loaded: nvidia-smi says why not.")
-    if tool := shutil.which("rocm-smi"):
-        return Finding("GPU", _ask([tool, "--showproductname", "--csv"]).replace("\n", " ") or "rocm-smi finds none")
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return Finding("GPU", "Apple")
-    return Finding("GPU", "none found", "The neural voice needs a quick processor then; the embedded voices do not.")
-
-
-def _ask(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def _loudspeaker() -> Finding:
-    try:
-        import sounddevice
-
-        return Finding("loudspeaker", str(sounddevice.query_devices(kind="output")["name"]))
-    except Exception as error:  # PortAudio raises what it likes, and a missing library is an OSError
-        return Finding("loudspeaker", f"none ({error})", "Write a file instead: narrate book.txt -o book.wav")
-
-
-def _qwen() -> Iterator[Finding]:
-    """What the neural voice would run on, and whether a model for it is here. Loads nothing."""
-    entry = next(entry for entry in ENGINES if entry.name == "qwen")
+def _neural_voice() -> Finding:
+    """Whether its packages and its weights are here."""
+    entry = find_engine("qwen")
     if (missing := entry.missing()) is not None:
-        yield Finding("qwen", "absent", missing)
-        return
-    from narrate.engines.qwen import hardware
-
-    device = hardware.choose_device(None)
-    runtime = hardware.choose_runtime("auto", device)
-    free = hardware.free_bytes(device)
-    memory = f"{free / 2**30:.1f} GB free" if free is not None else "free memory unknown"
-    count = this_processor().threads
-    threads = f", {count} thread{'s' * (count > 1)}" if device == "cpu" else ""
-    yield Finding("qwen", f"on {device} ({memory}), {hardware.choose_dtype(device, None)}{threads}")
-    why = {
-        "fast": "narrate's own: refilled slots, sound from the first frames"
-        + ", CUDA graphs" * device.startswith("cuda"),
-        "stock": "the package's, in batches: narrate's own has not been tried on Apple's GPUs (--runtime fast does)",
-    }
-    yield Finding("runtime", f"{runtime}: {why[runtime]}")
-    yield from _models(device)
-
-
-def _models(device: str) -> Iterator[Finding]:
-    """Which weights are here, and how quick they are on the processor, if there is no GPU."""
-    from narrate.engines.qwen import hub, models, trial
-
-    here = [name for name in models.RELEASED if hub.found(name)]
-    if not here:
-        size = hub.about_gigabytes(models.for_processor())
-        wanted = f"`narrate setup` fetches one that suits this machine ({size} for the small one)."
-        yield Finding("models", f"none on this machine yet; they would lie in {hub.cache_folder()}", wanted)
-        return
-    yield Finding("models", ", ".join(here))
-    if device != "cpu" or not {*here} & {*models.RELEASED[:2]}:
-        return
-    try:
-        speed = trial.known_speed(measure=False)
-    except NarrateError as error:
-        yield Finding("qwen speed", "unknown", str(error))
-        return
-    if speed is None:
-        yield Finding("qwen speed", "not measured on this machine yet", "`narrate setup` measures it.")
-    elif speed.rtf >= trial.FAILED:
-        yield Finding("qwen speed", "a trial failed", "`narrate setup` tries it again.")
-    else:
-        remedy = (
-            None if speed.quick_enough else "Too slow to listen to without gaps: write a file (-e qwen -o book.wav)."
-        )
-        yield Finding("qwen speed", f"{speed.rtf:.2f} s for a second of speech, with {speed.rows} rows at once", remedy)
-
-
-def _chosen(language: str) -> Finding:
-    try:
-        choice = choose_engine(language)
-    except NarrateError as error:
-        return Finding(LANGUAGES[language], "nobody can read it", str(error))
-    return Finding(LANGUAGES[language], choice.why, choice.better)
-
-
-def _quick_to_load(entry: EngineEntry) -> bool:
-    """Installed; and for the neural voice, which loads for half a minute, with a GPU and a model here."""
-    if entry.missing() is not None:
-        return False
-    if not entry.wants_gpu:
-        return True
+        return Finding("neural voice", "not installed", missing.partition(": ")[2])
     from narrate.engines.qwen import hardware, hub, models
 
-    return hardware.choose_device(None) != "cpu" and any(map(hub.found, models.RELEASED[:2]))
+    device = hardware.choose_device(None)
+    here = [name.rpartition("/")[2] for name in models.RELEASED if hub.found(name)]
+    if not here:
+        size = hub.about_gigabytes(models.for_processor())
+        return Finding("neural voice", f"qwen, on {device}; its weights are not here", f"narrate setup ({size})")
+    return Finding("neural voice", f"qwen, on {device}, with {', '.join(here)}")
 
 
-def _speed(entry: EngineEntry, seconds: float) -> Finding:
-    """Seconds of sound per second, once the voice is loaded and has said one sentence."""
-    language = entry.languages[0]
+def _language(language: str, seconds: float) -> Finding:
+    """Who reads it, and how fast."""
+    name = LANGUAGES[language]
     try:
-        with closing(load_engine(entry.name)) as engine:
-            start = time.perf_counter()
-            _speak(engine, language, lambda: False)
-            first = time.perf_counter() - start
-            start = time.perf_counter()
-            sound = _speak(engine, language, lambda: time.perf_counter() - start < seconds)
-            spent = time.perf_counter() - start
-    except Exception as error:  # a report says what is wrong and goes on
-        return Finding(f"{entry.name} speed", f"fails: {type(error).__name__}: {error}")
-    return Finding(
-        f"{entry.name} speed", f"{sound / spent:.1f} times as fast as speech; first sentence in {first:.1f} s"
-    )
+        choice = choose_engine(language)
+    except NarrateError:
+        return Finding(name, "nobody can read it", _remedy(language))
+    if not quick_to_load(find_engine(choice.name)):
+        return Finding(name, choice.name)
+    speed = speed_of(choice.name, language, seconds)
+    times = f"fails: {speed.failure}" if speed.failure else f"{rounded(speed.times)} times as fast as speech"
+    return Finding(name, f"{choice.name}, {times}")
 
 
-def _speak(engine: Engine, language: str, more: Callable[[], bool]) -> float:
-    """Seconds of sound made from one sentence and, while there is time for `more`, further ones."""
-    voice = Voice(language=language)
-    sentence = _SENTENCES.get(language, _ENGLISH)
-    engine.prepare(voice, OFF)
+def _remedy(language: str) -> str | None:
+    """What would bring a small voice for the language."""
+    from narrate.engines.table import ENGINES
 
-    def requests() -> Iterator[Request]:
-        number = 0
-        while number == 0 or more():
-            text = f"{number}. {sentence}"
-            yield Request(str(number), Chunk(number, 0, "", text, text, language, 0.0, 0, 0), voice)
-            number += 1
+    small = [entry for entry in ENGINES if entry.auto and not entry.wants_gpu and language in entry.languages]
+    return next((missing.partition(": ")[2] for entry in small if (missing := entry.missing())), None)
 
-    return sum(clip.seconds for clips in engine.synthesize(requests()) for clip in clips)
+
+def _others(languages: list[str]) -> Finding:
+    readers: dict[str, list[str]] = {}
+    for language in languages:
+        reader = "nobody"
+        with suppress(NarrateError):
+            reader = choose_engine(language).name
+        readers.setdefault(reader, []).append(language)
+    return Finding("others", "; ".join(f"{name} reads {' '.join(codes)}" for name, codes in readers.items()))
+
+
+def _sound() -> Finding:
+    try:
+        return Finding("sound", f"the device {portaudio.find_device().name!r}")
+    except NarrateError as error:
+        return Finding("sound", str(error))
+
+
+def _folder(folder: Path) -> Finding:
+    """Whether finished sound and places can be kept."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError:
+        remedy = "name a folder that can, in NARRATE_HOME, or nothing is remembered from one time to the next"
+        return Finding("kept", f"nothing: {folder} cannot be written to", remedy)
+    return Finding("kept", f"in {folder} ({shutil.disk_usage(there).free / 1e9:.0f} GB are free)")
+
+
+def _trial(language: str) -> Finding:
+    """A sentence, from its text to a device, or, where there is none, to a file."""
+    import narrate
+
+    try:
+        start = time.perf_counter()
+        samples, sample_rate = narrate.synthesize(SENTENCES.get(language, ENGLISH), language=language)
+        made = f"a sentence of {len(samples) / sample_rate:.1f} s was made in {time.perf_counter() - start:.1f} s"
+    except NarrateError as error:
+        return Finding("tried", f"nothing could be spoken: {error}")
+    try:
+        from narrate.sinks.speaker import Speaker
+
+        device = portaudio.find_device()
+        _deliver(Speaker(sample_rate, str(device.number)), samples, sample_rate)
+        return Finding("tried", f"{made} and played on {device.name!r}")
+    except NarrateError:
+        pass  # the line above says why
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _deliver(open_sink(Path(folder, "sentence.wav"), sample_rate), samples, sample_rate)
+    except (NarrateError, OSError) as error:
+        return Finding("tried", f"{made}; no device played it, and no file could be written: {error}")
+    return Finding("tried", f"{made} and written to a file; no device played it")
+
+
+def _deliver(sink: Sink, samples: Samples, sample_rate: int) -> None:
+    chunk = Chunk(0, 0, "", ENGLISH, ENGLISH, "en", 0.0, 0, 0)
+    with sink:
+        sink.begin(chunk)
+        sink.write(Clip(chunk, samples, sample_rate))
+        sink.drain()
 
 
 def doctor(values: Values) -> None:
-    for finding in report():
-        for line in str(finding).splitlines():
-            for row in wrapped(line, sys.stdout, indent=ANSWERS):
+    column = 17 if values["all"] else COLUMN
+    for finding in everything() if values["all"] else summary():
+        for line in finding.rows(column):
+            for row in wrapped(line, sys.stdout, indent=column):
                 print(row, flush=True)
+    if not values["all"]:
+        print(f"\n{'':<{COLUMN}}narrate doctor --all says more, for a report of a defect.")
 
 
-COMMAND = Command(run=doctor)
+COMMAND = Command(
+    run=doctor,
+    options=(Option("all", Switch(), "Say everything, with the versions of packages.", places=ONCE, default=False),),
+)

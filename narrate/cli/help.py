@@ -32,6 +32,7 @@ FIRST_SCREEN = {
 }
 """The options one needs, each in a line."""
 EXAMPLES = (
+    ("narrate sample", "hear a short story that comes with narrate"),
     ("narrate novel.epub", "listen; next time it resumes"),
     ("narrate novel.epub -o novel.m4b", "write an audiobook with chapters"),
 )
@@ -84,9 +85,7 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def _usage(columns: int) -> Iterator[str]:
-    yield "Usage: narrate [OPTIONS] BOOK"
-    yield "       narrate COMMAND [OPTIONS]"
-    yield ""
+    yield "Usage: narrate [OPTIONS] BOOK, or narrate COMMAND [OPTIONS]"
     yield from _wrapped(PURPOSE, columns)
     yield ""
 

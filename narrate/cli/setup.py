@@ -1,6 +1,7 @@
-"""`narrate setup`: the weights of the neural voice come to this machine, and its speed here is measured.
+"""`narrate setup`: the weights of the neural voice, a voice and a sound device, with three questions at most.
 
 It says what will be fetched, how large it is, under which licence and where to, and asks before anything is fetched.
+Then the speed of the voice is measured here.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from narrate.cli.command import Command
+from narrate.cli.preferences import ask_the_rest, keep_named, somebody_there
 from narrate.engines.table import find_engine
-from narrate.errors import EngineError, InputError
+from narrate.errors import EngineError, InputError, NarrateError
 from narrate.settings.kinds import File, Switch, Text
 from narrate.settings.option import ONCE, Option
 from narrate.settings.values import Values
@@ -38,7 +40,7 @@ class SetupOptions:
     yes: bool = False
 
 
-def set_up(options: SetupOptions, stderr: TextIO = sys.stderr) -> None:
+def fetch_weights(options: SetupOptions, stderr: TextIO = sys.stderr) -> None:
     """Raises `InputError` for what cannot be fetched or was declined, `EngineError` if it could not be fetched."""
     if (missing := find_engine("qwen").missing()) is not None:
         raise InputError(f"{missing}. Then run narrate setup again.")
@@ -128,7 +130,7 @@ def _ask(question: str, stderr: TextIO, yes: bool) -> None:
     """Raises `InputError` if the answer is no, or nobody is there to answer."""
     if yes:
         return
-    if not (sys.stdin.isatty() and stderr.isatty()):
+    if not somebody_there(stderr):
         raise InputError(f"{question} Nobody is there to answer: add --yes.")
     print(f"{question} [y/N] ", end="", file=stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -177,7 +179,27 @@ class _Bar(AbstractContextManager["_Bar"]):
 
 
 def setup(values: Values) -> None:
-    set_up(SetupOptions(values["model"], values["from"], values["yes"]))
+    """What was named is kept, the weights are fetched, and what was not named is asked, if somebody is there.
+
+    A refusal or a hub that cannot be reached is told after the other questions.
+    """
+    options = SetupOptions(values["model"], values["from"], values["yes"])
+    voice, device = values["voice"], values["sound-device"]
+    keep_named(voice, device, sys.stderr)
+    wanted = bool(options.model or options.source or options.yes)
+    asked = somebody_there(sys.stderr) and not wanted
+    fault: NarrateError | None = None
+    if wanted or not (voice or device):
+        try:
+            fetch_weights(options)
+        except NarrateError as error:
+            if not asked:
+                raise
+            fault = error
+    if asked:
+        ask_the_rest(voice, device, sys.stderr)
+    if fault is not None:
+        raise fault
 
 
 COMMAND = Command(
@@ -190,6 +212,13 @@ COMMAND = Command(
             places=ONCE,
         ),
         Option("from", File("FOLDER"), "Copy the weights from this folder instead of fetching them.", places=ONCE),
+        Option("voice", Text("NAME"), "Keep this voice for its language, without asking.", places=ONCE),
+        Option(
+            "sound-device",
+            Text("NAME"),
+            "Play on this device from now on, without asking; `narrate devices` lists them.",
+            places=ONCE,
+        ),
         Option("yes", Switch(), "Fetch them without asking.", short="y", places=ONCE, default=False),
     ),
 )

@@ -11,6 +11,7 @@ choose.py                  the engine that suits a language and this machine
 in_hand.py                 the requests that an engine has in hand, and those of them that were cancelled
 feed.py feeder.py          how many rows an engine that refills its slots works on, and what may go out to an ear
 batched.py planner.py      a batch engine as an engine; which requests go together
+driver.py                  whether an NVIDIA GPU's driver is new enough for torch
 tuning.py                  the batch size that was measured to be best here
 espeak.py espeak_child.py  eSpeak NG, in a child process
 openjtalk.py               Open JTalk

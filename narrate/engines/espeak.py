@@ -21,6 +21,7 @@ from narrate.clock import Clock
 from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.engines.espeak_child import receive, send
 from narrate.errors import EngineError
+from narrate.packages import pip_install
 from narrate.pipeline import Background
 from narrate.text.document import Chunk
 from narrate.voice import Voice
@@ -195,7 +196,7 @@ class _Child:
     def __init__(self) -> None:
         package = find_spec("espeakng_loader")
         if package is None or not package.submodule_search_locations:
-            raise EngineError("espeak needs the package espeakng-loader: pip install espeakng-loader")
+            raise EngineError(f"espeak needs the package espeakng-loader: {pip_install('espeakng-loader')}")
         script = Path(__file__).with_name("espeak_child.py")
         # -I and -S: without the user's environment and site-packages it starts in half the time.
         command = [sys.executable, "-I", "-S", str(script), package.submodule_search_locations[0]]
@@ -223,7 +224,8 @@ class _Child:
         self._waits = False
         rate, text = struct.unpack("<I", hello[:4])[0], hello[4:].decode("utf-8", "replace")
         if rate == 0:
-            raise EngineError(f"eSpeak NG cannot be loaded: {text}. Try: pip install --force-reinstall espeakng-loader")
+            again = pip_install("espeakng-loader", again=True)
+            raise EngineError(f"eSpeak NG cannot be loaded: {text}. Try: {again}")
         if rate != sample_rate:
             raise EngineError(f"eSpeak NG {text} speaks at {rate} Hz, not at {sample_rate}. This is a defect.")
 

@@ -17,6 +17,7 @@ from narrate.clip import Clip, Samples, silence
 from narrate.clock import Clock
 from narrate.engines import Abilities, Request, VoiceEntry, check_voice
 from narrate.errors import EngineError
+from narrate.packages import pip_install
 from narrate.voice import Voice
 
 VERSION = "1"  # a new one whenever the same request sounds different: it is part of the key of a take
@@ -139,7 +140,7 @@ def _import_package() -> Any:
     try:
         return import_module("pyopenjtalk")
     except (ImportError, OSError) as error:
-        remedy = "pip install --force-reinstall pyopenjtalk-plus"
+        remedy = pip_install("pyopenjtalk-plus", again=True)
         raise EngineError(f"Open JTalk cannot be loaded: {error}. Try: {remedy}") from error
 
 

@@ -16,7 +16,9 @@ from typing import Any
 
 from narrate.engines import Engine, VoiceEntry
 from narrate.engines.batched import Batched, Rows
+from narrate.engines.driver import driver_version, too_old, torch_build
 from narrate.errors import InputError
+from narrate.packages import pip_install
 from narrate.text.chunking.chunks import Lengths
 from narrate.text.language import LANGUAGES
 
@@ -27,6 +29,7 @@ MOST_PROCESSES = 64
 class EngineEntry:
     """A line of the table of engines: what can be known of one without importing it.
 
+    `packages` are the modules it needs, `requirements` what brings them along.
     `home` is "module:Class"; the module has `VOICES`, and the class has `OPTIONS` (option name → how to read its text).
     `batches`: the class is a `BatchEngine`, otherwise it is an `Engine`, and the options `rows_options` say how many
     requests it takes at once. `lengths` are the lengths of chunks that suit it; if it `wants_gpu`, `slow_lengths` where
@@ -40,7 +43,7 @@ class EngineEntry:
     languages: tuple[str, ...]
     description: str
     packages: tuple[str, ...] = ()
-    remedy: str = ""
+    requirements: tuple[str, ...] = ()
     batches: bool = False
     rows_options: tuple[str, ...] = ()
     lengths: Lengths = Lengths()
@@ -58,7 +61,7 @@ class EngineEntry:
     def missing(self) -> str | None:
         """Why the engine cannot run here, with the remedy; None if it can. Imports nothing."""
         absent = [package for package in self.packages if not _installed(package)]
-        return f"{self.name} needs {' and '.join(absent)}: {self.remedy}" if absent else None
+        return f"{self.name} needs {' and '.join(absent)}: {pip_install(*self.requirements)}" if absent else None
 
     def voices(self) -> tuple[VoiceEntry, ...]:
         entries: tuple[VoiceEntry, ...] = import_module(self.module).VOICES
@@ -85,7 +88,7 @@ ENGINES = (
         languages=tuple(LANGUAGES),
         description="Qwen3-TTS, a neural voice",
         packages=("torch", "qwen_tts"),
-        remedy="pip install torch 'qwen-tts>=0.1.1'",
+        requirements=("torch", "qwen-tts>=0.1.1"),
         rows_options=("slots", "batch_size"),
         slow_lengths=_SLOW,
         wants_gpu=True,
@@ -98,7 +101,7 @@ ENGINES = (
         languages=("ja",),
         description="Open JTalk, a small Japanese voice",
         packages=("pyopenjtalk",),
-        remedy="pip install pyopenjtalk-plus",
+        requirements=("pyopenjtalk-plus",),
     ),
     EngineEntry(
         name="espeak",
@@ -107,7 +110,7 @@ ENGINES = (
         languages=("en", "zh", "ko", "de", "fr", "ru", "pt", "es", "it"),
         description="eSpeak NG, a small voice for nine languages",
         packages=("espeakng_loader",),
-        remedy="pip install espeakng-loader",
+        requirements=("espeakng-loader",),
     ),
     EngineEntry(
         name="http",
@@ -115,7 +118,7 @@ ENGINES = (
         languages=tuple(LANGUAGES),
         description="speech servers: http:URL, or several with commas between them",
         packages=("httpx",),
-        remedy="pip install httpx",
+        requirements=("httpx",),
         rows_options=("slots",),
         auto=False,
         unnamed="url",
@@ -127,7 +130,7 @@ ENGINES = (
         languages=tuple(LANGUAGES),
         description="OpenAI's speech server, which costs money",
         packages=("httpx",),
-        remedy="pip install httpx",
+        requirements=("httpx",),
         rows_options=("slots",),
         auto=False,
         remote=True,
@@ -231,7 +234,7 @@ def _load_ray(text: str, rows: Rows, options: dict[str, object]) -> Engine:
 
     address, workers, spec = parse(text)
     if not _installed("ray"):
-        raise InputError("-e ray needs the package ray: pip install ray")
+        raise InputError(f"-e ray needs the package ray: {pip_install('ray')}")
     one = load_engine(spec, rows=rows, **options)
     wants_gpu = find_engine(engine_name(spec)).wants_gpu
     return RayWorkers(one, spec, rows, options, address=address, workers=workers, wants_gpu=wants_gpu)
@@ -295,7 +298,7 @@ def without_gpu() -> str | None:
     folders = torch.submodule_search_locations if torch is not None else None
     if not any(Path(folder, "lib").glob("*torch_cuda*") for folder in folders or ()):
         return "it needs a PyTorch with CUDA to use the GPU (see pytorch.org)"
-    return None
+    return too_old(driver_version(), torch_build())
 
 
 def _no_flag(name: str, key: str) -> InputError:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from narrate.errors import InputError, SinkError
+from narrate.packages import how_to_install
 
 STDERR = 2  # its descriptor, which C libraries write to
 INSTEAD = "or write a file with -o book.wav"
@@ -41,7 +42,7 @@ def find_device(wanted: str | None = None) -> Device:
     """
     present = devices()
     if not present:
-        raise SinkError(f"There is no sound device here. Connect one, {INSTEAD}.")
+        raise SinkError(f"There is no sound device here. {_what_to_do()}, {INSTEAD}.")
     if wanted is None:
         return next((device for device in present if device.default), present[0])
     exact = [device for device in present if wanted in (str(device.number), device.name)]
@@ -53,6 +54,16 @@ def find_device(wanted: str | None = None) -> Device:
     return found[0]
 
 
+def _what_to_do() -> str:
+    """Where a sound server runs and PortAudio, which knows ALSA alone, finds no device, ALSA lacks its plugin."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    served = os.environ.get("PULSE_SERVER") or (runtime and os.path.exists(os.path.join(runtime, "pulse", "native")))
+    if sys.platform == "linux" and served:
+        todo = how_to_install("the PulseAudio plugin of ALSA")
+        return todo[0].upper() + todo[1:]
+    return "Connect one"
+
+
 def load() -> Any:
     """The module `sounddevice`. Its first import looks for devices, about 0.1 s. Raises `SinkError`.
 
@@ -62,8 +73,8 @@ def load() -> Any:
         import sounddevice
     except OSError as error:
         raise SinkError(
-            "Sound cannot be played: the PortAudio library is missing. Install it (`sudo apt install libportaudio2`), "
-            f"{INSTEAD}."
+            f"Sound cannot be played: the PortAudio library is missing. To hear it, {how_to_install('PortAudio')}. "
+            f"Until then, {INSTEAD.removeprefix('or ')}."
         ) from error
     except Exception as error:  # PortAudioError, which cannot be imported now
         raise SinkError(f"There is no sound here ({words(error)}). Check the sound settings, {INSTEAD}.") from error

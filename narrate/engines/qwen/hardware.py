@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib.util
 import logging
 import os
 import platform
@@ -13,8 +12,8 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 
+from narrate.engines.driver import driver_version, too_old, torch_build
 from narrate.engines.qwen.processor import this_processor
 from narrate.errors import EngineError, InputError
 
@@ -30,6 +29,9 @@ def choose_device(wanted: str | None) -> str:
             raise InputError(f"--device {wanted} is unknown; use cuda, cuda:1 …, mps or cpu.")
         return wanted
     if _torch_has_gpu_code():
+        if (why := too_old(driver_version(), torch_build())) is not None:
+            _log.warning("%s.", why[0].upper() + why[1:])
+            return "cpu"
         if _driver_free_bytes(0) is not None:
             return "cuda"
         if _torch_free_bytes(0) is not None:
@@ -84,9 +86,11 @@ def check_device(device: str) -> None:
     import torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():
+        if (why := too_old(driver_version(), torch_build())) is not None:
+            raise EngineError(f"--device {device} cannot be used: {why}.")
         raise EngineError(
-            f"torch {torch.__version__} cannot use this GPU (no CUDA in it, or the driver is too old): use "
-            "--device cpu, or install torch for your GPU from https://pytorch.org/get-started"
+            f"torch {torch.__version__} cannot use this GPU (it was built {'for' if torch.version.cuda else 'without'} "
+            "CUDA): use --device cpu, or install torch for your GPU from https://pytorch.org/get-started"
         )
     if device == "mps" and not torch.backends.mps.is_available():
         raise EngineError(f"torch {torch.__version__} cannot use this Mac's GPU: use --device cpu.")
@@ -119,17 +123,9 @@ def trim_heap() -> None:
 
 
 def _torch_has_gpu_code() -> bool:
-    """Whether the installed torch was built for CUDA or ROCm: its version.py says so, and is a file of six lines."""
-    torch = importlib.util.find_spec("torch")
-    if torch is None or torch.origin is None:
-        return False
-    path = Path(torch.origin).with_name("version.py")
-    spec = importlib.util.spec_from_file_location("torch_version", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        return False
-    version = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(version)
-    return bool(getattr(version, "cuda", None) or getattr(version, "hip", None))
+    """Whether the installed torch was built for CUDA or ROCm."""
+    build = torch_build()
+    return build is not None and bool(build.cuda or build.hip)
 
 
 def _torch_free_bytes(number: int) -> int | None:

@@ -13,11 +13,11 @@ from typing import Any
 from narrate.engines.qwen.hardware import check_device, is_out_of_memory
 from narrate.engines.qwen.processor import this_processor, use_cores
 from narrate.errors import EngineError
+from narrate.packages import pip_install
 
 OLDEST = (0, 1, 1)  # 0.1.0 pads batches wrongly
 
 _TOKENIZER_25HZ = "qwen_tts.core.tokenizer_25hz.modeling_qwen3_tts_tokenizer_v1"
-_INSTALL = "install it with: pip install torch 'qwen-tts>=0.1.1'"
 
 
 def package_version() -> str:
@@ -27,11 +27,15 @@ def package_version() -> str:
         importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError as missing:
         raise EngineError(
-            f"The qwen engine needs the package {missing.name}, which is not installed; {_INSTALL}"
+            f"The qwen engine needs the package {missing.name}, which is not installed; {_remedy()}"
         ) from None
     if tuple(int(part) for part in version.split(".")[:3] if part.isdigit()) < OLDEST:
-        raise EngineError(f"qwen-tts {version} pads batches wrongly and cannot be used; {_INSTALL}")
+        raise EngineError(f"qwen-tts {version} pads batches wrongly and cannot be used; {_remedy()}")
     return version
+
+
+def _remedy() -> str:
+    return f"install it with: {pip_install('torch', 'qwen-tts>=0.1.1')}"
 
 
 def import_package() -> types.ModuleType:
@@ -49,7 +53,7 @@ def import_package() -> types.ModuleType:
         package = importlib.import_module("qwen_tts")
         transformers = importlib.import_module("transformers")
     except (ImportError, OSError) as error:
-        raise EngineError(f"The qwen-tts package cannot be loaded ({error}); {_INSTALL}") from error
+        raise EngineError(f"The qwen-tts package cannot be loaded ({error}); {_remedy()}") from error
     transformers.logging.set_verbosity_error()
     return package
 

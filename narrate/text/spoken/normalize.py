@@ -10,6 +10,7 @@ from functools import cache
 from itertools import pairwise
 
 from narrate.errors import InputError
+from narrate.packages import pip_install
 from narrate.text.characters import CLOSERS, HAN_COUNT, STOPS
 from narrate.text.document import Document, Paragraph, Span
 from narrate.text.spoken import old_kana
@@ -224,6 +225,6 @@ def _speller(language: str) -> Callable[[str], str]:
     try:
         from wetext import Normalizer
     except ImportError:
-        raise InputError("--normalize needs wetext: pip install wetext") from None
+        raise InputError(f"--normalize needs wetext: {pip_install('wetext')}") from None
     spell: Callable[[str], str] = Normalizer(lang=language, operator="tn").normalize
     return spell
