@@ -10,6 +10,7 @@ import pytest
 
 from narrate.cli.commands import COMMANDS
 from narrate.cli.main import run
+from narrate.cli.sample import find_sample
 from narrate.settings.layers import read_settings
 from narrate.settings.option import Place
 
@@ -45,10 +46,10 @@ def test_the_test_command_is_what_ci_runs() -> None:
 
 
 def test_the_first_command_reads_a_sample() -> None:
-    (line,) = re.findall(r"^pip install .*narrate samples.*$", README, flags=re.MULTILINE)
+    (line,) = re.findall(r"^pip install .*narrate sample .*$", README, flags=re.MULTILINE)
     command = shlex.split(line.split(" && ")[1])
-    assert command[0] == "narrate"
-    assert (ROOT / command[1]).is_file()
+    assert command[:2] == ["narrate", "sample"]
+    assert find_sample(command[2]).is_file()
 
 
 def test_the_commands_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import narrate
 from narrate.cli.command import Argument, Command
 from narrate.cli.listener import own_language
 from narrate.errors import InputError
+from narrate.folders import samples
 from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 from narrate.text.language import LANGUAGES
@@ -22,7 +22,7 @@ def sample(values: Values) -> int:
 def find_sample(wanted: str | None) -> Path:
     """The file of the sample with this name, or in this language (its code or its name); for None in the listener's own
     language, else in English. Raises `InputError` naming those there are."""
-    files = sorted(_folder().glob("*.*.txt"))
+    files = sorted(samples().glob("*.*.txt"))
     if not files:
         raise InputError("The samples did not come with this narrate. Name a book of your own: narrate FILE")
     by_language = {path.name.split(".")[1]: path for path in files}
@@ -34,10 +34,6 @@ def find_sample(wanted: str | None) -> Path:
             return path
     there = ", ".join(f"{path.name.split('.')[0]} ({LANGUAGES[language]})" for language, path in by_language.items())
     raise InputError(f"There is no sample '{wanted}'. Choose one by its name or its language: {there}.")
-
-
-def _folder() -> Path:
-    return Path(narrate.__file__).parents[1] / "samples"
 
 
 COMMAND = Command(
