@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from narrate.cli.findings import Finding, everything, gpu
 from narrate.cli.main import run
 from narrate.engines.driver import TorchBuild
 from narrate.engines.table import ENGINES
+from narrate.packages import how_to_install
 from tests.recorded import pulse_recorder
 
 
@@ -67,6 +70,49 @@ def test_a_home_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) 
     kept = next(finding for finding in summary(seconds=0.1) if finding.what == "kept")
     assert kept.answer == "nothing: /proc/nohome cannot be written to"
     assert "NARRATE_HOME" in str(kept.remedy)
+
+
+WITHOUT_EXTRAS = """
+import ctypes.util, importlib.util, sys
+ctypes.util.find_library = lambda name: None
+found = importlib.util.find_spec
+absent = ("torch", "qwen_tts", "pyopenjtalk")
+importlib.util.find_spec = lambda name, *more: None if name in absent else found(name, *more)
+from narrate.cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def bare(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """narrate without its extras and without PortAudio."""
+    env = {**os.environ, "LANG": "en_US.UTF-8", "LC_ALL": "", "LANGUAGE": ""}
+    command = [sys.executable, "-c", WITHOUT_EXTRAS, *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the package sounddevice brings PortAudio along")
+def test_a_bare_machine_is_told_what_to_install(tmp_path: Path) -> None:
+    done = bare("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert "neural voice  not installed" in lines
+    assert lines[lines.index("neural voice  not installed") + 1].endswith("→ pip install torch 'qwen-tts>=0.1.1'")
+    assert lines[lines.index("Japanese      nobody can read it") + 1].endswith("→ pip install pyopenjtalk-plus")
+    assert "others        espeak reads zh ko de fr ru pt es it" in lines
+    assert how_to_install("PortAudio") in done.stdout
+    assert " and written to a file; no device played it" in done.stdout
+    asked = bare("sample", "ja", "-o", str(tmp_path / "ja.wav"))
+    assert (asked.returncode, asked.stderr) == (
+        2,
+        "narrate: No voice that reads Japanese is here. openjtalk (Open JTalk, a small Japanese voice) would, but "
+        "openjtalk needs pyopenjtalk: pip install pyopenjtalk-plus.\n",
+    )
+    setup = bare("setup")
+    assert (setup.returncode, setup.stderr) == (
+        2,
+        "narrate: qwen needs torch and qwen_tts: pip install torch 'qwen-tts>=0.1.1'. Then run narrate setup again.\n",
+    )
+    assert bare("sample", "en", "-o", str(tmp_path / "en.wav"), "--chapters", "1").returncode == 0
 
 
 def test_a_driver_that_is_too_old_is_told_at_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def _folder(folder: Path) -> Finding:
     try:
         tempfile.TemporaryFile(dir=there).close()
     except OSError:
-        remedy = "name a folder that can, in NARRATE_HOME, or nothing is remembered from one time to the next"
+        remedy = "NARRATE_HOME names another folder; without one, nothing is remembered from one time to the next"
         return Finding("kept", f"nothing: {folder} cannot be written to", remedy)
     return Finding("kept", f"in {folder} ({shutil.disk_usage(there).free / 1e9:.0f} GB are free)")
 

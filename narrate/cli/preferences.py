@@ -12,6 +12,7 @@ from narrate.errors import InputError, SinkError
 from narrate.settings.layers import user_file
 from narrate.settings.writing import keep_setting
 from narrate.sinks import portaudio
+from narrate.terminal.wrap import wrapped
 from narrate.text.language import LANGUAGES
 
 MOST_SHOWN = 12  # voices of a language, so that the question stays on the screen
@@ -43,7 +44,7 @@ def ask_the_rest(voice: str | None, device: str | None, stderr: TextIO) -> None:
     try:
         devices = portaudio.devices()
     except SinkError as error:
-        print(error, file=stderr)
+        _say(str(error), stderr)
         return
     if device is None and len(devices) > 1:
         chosen = _choose("Which device shall play?", [each.name for each in devices], stderr)
@@ -89,9 +90,14 @@ def _keep_voice(entry: EngineEntry, voice: VoiceEntry, stderr: TextIO) -> None:
     language = own_language() if own_language() in voice.languages else voice.languages[0]
     for name, value in (("engine", entry.name), ("voice", voice.name)):
         keep_setting(user_file(), f"voice.{language}", name, value)
-    print(f"{voice.name} of {entry.name} reads {LANGUAGES[language]} from now on ({user_file()}).", file=stderr)
+    _say(f"{voice.name} of {entry.name} reads {LANGUAGES[language]} from now on ({user_file()}).", stderr)
 
 
 def _keep_device(name: str, stderr: TextIO) -> None:
     keep_setting(user_file(), "", "sound-device", name)
-    print(f"{name} plays from now on ({user_file()}).", file=stderr)
+    _say(f"{name} plays from now on ({user_file()}).", stderr)
+
+
+def _say(line: str, stderr: TextIO) -> None:
+    for row in wrapped(line, stderr):
+        print(row, file=stderr)

@@ -82,7 +82,7 @@ def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES, *, meas
     if language not in LANGUAGES:
         raise InputError(f"No engine speaks '{language}'. Languages: {', '.join(LANGUAGES)}.")
     spoken = LANGUAGES[language]
-    better = None
+    better = easiest = None
     for entry in table:
         if not entry.auto or language not in entry.languages:
             continue
@@ -90,7 +90,8 @@ def choose_engine(language: str, table: Iterable[EngineEntry] = ENGINES, *, meas
         if absent is None:
             return Choice(entry.name, f"{entry.name} ({entry.description}) reads {spoken}", better)
         better = better or f"{entry.name} ({entry.description}) would read it better, but {absent}."
-    raise InputError(f"No engine that reads {spoken} can run here. {better or ''}".strip())
+        easiest = f"{entry.name} ({entry.description}) would, but {absent}."  # the small voices come last
+    raise InputError(f"No voice that reads {spoken} is here. {easiest or ''}".strip())
 
 
 def _too_slow(entry: EngineEntry, measure: bool) -> str | None:
