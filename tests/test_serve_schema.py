@@ -80,3 +80,38 @@ def test_the_page_of_addresses_names_them_all_and_takes_nothing_from_elsewhere(s
     assert "mp3, opus, aac, flac, wav, pcm" in answer.text
     assert "//" not in answer.text.replace("http://localhost", "")
     assert "<script" not in answer.text
+
+
+def test_every_address_has_its_sentence_and_says_what_can_go_wrong(server: Serving) -> None:
+    document = server.client.get("/openapi.json").json()
+    summaries = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            summaries.append(operation["summary"])
+            assert " " in operation["summary"], (method, path)
+            assert operation["description"].startswith(operation["summary"].split()[0])
+            wrong = {status: response["description"] for status, response in operation["responses"].items()}
+            assert all(words.endswith(".") and " " in words for words in wrong.values()), (method, path, wrong)
+            assert {"401", "403", "429", "500"} <= wrong.keys()
+            assert ("404" in wrong) >= ("{" in path)
+            if operation.get("parameters") or operation.get("requestBody"):
+                assert ("400" if path.startswith("/v1/") else "422") in wrong or path == "/api/documents", (
+                    method,
+                    path,
+                )
+            assert not (path.startswith("/v1/") and "422" in wrong)
+    assert len(summaries) >= 30
+
+
+def test_a_refusal_is_one_of_those_that_are_described(server: Serving) -> None:
+    document = server.client.get("/openapi.json").json()
+    for method, path, sent, status in (
+        ("get", "/api/readings/{reading}", None, 404),
+        ("get", "/v1/models/{model}", None, 404),
+        ("post", "/api/tts", {}, 422),
+        ("post", "/v1/audio/speech", {"voice": "nova"}, 400),
+        ("post", "/api/readings", {}, 422),
+    ):
+        answer = server.client.request(method, path.replace("{reading}", "none").replace("{model}", "none"), json=sent)
+        assert answer.status_code == status, answer.text
+        assert str(status) in document["paths"][path][method]["responses"]

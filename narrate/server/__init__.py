@@ -17,7 +17,7 @@ websocket.py                  text comes in while it is written, sound goes out
 wyoming.py                    the same for Home Assistant
 dictation.py                  a text that a client dictates, and its sound
 voices.py                     who can be asked to speak
-docs.py                       all addresses as one page
+description.py docs.py        what openapi.json says of every address; all addresses as one page
 status.py metrics.py          for machines that watch the server
 trace.py                      which request a line of the log is about
 access.py limits.py           who may use the server, and how much

@@ -13,6 +13,7 @@ from narrate import __version__
 from narrate.server import docs, front, openai, status, takes, tts, websocket
 from narrate.server.access import Access, Guard
 from narrate.server.caching import Revalidated
+from narrate.server.description import describe
 from narrate.server.limits import Bounded, Clients, Limits, Slots
 from narrate.server.metrics import Metrics
 from narrate.server.problems import answer_problems
@@ -58,6 +59,7 @@ def create_app(
     app.include_router(takes.router(service))
     answer_problems(app)
     listening.join(app)
+    describe(app)
     app.include_router(docs.router(app))
 
     remove_compress_type(EVENTS)  # each event must arrive when it is sent

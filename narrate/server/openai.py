@@ -101,6 +101,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/models/{model}")
     def get_model(model: str) -> dict[str, Any]:
+        """One of the models."""
         check_model(model, desk)
         return next(each for each in models(desk) if each["id"] == model)
 

@@ -112,6 +112,7 @@ def reading_router(readings: Readings) -> APIRouter:
 
     @routes.get("/{reading}")
     def get(reading: Id) -> ReadingModel:
+        """A reading: where the ear is, and how much is made."""
         return _reading(readings.find(reading))
 
     @routes.delete("/{reading}", status_code=204)
@@ -121,12 +122,14 @@ def reading_router(readings: Readings) -> APIRouter:
 
     @routes.post("/{reading}/play")
     def play(reading: Id) -> ReadingModel:
+        """Go on where the ear is."""
         found = readings.find(reading)
         found.play()
         return _reading(found)
 
     @routes.post("/{reading}/pause")
     def pause(reading: Id) -> ReadingModel:
+        """Pause the reading. The place is kept, and nothing new is made."""
         found = readings.find(reading)
         found.pause()
         return _reading(found)
@@ -170,6 +173,7 @@ def reading_router(readings: Readings) -> APIRouter:
 
     @routes.get("/{reading}/chapters")
     def chapters(reading: Id) -> ChapterList:
+        """The chapters of the text, with their numbers and titles."""
         document = readings.find(reading).book.document
         found = document.chapters if document else ()
         return ChapterList(chapters=[ChapterModel(number=each.number, title=each.title) for each in found])
@@ -239,6 +243,7 @@ def sound_router(readings: Readings) -> APIRouter:
 
     @routes.get("/{segment}.m4s", response_class=FileResponse)
     def segment(reading: Id, run: Number, segment: Number) -> FileResponse:
+        """Some seconds of sound, as the playlist names them."""
         found, there = find(reading, run)
         if segment >= len(there.segments):
             raise NoSuchReading("This sound is not made yet.")
