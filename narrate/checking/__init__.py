@@ -7,4 +7,6 @@ examiner.py              what is found out about takes, several at once
 recogniser.py            what hears takes, and how one is opened
 process.py child.py      a recogniser in a process of its own, and what runs in it
 transcriptions.py        a server as the recogniser
+drift.py                 how loudness, pitch and pace go over the book, for plots; as lines for a terminal
+report.py                what was found, as one HTML file (report.css)
 """

@@ -84,7 +84,7 @@ TRAITS = (
     Trait("pace_times", _octaves, 0.3, _pace_words),
     Trait(
         "noise_dbfs",
-        _difference,
+        lambda value, usual: max(0.0, value - usual),  # nobody minds less of it
         20.0,
         lambda off: f"{off:.0f} dB more noise than",
         only_if=lambda measures: measures["noise_dbfs"] > LOUD_NOISE_DBFS and measures["seconds"] >= TYPICAL_SECONDS,
@@ -119,9 +119,20 @@ class Course:
         usual, spread = self._medians()
         found = _faults(measures, usual)
         if usual and measures["seconds"] >= SHORTEST_SECONDS:
-            room = max(1.0, sqrt(TYPICAL_SECONDS / measures["seconds"]))
-            found += _unlike(measures, usual, spread, room)
+            found += _unlike(measures, usual, spread, _room(measures))
         return tuple(found)
+
+    def strangeness(self, measures: Mapping[str, float]) -> float:
+        """How far the take is from the usual in what is farthest, as a share of what is still usual: above 1 is odd.
+
+        0 as long as too few takes are known, and for very short ones.
+        """
+        usual, spread = self._medians()
+        if not usual or measures["seconds"] < SHORTEST_SECONDS:
+            return 0.0
+        room = _room(measures)
+        shares = [abs(off) / most for _, off, most in _offs(measures, usual, spread, room)]
+        return max(*shares, _colour(measures, usual, spread) / (room * MOST_COLOUR))
 
     def _medians(self) -> tuple[dict[str, float], dict[str, float]]:
         if self._known is None:
@@ -174,16 +185,32 @@ def _faults(measures: Mapping[str, float], usual: Mapping[str, float]) -> list[s
     return found
 
 
+def _room(measures: Mapping[str, float]) -> float:
+    """How much more a take may differ because it is short."""
+    return max(1.0, sqrt(TYPICAL_SECONDS / measures["seconds"]))
+
+
+def _offs(
+    measures: Mapping[str, float], usual: Mapping[str, float], spread: Mapping[str, float], room: float
+) -> list[tuple[Trait, float, float]]:
+    """Of each trait that the take can be judged by: how far it is off, and how far it may be."""
+    return [
+        (
+            trait,
+            trait.off(measures[trait.name], usual[trait.name]),
+            room * max(trait.least, USUAL_TIMES * spread[trait.name]),
+        )
+        for trait in TRAITS
+        if trait.only_if(measures)
+    ]
+
+
 def _unlike(
     measures: Mapping[str, float], usual: Mapping[str, float], spread: Mapping[str, float], room: float
 ) -> list[str]:
-    """In what the take is not like those before it. `room`: how much more it may differ because it is short."""
-    found = []
-    for trait in TRAITS:
-        off = trait.off(measures[trait.name], usual[trait.name])
-        most = room * max(trait.least, USUAL_TIMES * spread[trait.name])
-        if abs(off) > most and trait.only_if(measures):
-            found.append(f"{trait.words(off)} the takes before it")
+    """In what the take is not like those before it."""
+    offs = _offs(measures, usual, spread, room)
+    found = [f"{trait.words(off)} the takes before it" for trait, off, most in offs if abs(off) > most]
     if _colour(measures, usual, spread) > room * MOST_COLOUR:
         found.append("it sounds like another voice")
     return found

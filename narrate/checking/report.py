@@ -1,0 +1,324 @@
+"""What was found about the takes of a book, as one HTML file that opens anywhere: no network, no scripts, all inside.
+
+Everything that comes from the book or from a recogniser is escaped, and the page forbids itself to load anything.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from html import escape
+from importlib.resources import files
+
+from narrate.checking.drift import Drift, Step, drifts
+from narrate.checking.verdict import Verdict
+from narrate.clock import hms
+from narrate.text.document import Chunk
+
+WORST = 10  # takes that can be heard
+MOST_LISTED = 300  # takes made again or doubtful: more are counted only
+STEPS = 180  # of the plots
+WITHOUT_SPACES = ("ja", "zh")
+UNITS = {"ja": "kana", "zh": "syllables"}
+_WORDS = re.compile(r"\w+|\W+")
+_CHARACTERS = re.compile(r".", re.DOTALL)
+_DIGEST = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A take of the book: its chunk, what was found, how far it is from the usual (checking/course.py), and its sound
+    as a file of the type `media_type`, which is asked for if the take is among the worst; None if that is not kept."""
+
+    chunk: Chunk
+    verdict: Verdict
+    seconds: float
+    strangeness: float = 0.0
+    sound: Callable[[], bytes] | None = None
+    media_type: str = "audio/ogg"
+
+
+def report(title: str, author: str, voice: str, takes: Sequence[Reported]) -> str:
+    """The page. `takes` are in the order of the book; of several tries the one that is in it."""
+    heading = f"<h1>{escape(title or 'Untitled')}</h1>"
+    by = " · ".join(escape(part) for part in (author, voice and f"read by {voice}") if part)
+    body = [
+        f"<header>{heading}<p class=by>{by}</p></header>",
+        _figures(takes),
+        _plots(takes),
+        _chapters(takes),
+        _worst(takes),
+        _again(takes),
+    ]
+    language = takes[0].chunk.language if takes else "en"
+    return (
+        f"<!doctype html>\n<html lang=en data-book={_quoted(language)}>\n<head>\n<meta charset=utf-8>\n"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
+        "<meta http-equiv=Content-Security-Policy "
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:\">\n"
+        f"<title>{escape(title or 'Untitled')}: how it was read</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in body if part)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _style() -> str:
+    return (files("narrate.checking") / "report.css").read_text(encoding="utf-8")
+
+
+def _quoted(text: str) -> str:
+    return f'"{escape(text)}"'
+
+
+# The figures at the top.
+
+
+def _figures(takes: Sequence[Reported]) -> str:
+    again = sum(take.verdict.tries > 1 for take in takes)
+    doubtful = sum(not take.verdict.good for take in takes)
+    rate = _error_rate(takes)
+    tiles = [
+        (hms(sum(take.seconds for take in takes)), "of sound"),
+        (f"{len(takes):,}", "takes" if len(takes) != 1 else "take"),
+        (f"{again:,}", "made again"),
+        (f"{doubtful:,}", "doubtful"),
+    ]
+    if rate is not None:
+        tiles.append((f"{rate:.1%}", f"of the {_units(takes)} heard otherwise"))
+    heard = dict.fromkeys(take.verdict.recogniser for take in takes if take.verdict.recogniser)
+    said = f"Heard by {', '.join(map(escape, heard))}." if heard else "No recogniser of speech has listened."
+    cells = "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for value, label in tiles)
+    return f"<dl class=tiles>{cells}</dl>\n<p class=small>{said}</p>"
+
+
+def _units(takes: Sequence[Reported]) -> str:
+    return UNITS.get(takes[0].chunk.language, "words") if takes else "words"
+
+
+def _error_rate(takes: Iterable[Reported]) -> float | None:
+    """The share that was heard otherwise, by the length of the texts; None if nobody listened."""
+    heard = [(take.verdict.rate, len(take.chunk.spoken)) for take in takes if take.verdict.rate is not None]
+    total = sum(length for _, length in heard)
+    return sum(rate * length for rate, length in heard) / total if total else None
+
+
+# The plots.
+
+
+def _plots(takes: Sequence[Reported]) -> str:
+    found = drifts([take.verdict for take in takes], STEPS)
+    if not found:
+        return ""
+    starts = _chapter_starts(takes)
+    figures = "\n".join(_plot(drift, starts) for drift in found)
+    return (
+        f"<section><h2>From the first sentence to the last</h2>\n"
+        f"<p class=small>The line is the median of each stretch, the band what most takes keep to; "
+        f"<span class=dot></span> is a doubtful take. Thin lines are chapters.</p>\n{figures}</section>"
+    )
+
+
+def _chapter_starts(takes: Sequence[Reported]) -> list[float]:
+    """Where chapters begin, as shares of the whole sound."""
+    total = sum(take.seconds for take in takes) or 1.0
+    at, starts = 0.0, []
+    for number, take in enumerate(takes):
+        if number and take.chunk.chapter != takes[number - 1].chunk.chapter:
+            starts.append(at / total)
+        at += take.seconds
+    return starts
+
+
+def _plot(drift: Drift, starts: Sequence[float]) -> str:
+    rules = "".join(f"M{1000 * start:.0f} 0V100" for start in starts)
+    bands, lines, dots = [], [], []
+    for run in _runs(drift.steps):
+        upper = [f"{_x(number)} {_y(step.high)}" for number, step in run]
+        lower = [f"{_x(number)} {_y(step.low)}" for number, step in reversed(run)]
+        bands.append(f"M{'L'.join(upper + lower)}Z")
+        lines.append("M" + "L".join(f"{_x(number)} {_y(step.middle)}" for number, step in run))
+    for number, step in enumerate(drift.steps):
+        dots += [f"M{_x(number)} {_y(level)}h0" for level in (step.odd if step is not None else ())]
+    quantity = drift.quantity
+    return (
+        f"<figure><figcaption><b>{quantity.label}</b> <span>{quantity.said(drift.usual)}, from "
+        f"{quantity.said(drift.least).split(' ')[0]} to {quantity.said(drift.most).split(' ')[0]}</span></figcaption>"
+        f"<svg viewBox='0 0 1000 100' preserveAspectRatio=none role=img aria-label={_quoted(quantity.label)}>"
+        f"<path class=rules d='{rules}'/><path class=usual d='M0 50H1000'/><path class=band d='{''.join(bands)}'/>"
+        f"<path class=line d='{''.join(lines)}'/><path class=odd d='{''.join(dots)}'/></svg></figure>"
+    )
+
+
+def _runs(steps: Sequence[Step | None]) -> list[list[tuple[int, Step]]]:
+    """The steps with takes, over gaps of a step or two, each with its number."""
+    runs: list[list[tuple[int, Step]]] = []
+    for number, step in enumerate(steps):
+        if step is None:
+            continue
+        if not runs or number - runs[-1][-1][0] > 3:
+            runs.append([])
+        runs[-1].append((number, step))
+    return runs
+
+
+def _x(number: int) -> str:
+    return f"{1000 * (number + 0.5) / STEPS:.0f}"
+
+
+def _y(level: float) -> str:
+    return f"{100 - 100 * min(max(level, 0.01), 0.99):.1f}"
+
+
+# The tables.
+
+
+def _chapters(takes: Sequence[Reported]) -> str:
+    chapters: dict[int, list[Reported]] = {}
+    for take in takes:
+        chapters.setdefault(take.chunk.chapter, []).append(take)
+    rates = {number: _error_rate(some) for number, some in chapters.items()}
+    heard = any(rate is not None for rate in rates.values())
+    worst = max((rate for rate in rates.values() if rate), default=0.0)
+    rows = []
+    for number, some in chapters.items():
+        rate = rates[number]
+        title = " ".join(some[0].chunk.title.split()) or ("Before the first chapter" if not number else str(number))
+        cells = [
+            f"<td>{escape(title)}",
+            f"<td>{hms(sum(take.seconds for take in some))}",
+            f"<td>{len(some):,}",
+            f"<td>{_count(sum(take.verdict.tries > 1 for take in some))}",
+            f"<td>{_count(sum(not take.verdict.good for take in some))}",
+        ]
+        if heard:
+            share = f"{100 * rate / worst:.0f}%" if rate and worst else "0"
+            shown = f"{rate:.1%}" if rate is not None else "–"
+            cells.append(f"<td><span class=bar style='width:{share}'></span>{shown}")
+        rows.append(f"<tr>{''.join(cells)}")
+    head = ["Chapter", "Length", "Takes", "Made again", "Doubtful", *([_rate_heading(takes)] if heard else [])]
+    columns = "".join(f"<th>{name}" for name in head)
+    return (
+        f"<section><h2>Chapters</h2>\n<div class=scroll><table><thead><tr>{columns}</thead>\n<tbody>"
+        + "\n".join(rows)
+        + "</tbody></table></div></section>"
+    )
+
+
+def _rate_heading(takes: Sequence[Reported]) -> str:
+    return "CER" if _units(takes) in UNITS.values() else "WER"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "<span class=none>0</span>"
+
+
+def _badness(take: Reported) -> tuple[bool, float, float]:
+    return (not take.verdict.good, take.verdict.rate or 0.0, take.strangeness)
+
+
+def worst_of(takes: Iterable[Reported], count: int = WORST) -> list[Reported]:
+    """The takes that are worth hearing: doubtful ones first, then by what was heard, then by how unlike they are."""
+    return sorted(takes, key=_badness, reverse=True)[:count]
+
+
+def _worst(takes: Sequence[Reported]) -> str:
+    found = [take for take in worst_of(takes) if any(_badness(take))]
+    if not found:
+        return ""
+    times = _starts(takes)
+    items = "\n".join(_listened(take, times[take.chunk.index]) for take in found)
+    heading = f"The {len(found)} worst sentences" if len(found) > 1 else "The worst sentence"
+    return f"<section><h2>{heading}</h2>\n<ol class=worst>{items}</ol></section>"
+
+
+def _starts(takes: Sequence[Reported]) -> dict[int, float]:
+    at, starts = 0.0, {}
+    for take in takes:
+        starts[take.chunk.index] = at
+        at += take.seconds
+    return starts
+
+
+def _listened(take: Reported, start: float) -> str:
+    verdict, language = take.verdict, take.chunk.language
+    written, heard = " ".join(take.chunk.spoken.split()), verdict.heard
+    where = f"{escape(' '.join(take.chunk.title.split()))} · {hms(start)}".removeprefix(" · ")
+    parts = [f"<p class=where>{where}</p>"]
+    parts.append(f"<p class=why>{escape(_sentence(verdict))}</p>")
+    if take.sound is not None:
+        data = b64encode(take.sound()).decode("ascii")
+        parts.append(f"<audio controls preload=none src='data:{take.media_type};base64,{data}'></audio>")
+    if heard is not None:
+        left, right = _marked(written, heard, language)
+        parts.append(f"<dl class=texts><dt>written<dd lang={_quoted(language)}>{left}")
+        parts.append(f"<dt>heard<dd lang={_quoted(language)}>{right or '<i>nothing</i>'}</dl>")
+    else:
+        parts.append(f"<dl class=texts><dt>written<dd lang={_quoted(language)}>{escape(written)}</dl>")
+    return f"<li>{''.join(parts)}"
+
+
+def _sentence(verdict: Verdict) -> str:
+    """What is wrong, as a sentence."""
+    why = verdict.why or "nothing is wrong, but it is the least like the others"
+    more = f" {verdict.tries} takes were made." if verdict.tries > 1 else ""
+    return f"{why[0].upper()}{why[1:]}.{more}"
+
+
+def _marked(written: str, heard: str, language: str) -> tuple[str, str]:
+    """Both texts escaped, with what only one of them has marked. Capitals and marks do not differ."""
+    cut = _CHARACTERS if language in WITHOUT_SPACES else _WORDS
+    one, other = cut.findall(written), cut.findall(heard)
+    plain = [_DIGEST.sub("", each.casefold()) for each in one], [_DIGEST.sub("", each.casefold()) for each in other]
+    lost, came = [False] * len(one), [False] * len(other)
+    kept = [[place for place, each in enumerate(side) if each] for side in plain]
+    runs = SequenceMatcher(
+        None, [plain[0][place] for place in kept[0]], [plain[1][place] for place in kept[1]], autojunk=False
+    ).get_opcodes()
+    for kind, begin, end, heard_begin, heard_end in runs:
+        if kind != "equal":
+            for place in kept[0][begin:end]:
+                lost[place] = True
+            for place in kept[1][heard_begin:heard_end]:
+                came[place] = True
+    return _spans(one, lost, "del"), _spans(other, came, "ins")
+
+
+def _spans(parts: Sequence[str], differ: Sequence[bool], tag: str) -> str:
+    """Runs that differ in one element, with the gaps within them but not those around them."""
+    text: list[str] = []
+    gap, inside = "", False
+    for part, different in zip(parts, differ, strict=True):
+        if not _DIGEST.sub("", part):
+            gap += escape(part)
+            continue
+        if different != inside:
+            text.append(f"{gap}<{tag}>" if different else f"</{tag}>{gap}")
+            inside, gap = different, ""
+        text.append(gap + escape(part))
+        gap = ""
+    return "".join(text) + (f"</{tag}>" if inside else "") + gap
+
+
+def _again(takes: Sequence[Reported]) -> str:
+    """Takes that were made again, and ones in which something is still wrong."""
+    found = [take for take in takes if take.verdict.tries > 1 or not take.verdict.good]
+    if not found:
+        return "<section><h2>Made again</h2><p>No take had to be made again, and none is doubtful.</p></section>"
+    times = _starts(takes)
+    rows = []
+    for take in found[:MOST_LISTED]:
+        text = " ".join(take.chunk.text.split())
+        why = _sentence(take.verdict) if not take.verdict.good else f"Good after {take.verdict.tries} takes."
+        rows.append(
+            f"<tr><td>{hms(times[take.chunk.index])}<td>{escape(why)}"
+            f"<td lang={_quoted(take.chunk.language)}>{escape(text[:160] + '…' * (len(text) > 160))}"
+        )
+    more = f"<p class=small>And {len(found) - MOST_LISTED:,} more.</p>" if len(found) > MOST_LISTED else ""
+    rows_of_table = "\n".join(rows)
+    return (
+        "<section><h2>Made again, or doubtful</h2>\n<div class=scroll><table class=wide>"
+        f"<thead><tr><th>At<th>Why<th>Text</thead>\n<tbody>{rows_of_table}</tbody></table></div>{more}</section>"
+    )
