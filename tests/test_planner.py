@@ -6,7 +6,7 @@ Most of it goes through `Batched`, as in life: a stand-in for an engine lets sim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import inf
 
@@ -301,6 +301,20 @@ def test_a_like_chunk_is_preferred_only_if_the_one_it_passes_can_still_be_made_i
     relaxed = due_in([(20, 20.0), (40, 25.0), (20, 60.0), (20, 1000.0)])
     assert indexes([planner.choose(hurried, 0.0)]) == [[0, 1]]
     assert indexes([planner.choose(relaxed, 0.0)]) == [[0, 2]]
+
+
+def test_batches_stay_full_where_several_listeners_share_the_engine() -> None:
+    """Small ones would win a moment for the first, and cost all of them the sound that full ones make meanwhile."""
+    planner = knowing(3, lambda rows: 2.0 + max(rows))
+    late = due_in([(5, -3.0), (40, 4.0), (40, 4.0), (5, 60.0)])
+    assert indexes([planner.choose(late, 0.0)]) == [[0]]
+    of_several = [replace(request, reading=number % 2) for number, request in enumerate(late)]
+    assert indexes([planner.choose(of_several, 0.0)]) == [[0, 1, 2]]
+    with_files = [replace(late[0], reading=1), *(replace(each, due=never, reading=2) for each in late[1:])]
+    assert indexes([planner.choose(with_files, 0.0)]) == [[0]]  # who does not listen does not count
+    relaxed = due_in([(5, 50.0), (40, 60.0), (40, 60.0), (5, 90.0), (5, 900.0)])
+    at_ease = [replace(request, reading=number % 2) for number, request in enumerate(relaxed)]
+    assert indexes([planner.choose(at_ease, 0.0)]) == [[0, 3, 4]]  # alike in length
 
 
 def test_of_plans_that_end_nearly_together_the_one_with_the_larger_first_batch_is_begun() -> None:

@@ -57,6 +57,7 @@ class Request:
     `due` tells when the ear will want the sound, in seconds on the engine's clock; infinity for a file. It is a
     question and not a number, because a pause, a jump or a gap moves the answer. An engine calls `begin` once, just
     before it goes to work on the request; if the answer is False, it leaves the request out and yields nothing for it.
+    `reading` tells the readings apart that share the engine.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Request:
     voice: Voice
     key: str = ""
     attempt: int = 0
+    reading: int = 0
     due: Callable[[], float] = never
     begin: Callable[[], bool] = always
 

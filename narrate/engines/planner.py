@@ -3,7 +3,8 @@
 A batch is ready when its longest row is, so chunks of like length belong together; the ear wants them in reading order.
 While enough sound waits to be heard, a batch is the request that is due first with those nearest to it in length. When
 sound runs short, all ways to cut the next requests into batches are weighed by what batches have cost so far, and the
-one that leaves the least silence is begun.
+one that leaves the least silence is begun. That holds for one listener. Where several share the engine, small batches
+would cost each of them what they win for one, so their batches stay full.
 """
 
 from __future__ import annotations
@@ -116,7 +117,9 @@ class Planner:
         due = {request.id: request.due() - now for request in waiting}
         ordered = sorted(waiting, key=lambda request: (due[request.id], request.chunk.index))
         lengths = [chunk_seconds(request.chunk) for request in ordered]
-        return [ordered[at] for at in self._batch(lengths, [due[request.id] for request in ordered])]
+        listeners = len({request.reading for request in ordered if due[request.id] < inf})
+        places = self._batch(lengths, [due[request.id] for request in ordered], shared=listeners > 1)
+        return [ordered[at] for at in places]
 
     def learn(self, batch: Sequence[Request], seconds: float) -> None:
         """A batch took `seconds` of wall time."""
@@ -127,23 +130,25 @@ class Planner:
         """The most rows that the next batch may have, if the first of them is due in so many seconds."""
         return self.rows if due == inf else min(self.rows, max(1, GROWTH * self._largest))
 
-    def _batch(self, lengths: Sequence[float], due: Sequence[float]) -> Sequence[int]:
+    def _batch(self, lengths: Sequence[float], due: Sequence[float], *, shared: bool = False) -> Sequence[int]:
         """The places of the next batch among requests in the order in which they are due.
 
-        `lengths` are the seconds of sound expected of each, `due` in how many seconds each will be needed.
+        `lengths` are the seconds of sound expected of each, `due` in how many seconds each will be needed. `shared`:
+        several listeners wait for them.
         """
         rows = min(self._most_rows(due[0]), len(lengths))
         if rows == 1:
             return [0]
+        full = shared and rows == self.rows
         for urgent in range(1, rows + 1):
             batch = _with_likes(lengths, urgent, rows)
             ready = self._foreseen([lengths[at] for at in batch])
-            if ready > due[0]:
+            if ready > due[0] and not full:
                 break
             rest = [at for at in range(len(lengths)) if at not in batch][:rows]
             if not rest or ready + self._foreseen([lengths[at] for at in rest]) <= due[rest[0]]:
                 return batch
-        return range(self._least_silence(lengths[:AHEAD], due, rows))
+        return range(rows if full else self._least_silence(lengths[:AHEAD], due, rows))
 
     def _foreseen(self, lengths: Sequence[float]) -> float:
         return MARGIN * self.cost.of(lengths) if self.cost.known else 0.0

@@ -177,7 +177,8 @@ class Schedule:
         identity = (request.key, request.attempt, request.chunk.spoken)
         job = self._same.get(identity) if request.key else None
         if job is None:
-            job = Job(replace(request, id=f"{self._name}-{next(self._numbers)}"), identity, now)
+            name = f"{self._name}-{next(self._numbers)}"
+            job = Job(replace(request, id=name, reading=reading.number), identity, now)
             self._jobs[job.id] = job
             if request.key:
                 self._same[identity] = job
