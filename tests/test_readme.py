@@ -1,4 +1,4 @@
-"""The README speaks of this program: its commands run, its tree is the folder's, its numbers name their command."""
+"""The README speaks of this program: its options are there, the tree beside the code is the folder's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from narrate import __version__
 from narrate.cli.commands import COMMANDS
 from narrate.cli.main import run
 from narrate.cli.sample import find_sample
@@ -18,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = ROOT / "narrate"
 ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
-TREE = README.split("```\nnarrate/\n")[1].split("\ntests/ ")[0]
+BUILT = (PACKAGE / "README.md").read_text(encoding="utf-8")
+TREE = BUILT.split("```\nnarrate/\n")[1].split("\ntests/ ")[0]
 
 
 def test_the_tree_names_everything_at_the_root_of_the_package_and_nothing_else() -> None:
@@ -76,3 +78,18 @@ def test_the_settings_file_it_shows_is_one(tmp_path: Path) -> None:
     found = read_settings(path, Place.USER)
     assert found.settings["dict"].value == tmp_path / "names.txt"
     assert set(found.tables) == {("voice", "ja"), ("engine", "qwen"), ("voice", "ono_anna")}
+
+
+def test_what_is_said_beside_the_code_is_there() -> None:
+    for name in re.findall(r"`((?:tests/)?test_\w+\.py)`", BUILT):
+        assert (ROOT / "tests" / name.removeprefix("tests/")).is_file(), name
+    for name in re.findall(r"`(\w+(?:/\w+)*\.py)`", BUILT):
+        assert name.startswith(("test_", "tests/")) or (PACKAGE / name).is_file(), name
+    for name in re.findall(r"`(\w+(?:/\w+)*)/`", BUILT):
+        assert (PACKAGE / name).is_dir(), name
+
+
+def test_the_change_log_begins_with_this_version() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    (first, *_) = (line for line in lines if line.startswith("## "))
+    assert first.split()[1] == __version__

@@ -8,6 +8,6 @@ setup.py doctor.py completions.py help.py
 listener.py findings.py     what the system knows of the listener; all that can be told of this machine
 preferences.py              what narrate setup keeps: a voice and a sound device
 shelf.py                    the last book, a book of the list by its number, forgetting one
-manual.py                   the manual page, from the same table as the help
+manual.py settings_table.py the manual page and a table of all settings, from the same lines as the help
 listing.py                  what is printed: chunks, chapters, voices, devices, books, the store
 """

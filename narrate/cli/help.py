@@ -176,6 +176,11 @@ def _wrapped(text: str, columns: int, indent: str = "") -> list[str]:
 
 
 def show(values: Values) -> None:
+    if values["settings"]:
+        from narrate.cli.settings_table import settings_table
+
+        print(settings_table(), end="")
+        return
     if values["man"]:
         from narrate.cli.manual import manual
 
@@ -192,6 +197,7 @@ COMMAND = Command(
     arguments=(Argument("command", "COMMAND", "The command; otherwise narrate itself.", required=False),),
     options=(
         Option("all", Switch(), "Show every option of narrate, in groups.", places=ONCE, default=False),
+        Option("settings", Switch(), "Print all settings as a table (Markdown).", places=ONCE, default=False),
         Option("man", Switch(), "Print the manual page, narrate.1.", places=ONCE, default=False),
     ),
 )
