@@ -64,7 +64,7 @@ def test_the_commands_it_names_exist(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("text", re.findall(r"`(--[a-z-]+)", README))
 def test_the_options_it_names_exist(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with_own = ("chunks", "voices", "store", "bench", "books", "serve")
+    with_own = ("chunks", "voices", "store", "bench", "books", "serve", "setup", "doctor")
     every = ["--help", "--all"], *([name, "--help"] for name in with_own)
     for arguments in every:
         run(list(arguments))
