@@ -60,7 +60,7 @@ WORDS_OTHER = [
 
 
 def needs(language: str) -> None:
-    packages = {"ja": ("pyopenjtalk",), "zh": ("pypinyin", "zhconv", "cn2an")}.get(language, ("num2words",))
+    packages = {"ja": ("pyopenjtalk",), "zh": ("pypinyin", "opencc", "cn2an")}.get(language, ("num2words",))
     for package in packages:
         pytest.importorskip(package, reason="the check extra is not installed")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from typing import Any
 
 from narrate.text.characters import HAN
 
@@ -29,13 +31,19 @@ def readings(text: str) -> list[list[str]]:
 def syllables(text: str, *, tones: bool = False) -> list[str]:
     """The syllables in pinyin, without tones unless wanted; Latin letters one by one."""
     from pypinyin import Style, lazy_pinyin
-    from zhconv import convert
 
-    plain = convert(unicodedata.normalize("NFKC", text).lower(), "zh-cn")
+    plain = _simplified().convert(unicodedata.normalize("NFKC", text).lower())
     plain = _written_out(plain).translate(_ALIKE)
     style = Style.TONE3 if tones else Style.NORMAL
     kept = "".join(_KEPT.findall(plain))
     return [str(each) for letter in _RUN.findall(kept) for each in lazy_pinyin(letter, style=style)]
+
+
+@cache
+def _simplified() -> Any:
+    from opencc import OpenCC
+
+    return OpenCC("tw2s")  # t2s would leave a 著 that is a particle
 
 
 def _written_out(text: str) -> str:
