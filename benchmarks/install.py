@@ -65,15 +65,21 @@ def seconds(path: Path) -> float:
 
 
 def _reachable(python: str, folder: Path) -> bool:
-    ask = [python, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder / "probe"), "platformdirs"]
+    inside = str(_environment(python, folder / "probe") / "python")
+    ask = [inside, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder / "probe"), "platformdirs"]
     return subprocess.run(ask, capture_output=True, check=False).returncode == 0
+
+
+def _environment(python: str, folder: Path) -> Path:
+    """A new environment. Returns the folder of its programs."""
+    subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    return folder / ("Scripts" if os.name == "nt" else "bin")
 
 
 def _measure(wheel: Path, python: str, extra: str, folder: Path, first: Sequence[str]) -> Line:
     home = folder / "home"
     home.mkdir(parents=True)
-    subprocess.run([python, "-m", "venv", str(folder / "venv")], check=True)
-    programs = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    programs = _environment(python, folder / "venv")
     inside = str(programs / "python")
     begin = time.monotonic()
     for packages in first, [f"{wheel}[{extra}]" if extra else str(wheel)]:
