@@ -179,3 +179,17 @@ def test_the_readme_tells_what_was_decided_about_av() -> None:
     (told,) = re.findall(r"^## Licences\n(.*?)^## ", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert "PyAV" in told
     assert "x264" in told
+
+
+def test_no_version_with_a_known_fault_is_allowed() -> None:
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    bounds = {
+        wheels.name_of(text): Requirement(text).specifier for needs in wheels.project().values() for text in needs
+    }
+    told = rows("advisories.md")
+    assert len(told) > 5
+    for name, fixed, *_ in told:
+        (lowest,) = (Version(one.version) for one in bounds[name] if one.operator == ">=")
+        assert lowest >= Version(fixed), name
