@@ -64,9 +64,8 @@ class Image:
 
     @property
     def megabytes(self) -> float:
-        seen = {
-            (at.st_ino, at.st_size) for path in self.root.rglob("*") if not (at := path.lstat()).st_mode & 0o2000000
-        }
+        """The size of its files; one with several names counts once."""
+        seen = {(at.st_ino, at.st_size) for path in self.root.rglob("*") if (at := path.lstat())}
         return sum(size for _, size in seen) / 1e6
 
 

@@ -54,6 +54,20 @@ def test_slim_has_no_torch_in_it() -> None:
     assert not any("torch" in step.rest or "qwen" in step.rest for step in slim.steps)
 
 
+def test_the_services_are_the_images_with_a_read_only_root() -> None:
+    yaml = pytest.importorskip("yaml")
+    services = yaml.safe_load((DOCKERFILE.parent / "compose.yaml").read_text("utf-8"))["services"]
+    _, stages = read(DOCKERFILE)
+    assert {service["build"]["target"] for service in services.values()} == {"slim", "cuda"}
+    assert {"slim", "cuda"} <= {stage.name for stage in stages}
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service["volumes"][0] == "store:/data"
+        assert service["volumes"][-1].endswith(":/books:ro")
+        assert (DOCKERFILE.parent / service["build"]["context"] / service["build"]["dockerfile"]).samefile(DOCKERFILE)
+
+
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     if os.geteuid() != 0 or not shutil.which("mmdebstrap") or not shutil.which("unshare"):
