@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from narrate.checking.verdict import Verdict
 from narrate.errors import InputError
 from narrate.pace import expected_seconds
 from narrate.sinks import READ_ALONG, SUBTITLES, Opener, PrintedText, Sink, acx, check_target, files_of, open_sink
@@ -18,11 +19,15 @@ from narrate.sinks.pictures import draw_cover, look_at
 from narrate.sinks.split import Content, Split, SplitFiles, playlist_name
 from narrate.text.book import Book
 from narrate.text.characters import well_formed
-from narrate.text.document import Chapter, Edition
+from narrate.text.document import Chapter, Chunk, Edition
+
+KnownVerdict = Callable[[Chunk], Verdict | None]
+"""What was found about the take of a chunk; None if nobody has judged it."""
 
 LONGEST_SECONDS = 40 * 3600.0  # of a file that many players play to the end
 MOST_SECONDS_A_CHARACTER = 0.3  # of any script: a shorter text needs no counting
 HELD_IN_MEMORY = (".m4b", ".m4a")  # formats whose players and whose writing take memory by the hour
+REPORTS = (".html", ".htm")
 NO_COVER = "none"
 COVERS_BESIDE = ("cover.jpg", "cover.jpeg", "cover.png")
 WITHOUT_COVER = ("-", ".wav", *SUBTITLES)
@@ -38,7 +43,7 @@ class FileOptions:
     empty, the book speaks for itself. `cover` is a picture's file, "none", or None for the best that can be found.
     `subtitles` are formats ("srt") of files beside the first output. `split`: each output names a folder instead, its
     suffix the format of the files in it. `lufs` is the loudness that is wanted, None as it comes. `acx`: a folder of
-    MP3 files as ACX takes them.
+    MP3 files as ACX takes them. `report` is a page about the takes, None for none.
     """
 
     outputs: tuple[str, ...] = ()
@@ -50,6 +55,7 @@ class FileOptions:
     split: Split | None = None
     lufs: float | None = None
     acx: bool = False
+    report: str | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -78,6 +84,8 @@ def check_files(options: FileOptions) -> None:
         _check_acx(options)
     if (options.lufs is not None or options.acx) and ("-" in options.outputs or not options.outputs):
         raise InputError("--loudness needs a whole file to measure. Name one with -o, such as -o book.m4b.")
+    if options.report is not None:
+        _check_report(options)
     for target in options.targets:
         if options.in_folders:
             _check_folder(target, force=options.force)
@@ -88,6 +96,19 @@ def check_files(options: FileOptions) -> None:
         raise InputError(f"{twice} would be written twice. Give each output a name of its own.")
     if options.cover not in (None, NO_COVER):
         _picture(Path(options.cover or ""))
+
+
+def _check_report(options: FileOptions) -> None:
+    """Raise `InputError` if the report cannot be written."""
+    path = Path(options.report or "")
+    if not options.outputs:
+        raise InputError("--report is about files that are written. Name one with -o, such as -o book.m4b.")
+    if path.suffix.lower() not in REPORTS:
+        raise InputError(f"{path}: a report is a page. Give it a name such as {path.with_suffix('.html').name}.")
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist. Create it, or choose another place.")
+    if path.is_dir() or (path.exists() and not options.force):
+        raise InputError(f"{path} exists already. Choose another name, or replace it with --force.")
 
 
 def are_finished(options: FileOptions) -> bool:
@@ -153,14 +174,35 @@ def length_warning(options: FileOptions, book: Book, speed: float) -> str | None
 
 
 def file_openers(
-    options: FileOptions, book: Book, voice: str, report: Callable[[str], object] = lambda _: None
+    options: FileOptions,
+    book: Book,
+    voice: str,
+    report: Callable[[str], object] = lambda _: None,
+    verdict: KnownVerdict = lambda _: None,
 ) -> list[Opener]:
     """What makes the sinks of all files of the book. `voice` is who reads, unless the listener names a narrator.
 
-    `report` is told, in a sentence, what was done to the loudness, and what a listener would not expect.
+    `report` is told, in a sentence, what was done to the loudness, and what a listener would not expect. `verdict`
+    tells what was found about a take, for a report.
     """
     if not options.targets:
         return []
+    return [*_sound_openers(options, book, voice, report), *_report_opener(options, book, voice, report, verdict)]
+
+
+def _report_opener(
+    options: FileOptions, book: Book, voice: str, report: Callable[[str], object], verdict: KnownVerdict
+) -> list[Opener]:
+    if options.report is None:
+        return []
+    from narrate.checking.report_file import ReportFile
+
+    path, about = Path(options.report), about_book(replace(options, cover=NO_COVER), book, voice)
+    said = (about.title, about.author, about.narrator)
+    return [lambda sample_rate: ReportFile(path, sample_rate, said, verdict, report)]
+
+
+def _sound_openers(options: FileOptions, book: Book, voice: str, report: Callable[[str], object]) -> list[Opener]:
     openers = _plain_openers(options, book, voice, report)
     aim = acx.BOOK if options.acx else Aim(options.lufs) if options.lufs is not None else None
     if aim is None:

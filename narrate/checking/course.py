@@ -38,13 +38,15 @@ FRACTIONS = ((0.25, "a quarter"), (1 / 3, "a third"))
 @dataclass(frozen=True, slots=True)
 class Trait:
     """A figure that a voice keeps. `off` is how far a value is from the usual one, and `least` how far it may be even
-    in the evenest voice. `words` say it. `only_if` the take can be judged by it."""
+    in the evenest voice; beyond that, `times` the standard deviation. `words` say it. `only_if` the take can be judged
+    by it."""
 
     name: str
     off: Callable[[float, float], float]
     least: float
     words: Callable[[float], str]
     only_if: Callable[[Mapping[str, float]], bool] = lambda _: True
+    times: float = USUAL_TIMES
 
 
 def _difference(value: float, usual: float) -> float:
@@ -80,7 +82,7 @@ def _louder(off: float) -> str:
 
 TRAITS = (
     Trait("loudness_lufs", _difference, 3.0, _louder),
-    Trait("pitch_hz", _semitones, 1.2, _higher),
+    Trait("pitch_hz", _semitones, 1.2, _higher, times=4.0),
     Trait("pace_times", _octaves, 0.3, _pace_words),
     Trait(
         "noise_dbfs",
@@ -91,6 +93,11 @@ TRAITS = (
     ),
 )
 _KEPT = (*(trait.name for trait in TRAITS), *BANDS, "clicks", "longest_silence_seconds", "end_db")
+
+
+def is_known(measures: Mapping[str, float]) -> bool:
+    """True for figures that a course can be followed by; another version of narrate may have kept others."""
+    return all(name in measures for name in (*_KEPT, "seconds", "clipped_share"))
 
 
 class Course:
@@ -198,7 +205,7 @@ def _offs(
         (
             trait,
             trait.off(measures[trait.name], usual[trait.name]),
-            room * max(trait.least, USUAL_TIMES * spread[trait.name]),
+            room * max(trait.least, trait.times * spread[trait.name]),
         )
         for trait in TRAITS
         if trait.only_if(measures)

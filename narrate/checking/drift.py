@@ -12,7 +12,7 @@ from narrate.checking.verdict import Verdict
 
 LEAST = 0.01  # of pitch and pace: less is none
 LEAST_TAKES = 2  # to draw a line through
-EIGHTHS = "▁▂▃▄▅▆▇█"
+BLOCKS = "▁▂▃▄▅▆▇"  # seven, so that the usual one is in the middle
 LABEL_COLUMNS = 10
 
 
@@ -101,7 +101,7 @@ def _drift(
 
 
 def drift_lines(verdicts: Sequence[Verdict], columns: int = 80) -> list[str]:
-    """The drift as lines for a terminal: a row of blocks for each quantity, and marks below it where a take is odd.
+    """The drift as lines for a terminal: a row of blocks for each quantity, and marks below them where a take is odd.
 
     No lines for fewer than two takes with figures.
     """
@@ -109,11 +109,11 @@ def drift_lines(verdicts: Sequence[Verdict], columns: int = 80) -> list[str]:
     if not said:
         return []
     wide = max(1, columns - LABEL_COLUMNS - max(map(len, said.values())))
-    lines = []
+    lines, odd = [], [False] * wide
     for drift in drifts(verdicts, wide):
-        row = "".join(" " if step is None else EIGHTHS[min(7, int(8 * step.middle))] for step in drift.steps)
+        row = "".join(" " if step is None else BLOCKS[round(6 * step.middle)] for step in drift.steps)
         lines.append(f"{drift.quantity.label:<{LABEL_COLUMNS}}{row}{said[drift.quantity.name]}")
-        marks = "".join("^" if step is not None and step.odd else " " for step in drift.steps)
-        if marks.strip():
-            lines.append((" " * LABEL_COLUMNS + marks).rstrip())
+        odd = [before or (step is not None and bool(step.odd)) for before, step in zip(odd, drift.steps, strict=True)]
+    if any(odd):
+        lines.append((f"{'Odd':<{LABEL_COLUMNS}}" + "".join("^" if here else " " for here in odd)).rstrip())
     return lines

@@ -16,14 +16,18 @@ from importlib.resources import files
 from narrate.checking.drift import Drift, Step, drifts
 from narrate.checking.verdict import Verdict
 from narrate.clock import hms
+from narrate.text.characters import well_formed
 from narrate.text.document import Chunk
 
 WORST = 10  # takes that can be heard
 MOST_LISTED = 300  # takes made again or doubtful: more are counted only
-STEPS = 180  # of the plots
+STEPS = 180  # of the plots, at most
+TAKES_A_STEP = 3  # at least, on average
 WITHOUT_SPACES = ("ja", "zh")
+BAR_REM = 4.0  # the widest bar
 UNITS = {"ja": "kana", "zh": "syllables"}
-_WORDS = re.compile(r"\w+|\W+")
+_WORDS = re.compile(r"\w+(?:['’]\w+)*|\W+")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f]")  # have no place in a page
 _CHARACTERS = re.compile(r".", re.DOTALL)
 _DIGEST = re.compile(r"[\W_]+")
 
@@ -53,9 +57,8 @@ def report(title: str, author: str, voice: str, takes: Sequence[Reported]) -> st
         _worst(takes),
         _again(takes),
     ]
-    language = takes[0].chunk.language if takes else "en"
-    return (
-        f"<!doctype html>\n<html lang=en data-book={_quoted(language)}>\n<head>\n<meta charset=utf-8>\n"
+    page = (
+        "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
         "<meta name=viewport content='width=device-width, initial-scale=1'>\n"
         "<meta http-equiv=Content-Security-Policy "
         "content=\"default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:\">\n"
@@ -63,6 +66,7 @@ def report(title: str, author: str, voice: str, takes: Sequence[Reported]) -> st
         + "\n".join(part for part in body if part)
         + "\n</body>\n</html>\n"
     )
+    return _CONTROLS.sub("", well_formed(page))
 
 
 def _style() -> str:
@@ -109,7 +113,8 @@ def _error_rate(takes: Iterable[Reported]) -> float | None:
 
 
 def _plots(takes: Sequence[Reported]) -> str:
-    found = drifts([take.verdict for take in takes], STEPS)
+    steps = min(STEPS, max(1, len(takes) // TAKES_A_STEP))
+    found = drifts([take.verdict for take in takes], steps)
     if not found:
         return ""
     starts = _chapter_starts(takes)
@@ -134,14 +139,14 @@ def _chapter_starts(takes: Sequence[Reported]) -> list[float]:
 
 def _plot(drift: Drift, starts: Sequence[float]) -> str:
     rules = "".join(f"M{1000 * start:.0f} 0V100" for start in starts)
-    bands, lines, dots = [], [], []
+    bands, lines, dots, count = [], [], [], len(drift.steps)
     for run in _runs(drift.steps):
-        upper = [f"{_x(number)} {_y(step.high)}" for number, step in run]
-        lower = [f"{_x(number)} {_y(step.low)}" for number, step in reversed(run)]
+        upper = [f"{_x(number, count)} {_y(step.high)}" for number, step in run]
+        lower = [f"{_x(number, count)} {_y(step.low)}" for number, step in reversed(run)]
         bands.append(f"M{'L'.join(upper + lower)}Z")
-        lines.append("M" + "L".join(f"{_x(number)} {_y(step.middle)}" for number, step in run))
+        lines.append("M" + "L".join(f"{_x(number, count)} {_y(step.middle)}" for number, step in run))
     for number, step in enumerate(drift.steps):
-        dots += [f"M{_x(number)} {_y(level)}h0" for level in (step.odd if step is not None else ())]
+        dots += [f"M{_x(number, count)} {_y(level)}h0" for level in (step.odd if step is not None else ())]
     quantity = drift.quantity
     return (
         f"<figure><figcaption><b>{quantity.label}</b> <span>{quantity.said(drift.usual)}, from "
@@ -164,12 +169,12 @@ def _runs(steps: Sequence[Step | None]) -> list[list[tuple[int, Step]]]:
     return runs
 
 
-def _x(number: int) -> str:
-    return f"{1000 * (number + 0.5) / STEPS:.0f}"
+def _x(number: int, count: int) -> str:
+    return f"{1000 * (number + 0.5) / count:.0f}"
 
 
 def _y(level: float) -> str:
-    return f"{100 - 100 * min(max(level, 0.01), 0.99):.1f}"
+    return f"{100 - 100 * min(max(level, 0.04), 0.96):.1f}"
 
 
 # The tables.
@@ -194,7 +199,7 @@ def _chapters(takes: Sequence[Reported]) -> str:
             f"<td>{_count(sum(not take.verdict.good for take in some))}",
         ]
         if heard:
-            share = f"{100 * rate / worst:.0f}%" if rate and worst else "0"
+            share = f"{BAR_REM * rate / worst:.1f}rem" if rate and worst else "0"
             shown = f"{rate:.1%}" if rate is not None else "–"
             cells.append(f"<td><span class=bar style='width:{share}'></span>{shown}")
         rows.append(f"<tr>{''.join(cells)}")
@@ -230,8 +235,12 @@ def _worst(takes: Sequence[Reported]) -> str:
         return ""
     times = _starts(takes)
     items = "\n".join(_listened(take, times[take.chunk.index]) for take in found)
-    heading = f"The {len(found)} worst sentences" if len(found) > 1 else "The worst sentence"
-    return f"<section><h2>{heading}</h2>\n<ol class=worst>{items}</ol></section>"
+    if all(take.verdict.good for take in found):
+        heading = "What is least like the rest"
+        heading += "</h2>\n<p class=small>No take is doubtful. These are farthest from what is usual in this book.</p>"
+    else:
+        heading = f"The {len(found)} worst sentences</h2>" if len(found) > 1 else "The worst sentence</h2>"
+    return f"<section><h2>{heading}\n<ol class=worst>{items}</ol></section>"
 
 
 def _starts(takes: Sequence[Reported]) -> dict[int, float]:
@@ -244,10 +253,12 @@ def _starts(takes: Sequence[Reported]) -> dict[int, float]:
 
 def _listened(take: Reported, start: float) -> str:
     verdict, language = take.verdict, take.chunk.language
-    written, heard = " ".join(take.chunk.spoken.split()), verdict.heard
+    written = " ".join(take.chunk.spoken.split())
+    heard = None if verdict.heard is None else " ".join(verdict.heard.split())
     where = f"{escape(' '.join(take.chunk.title.split()))} · {hms(start)}".removeprefix(" · ")
     parts = [f"<p class=where>{where}</p>"]
-    parts.append(f"<p class=why>{escape(_sentence(verdict))}</p>")
+    if not verdict.good:
+        parts.append(f"<p class=why>{escape(_sentence(verdict))}</p>")
     if take.sound is not None:
         data = b64encode(take.sound()).decode("ascii")
         parts.append(f"<audio controls preload=none src='data:{take.media_type};base64,{data}'></audio>")
@@ -262,9 +273,8 @@ def _listened(take: Reported, start: float) -> str:
 
 def _sentence(verdict: Verdict) -> str:
     """What is wrong, as a sentence."""
-    why = verdict.why or "nothing is wrong, but it is the least like the others"
     more = f" {verdict.tries} takes were made." if verdict.tries > 1 else ""
-    return f"{why[0].upper()}{why[1:]}.{more}"
+    return f"{verdict.why[0].upper()}{verdict.why[1:]}.{more}"
 
 
 def _marked(written: str, heard: str, language: str) -> tuple[str, str]:

@@ -130,6 +130,7 @@ def file_options(values: Values) -> FileOptions:
         lufs=None if loudness in ("acx", "off") else loudness,
         acx=loudness == "acx",
         subtitles=tuple(dict.fromkeys(of_files("subtitles") or ())),
+        report=str(values["report"]) if values["report"] is not None else None,
     )
 
 

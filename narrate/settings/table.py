@@ -81,6 +81,13 @@ WRITING = (
         "Write the text with its times beside the sound, in one format or several, such as srt,vtt.",
         default=(),
     ),
+    Option(
+        "report",
+        File("FILE.html"),
+        "Write a page about the sound, too: how loudness, pitch and pace go over the book, what is odd, and the ten "
+        "worst sentences to hear. With --check also what a recogniser heard.",
+        places=ONCE,
+    ),
     Option("title", Text(), "Title of the book in the file, if the book's own is wrong.", places=OF_BOOK),
     Option("author", Text("NAME"), "Author of the book in the file.", places=OF_BOOK),
     Option("narrator", Text("NAME"), "Narrator in the file; the voice, if you name nobody."),

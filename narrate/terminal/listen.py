@@ -13,12 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from narrate.checking.verdict import Verdict, read_verdict
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
 from narrate.errors import InputError
 from narrate.export import (
     FileOptions,
+    KnownVerdict,
     are_finished,
     check_files,
     file_openers,
@@ -44,6 +46,7 @@ from narrate.terminal.price import may_be_sent
 from narrate.terminal.suspend import suspendable
 from narrate.terminal.wording import broken_off_line, closing_line, doubt
 from narrate.text.book import Book, TextOptions, book_of_text, open_book
+from narrate.text.document import Chunk
 from narrate.voice import Voice
 
 POLL_SECONDS = 0.1  # between two looks at the keyboard and at the figures
@@ -261,12 +264,16 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
     if why is not None:
         display.note(f"Voice: {why}.")
     display.engine = f"{engine.name} · {book.language}"
-    return Session(
+
+    def known(chunk: Chunk) -> Verdict | None:
+        return read_verdict(session.takes.verdict(session.player.narrator.key(chunk)))
+
+    session = Session(
         book,
         engine,
         options.voice,
         _takes(options, book, stack, display),
-        _openers(options, book, engine.name, display),
+        _openers(options, book, engine.name, display, known),
         listening=options.listening,
         writing=bool(options.files.outputs),
         streaming="-" in options.files.outputs,
@@ -278,6 +285,7 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
         bookmarks=None if options.literal is not None else Bookmarks(home() / "places", say=display.say),
         sleep=_sleep_timer(options.sleep),
     )
+    return session
 
 
 def _sleep_timer(choice: float | str | None) -> SleepTimer:
@@ -299,9 +307,9 @@ def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Displ
     return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))
 
 
-def _openers(options: ReadingOptions, book: Book, engine: str, display: Display) -> list[Opener]:
+def _openers(options: ReadingOptions, book: Book, engine: str, display: Display, known: KnownVerdict) -> list[Opener]:
     speaker = [partial(Speaker, device=options.device)] if options.listening else []
-    return [*speaker, *file_openers(options.files, book, options.voice.name or engine, display.note)]
+    return [*speaker, *file_openers(options.files, book, options.voice.name or engine, display.note, known)]
 
 
 def attend(session: Session, display: Display, keys: Keys | None) -> None:

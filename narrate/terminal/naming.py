@@ -44,9 +44,10 @@ class Naming:
             return files
         facts = _facts(files, book, number, count)
         targets = [self._fresh(pattern, facts) for pattern in map(pattern_of, files.outputs)]
-        for target in targets:
+        report = self._fresh(files.report, facts) if files.report is not None else None
+        for target in [*targets, *([report] if report is not None else [])]:
             _make_folder(Path(target).parent)
-        return replace(files, outputs=tuple(targets))
+        return replace(files, outputs=tuple(targets), report=report)
 
     def _fresh(self, pattern: str, facts: Mapping[str, str]) -> str:
         """The name that the pattern gives, with a number if an earlier book of this run has it."""
