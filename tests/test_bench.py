@@ -74,8 +74,9 @@ SCHEMA = {
     "quality": (
         [
             {
-                **WHERE, "takes": int, "seconds": NUMBER, "silence": NUMBER, "clipping": NUMBER, "pace": [NUMBER],
-                "loudness": [NUMBER], "odd": [[str]], "mos": ({str: NUMBER}, None), "errors": ({str: NUMBER}, None),
+                **WHERE, "voice": str, "takes": int, "seconds": NUMBER, "clipping": NUMBER, "clicks": int,
+                "spread": {str: [NUMBER]}, "odd": [[str]],
+                "mos": ({str: NUMBER}, None), "errors": ({str: NUMBER}, None),
                 "missing": [str],
             }
         ],
@@ -421,10 +422,20 @@ def test_quality_names_what_is_odd() -> None:
     takes[7] = SpokenChunk(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
     found = judge(takes)
     assert found is not None
-    assert [("0.3 × as quick" in what, "dB" in what) for what, _ in found.odd][:2] == [(True, False), (False, True)]
+    assert [what.split()[:3] for what, _ in found.odd][:2] == [["33%", "as", "quick"], ["20", "dB", "softer"]]
+    assert "than the rest" in found.odd[1][0]
     assert "3th" in found.odd[0][1]
     assert found.clipping == pytest.approx(2_400 / sum(len(take.samples) for take in takes))
-    assert found.pace[1] == pytest.approx(1.0, rel=0.01)
+    assert found.spread["pace"][1] == pytest.approx(1.0, rel=0.03)
+    assert found.spread["pitch"][1] == pytest.approx(180, rel=0.01)
+
+
+def test_voices_are_compared_in_one_table() -> None:
+    said, found = benched(source=str(SAMPLES / "well.zh.txt"), engine="espeak", quality=True, voices=("cmn+f1",))
+    low, high = (part["spread"]["pitch"][1] for part in found["quality"])
+    assert [part["voice"] for part in found["quality"]] == ["", "cmn+f1"]
+    assert high > 1.5 * low
+    assert any("espeak" in line and "cmn+f1" in line for line in said.splitlines())
 
 
 def test_the_best_batch_size_is_kept_where_auto_looks(home: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any, TextIO
@@ -40,8 +40,9 @@ WORSE = 3  # exit code: measured to the end, and a figure is worse than in the e
 class BenchOptions:
     """What is to be measured: plain data from the command line. `source` None is the samples in three languages.
 
-    `jumps` is how often to jump about, 0 for not at all. `json` is a file for the line of JSON; "-" is standard output,
-    which then has that line alone, and the tables go to standard error.
+    `jumps` is how often to jump about, 0 for not at all. `voices` are compared in quality, besides the engine's own.
+    `json` is a file for the line of JSON; "-" is standard output, which then has that line alone, and the tables go to
+    standard error.
     """
 
     source: str | None = None
@@ -53,6 +54,7 @@ class BenchOptions:
     jumps: int = 0
     fit: bool = False
     quality: bool = False
+    voices: tuple[str, ...] = ()
     play: bool = False
     simulate: bool = False
     store: Path | None = None
@@ -177,10 +179,28 @@ def _headline(workload: Workload, options: BenchOptions, document: dict[str, Any
         if runs:
             document["texts"].append(figures.of_text(workload, runs, cold))
     if options.quality:
-        found = judge(collector.takes(), lambda what: progress(f"{workload.name}: {what}"))
-        if found is not None:
-            where = {"name": workload.name, "engine": workload.spec}
-            document["quality"] = [*(document["quality"] or ()), {**where, **asdict(found)}]
+        _judge(workload, "", collector, document, progress)
+        for voice in options.voices:
+            _compare_voice(replace(workload, voice=replace(workload.voice, name=voice)), document, progress)
+
+
+def _compare_voice(workload: Workload, document: dict[str, Any], progress: _Progress) -> None:
+    """Another voice of the engine reads the same text."""
+    voice = workload.voice.name or ""
+    workload.engine.check(workload.voice)
+    collector = Collector()
+    found = measure.run(
+        workload, takes=MemoryTakes(measure.PHRASES_BYTES), keep=collector, told=progress.run(workload, voice)
+    )
+    _unless_broken_off(found)
+    _judge(workload, voice, collector, document, progress)
+
+
+def _judge(workload: Workload, voice: str, collector: Collector, document: dict[str, Any], progress: _Progress) -> None:
+    found = judge(collector.takes(), lambda what: progress(f"{workload.name}: {what}"))
+    if found is not None:
+        where = {"name": workload.name, "engine": workload.spec, "voice": voice}
+        document["quality"] = [*(document["quality"] or ()), {**where, **asdict(found)}]
 
 
 def _sizes(

@@ -179,29 +179,47 @@ def _fit(part: Mapping[str, Any], console: Console) -> None:
         console.print(f"To simulate an engine of about this cost: -e {part['spec']}", markup=False)
 
 
-def _quality(parts: Sequence[Mapping[str, Any]], console: Console) -> None:
-    def three(values: Sequence[float], form: str) -> str:
-        return " … ".join(form.format(value) for value in values)
+_SPREADS = {
+    "loudness": ("loudness", "{:.1f}", " LUFS"),
+    "pitch": ("pitch", "{:.0f}", " Hz"),
+    "pitch_range": ("range of pitch", "{:.1f}", " st"),
+    "pace": ("pace, a calm reader 1", "{:.2f}", ""),
+    "noise": ("noise", "{:.0f}", " dB"),
+    "longest_silence": ("longest silence", "{:.2f}", " s"),
+}
+_ERRORS = {
+    "mean": "heard otherwise",
+    "p50": "heard otherwise, P50",
+    "p90": "heard otherwise, P90",
+    "doubtful": "in doubt",
+}
 
+
+def _quality(parts: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Voices side by side, two at most: eighty columns hold no more."""
+    for start in range(0, len(parts), 2):
+        side = parts[start : start + 2]
+        rows = [["judged", *(f"{part['takes']} takes, {part['seconds']:.0f} s" for part in side)]]
+        for name, (label, form, unit) in _SPREADS.items():
+            rows.append([label, *(" … ".join(map(form.format, part["spread"][name])) + unit for part in side)])
+        rows.append(["clipping", *(f"{part['clipping']:.3%}" for part in side)])
+        rows.append(["clicks", *(str(part["clicks"]) for part in side)])
+        rows.append(["odd takes", *(f"{len(part['odd'])} ({len(part['odd']) / part['takes']:.1%})" for part in side)])
+        for mark in dict.fromkeys(mark for part in side for mark in part["mos"] or {}):
+            marks = [(part["mos"] or {}).get(mark) for part in side]
+            rows.append([f"DNSMOS {mark}", *("–" if each is None else f"{each:.2f} of 5" for each in marks)])
+        for name, label in _ERRORS.items():
+            if any(part["errors"] for part in side):
+                rows.append([label, *(f"{part['errors'][name]:.1%}" if part["errors"] else "–" for part in side)])
+        names = [f"{part['name']}\n{part['voice'] or part['engine'].partition(':')[0]}" for part in side]
+        _table(console, "Quality (P10 … P50 … P90)", ["", *names], rows)
     for part in parts:
-        rows = [
-            ["judged", f"{part['takes']} takes, {part['seconds']:.0f} s"],
-            ["silence", f"{part['silence']:.1%}"],
-            ["clipping", f"{part['clipping']:.3%}"],
-            ["pace (P10, P50, P90)", f"{three(part['pace'], '{:.2f}')} × a calm reader's"],
-            ["loudness (P10, P50, P90)", f"{three(part['loudness'], '{:.1f}')} dB"],
-        ]
-        for name, mark in (part["mos"] or {}).items():
-            rows.append([f"DNSMOS {name}", f"{mark:.2f} of 5"])
-        for name, share in (part["errors"] or {}).items():
-            rows.append([name.upper(), f"{share:.1%}"])
-        _table(console, f"Quality: {part['name']}, {part['engine']}", ["", " "], rows)
         for what, text in part["odd"][:5]:
             console.print(f"  odd: {what}: “{text[:50]}”", markup=False, highlight=False)
         if len(part["odd"]) > 5:
             console.print(f"  and {len(part['odd']) - 5} more")
-        for remedy in part["missing"]:
-            console.print(f"  {remedy}", markup=False, highlight=False)
+    for remedy in dict.fromkeys(remedy for part in parts for remedy in part["missing"]):
+        console.print(f"  {remedy}", markup=False, highlight=False)
 
 
 def _against(part: Mapping[str, Any], console: Console) -> None:

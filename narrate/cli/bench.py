@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from narrate.cli.command import Argument, Command
 from narrate.errors import InputError
-from narrate.settings.kinds import File, Number, Switch, Text
+from narrate.settings.kinds import File, Many, Number, Switch, Text
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named
 from narrate.settings.values import Values
@@ -27,6 +27,7 @@ def bench(values: Values) -> int:
         jumps=values["jumps"] if values["interrupt"] else 0,
         fit=values["fit"],
         quality=values["quality"],
+        voices=values["voices"],
         play=values["play"],
         simulate=values["simulate"],
         store=values["store"],
@@ -79,7 +80,14 @@ COMMAND = Command(
             places=ONCE,
         ),
         _switch("fit", "Find out what a batch costs: a + b × longest sentence + c × sentences."),
-        _switch("quality", "Judge the sound: pace, loudness, DNSMOS, errors."),
+        _switch("quality", "Judge the sound: loudness, pitch, pace, what is odd, DNSMOS, errors."),
+        Option(
+            "voices",
+            Many(Text("NAME", "the name of a voice")),
+            "With --quality: have these voices of the engine read the text, too, and compare.",
+            places=ONCE,
+            default=(),
+        ),
         _switch("play", "Take as long as a loudspeaker would, but stay silent."),
         _switch("simulate", "With -e tone: add up the seconds it would take instead of waiting for them."),
         Option("store", File("FOLDER"), "Keep the finished sound in this folder; otherwise none is kept.", places=ONCE),
