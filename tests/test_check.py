@@ -77,7 +77,7 @@ def test_a_book_that_is_said_as_it_is_written(book: Path) -> None:
     assert book.with_name("book.wav").read_bytes() == book.with_name("plain.wav").read_bytes()
     # What was found is kept: nothing is heard again, even if there is nobody to hear it.
     table = check(book, "--recogniser", f"{sys.executable} {STAND_IN} refuse").stdout.splitlines()
-    assert [line.split()[:4] for line in table[1:]] == [["3", "3", "0.0%", "0"]] * 2 + [["6", "6", "0.0%", "0"]]
+    assert [line.split()[:4] for line in table[1:4]] == [["3", "3", "0.0%", "0"]] * 2 + [["6", "6", "0.0%", "0"]]
     assert table[1].endswith("1  CHAPTER 1")
 
 

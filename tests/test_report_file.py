@@ -21,6 +21,7 @@ from narrate.clip import Clip, Samples
 from narrate.errors import SinkError
 from tests.browser import browsing
 from tests.speech import a_chunk
+from tests.test_check import TEXT, WRONG, recogniser
 from tests.test_report import Page
 
 STORY = Path(__file__).resolve().parents[1] / "samples" / "lighthouse.en.txt"
@@ -156,6 +157,22 @@ def test_the_sound_of_a_sentence_is_small() -> None:
 
 def test_takes_without_figures_are_not_strange() -> None:
     assert strangeness_of([(a_chunk(0), Verdict()), (a_chunk(1), Verdict(measures={"seconds": 3.0}))]) == [0.0, 0.0]
+
+
+def test_what_is_stored_is_reported_with_what_was_heard(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(TEXT)
+    wrong = {re.sub(r"\W", "", WRONG): "A gull cried over the harbour."}
+    ear = recogniser(book, **wrong)
+    run(book, "-e", "espeak", "-o", tmp_path / "book.wav")
+    page = tmp_path / "book.html"
+    run("check", book, "-e", "espeak", "--recogniser", ear, "--report", page, code=3)
+    text = page.read_text(encoding="utf-8")
+    assert "A gull cried over the harbour <del>in the rain</del>." in text
+    assert len(Page(text).named("audio")) >= 1
+    run(book, "-e", "espeak", "-o", tmp_path / "again.wav", "--report", tmp_path / "again.html")
+    again = (tmp_path / "again.html").read_text(encoding="utf-8")
+    assert "A gull cried over the harbour <del>in the rain</del>." in again
 
 
 @pytest.fixture(scope="module")

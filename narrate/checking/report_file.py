@@ -65,12 +65,7 @@ class ReportFile(Sink):
         if error is not None:
             return
         self._end_take()
-        page = report(*self._about, self._with_sounds())
-        try:
-            write_atomically(self._path, page.encode(), private=False)
-        except OSError as trouble:
-            why = (trouble.strerror or str(trouble)).lower()
-            raise SinkError(f"The report {self._path} cannot be written: {why}.") from trouble
+        write_report(self._path, report(*self._about, self._with_sounds()))
         for line in drift_lines([take.verdict for take in self._takes]):
             self._tell(line)
 
@@ -110,6 +105,15 @@ class ReportFile(Sink):
             if place in self._sounds:
                 takes[place] = with_sound(takes[place], self._sounds[place], self._sample_rate)
         return takes
+
+
+def write_report(path: Path, page: str) -> None:
+    """Raises `SinkError`."""
+    try:
+        write_atomically(path, page.encode(), private=False)
+    except OSError as trouble:
+        why = (trouble.strerror or str(trouble)).lower()
+        raise SinkError(f"The report {path} cannot be written: {why}.") from trouble
 
 
 def with_sound(take: Reported, samples: Samples, sample_rate: int) -> Reported:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from narrate.cli.command import Argument, Command
 from narrate.settings.choices import ENGINE_OPTIONS, TEXT_OPTIONS, WISHES
-from narrate.settings.kinds import Switch
+from narrate.settings.kinds import File, Switch
 from narrate.settings.option import ONCE, Option
 from narrate.settings.table import named
 from narrate.settings.values import Values
@@ -24,7 +24,7 @@ def check(values: Values) -> int:
     from narrate.terminal.check import check_book
 
     book = values["book"]
-    return check_book(stored_options(values.beside(book), book), again=values["again"])
+    return check_book(stored_options(values.beside(book), book), again=values["again"], page=values["report"])
 
 
 STORED = named(
@@ -38,6 +38,7 @@ COMMAND = Command(
     arguments=(Argument("book", "BOOK", "The book."),),
     options=(
         Option("again", Switch(), "Also hear what was checked before.", places=ONCE, default=False),
+        Option("report", File("FILE.html"), "Also write a page about it, with the worst to hear.", places=ONCE),
         *STORED,
     ),
     details=DETAILS,

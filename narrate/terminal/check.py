@@ -6,11 +6,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TextIO
 
 from narrate.checking.course import Courses
+from narrate.checking.drift import drift_lines
 from narrate.checking.examiner import Case, Examiner
 from narrate.checking.recogniser import open_recogniser
+from narrate.checking.report import Reported, report
+from narrate.checking.report_file import opus, strangeness_of, write_report
 from narrate.checking.verdict import Verdict, read_verdict, written
 from narrate.errors import InputError, NarrateError
 from narrate.session import Session
@@ -62,9 +67,16 @@ class _Row:
 
 
 def check_book(
-    options: ReadingOptions, *, again: bool = False, stdout: TextIO = sys.stdout, stderr: TextIO = sys.stderr
+    options: ReadingOptions,
+    *,
+    again: bool = False,
+    page: Path | None = None,
+    stdout: TextIO = sys.stdout,
+    stderr: TextIO = sys.stderr,
 ) -> int:
     """Judge the stored takes of a book, and print what was found. What was found before is not judged `again`.
+
+    `page` is the file of a page about it, which is replaced if it is there.
 
     Returns the exit code: 0, or 3 if some takes may not say what is written.
     """
@@ -87,9 +99,27 @@ def check_book(
         for line in _report(session, found):
             for row in wrapped(line, stdout, 5):
                 print(row, file=stdout)
+        if page is not None:
+            _write_report(session, found, page)
     if trouble:
         raise NarrateError(trouble[0])
     return NOT_ALL_SPOKEN if any(each.verdict is not None and not each.verdict.good for each in found) else 0
+
+
+def _write_report(session: Session, found: Sequence[Checked], path: Path) -> None:
+    judged = [(each.chunk, each.verdict) for each in found if each.verdict is not None]
+    takes = [
+        Reported(chunk, verdict, seconds, strangeness, partial(_sound, session, chunk))
+        for (chunk, verdict), strangeness in zip(judged, strangeness_of(judged), strict=True)
+        if (seconds := session.takes.seconds(session.player.narrator.key(chunk))) is not None
+    ]
+    book = session.book
+    write_report(path, report(book.title, book.author, session.voice.name or session.engine.name, takes))
+
+
+def _sound(session: Session, chunk: Chunk) -> bytes:
+    take = session.takes.get(session.player.narrator.key(chunk))
+    return opus(take.samples, take.sample_rate) if take is not None else b""
 
 
 def judged(session: Session, examiner: Examiner, chunks: Iterable[Chunk], *, again: bool = False) -> Iterator[Checked]:
@@ -139,6 +169,10 @@ def _report(session: Session, found: Sequence[Checked]) -> Iterator[str]:
     if total.checked < total.chunks:
         left = counted(total.chunks - total.checked, "sentence")
         yield f"Not checked: {left}. Their sound is not stored, or nothing can be heard in it."
+    drift = drift_lines([each.verdict for each in found if each.verdict is not None])
+    if drift:
+        yield ""
+        yield from drift
     worst = sorted(_doubtful(found), key=lambda each: -_badness(each))[:WORST]
     if worst:
         yield ""
