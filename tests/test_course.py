@@ -94,6 +94,7 @@ def test_what_is_odd_is_said(course: Course, changed: Mapping[str, float], words
         {"pace_times": 1.2},
         {"longest_silence_seconds": 1.6},
         {"noise_dbfs": -61.0},  # nobody hears that
+        {"noise_dbfs": -40.0, "seconds": 5.0},  # no pause in it
         {"noise_dbfs": -100.0},
         {"end_db": -100.0},
         {"clipped_share": 0.0005},

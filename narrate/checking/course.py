@@ -28,6 +28,7 @@ BANDS = tuple(f"band_{low}_hz_db" for low in BANDS_HZ[:-1])
 LEAST_BAND_DB = 1.0  # no octave is steadier than that, for this purpose
 MOST_COLOUR = 4.0  # deviations of all octaves together, as their root mean square
 LOUD_NOISE_DBFS = -60.0  # less noise than that nobody minds
+WITH_A_PAUSE_SECONDS = 6.0  # a shorter take may have no pause, in which alone noise can be measured
 MOST_CLIPPED = 0.001  # of the samples
 MOST_SILENCE_SECONDS = 1.5  # longer than usual
 QUIET_END_DB, LOUD_END_DB = -40.0, -20.0
@@ -82,14 +83,16 @@ def _louder(off: float) -> str:
 
 TRAITS = (
     Trait("loudness_lufs", _difference, 3.0, _louder),
-    Trait("pitch_hz", _semitones, 1.2, _higher, times=4.0),
+    Trait("pitch_hz", _semitones, 1.4, _higher, times=4.0),
     Trait("pace_times", _octaves, 0.3, _pace_words),
     Trait(
         "noise_dbfs",
         lambda value, usual: max(0.0, value - usual),  # nobody minds less of it
         20.0,
         lambda off: f"{off:.0f} dB more noise than",
-        only_if=lambda measures: measures["noise_dbfs"] > LOUD_NOISE_DBFS and measures["seconds"] >= TYPICAL_SECONDS,
+        only_if=lambda measures: (
+            measures["noise_dbfs"] > LOUD_NOISE_DBFS and measures["seconds"] >= WITH_A_PAUSE_SECONDS
+        ),
     ),
 )
 _KEPT = (*(trait.name for trait in TRAITS), *BANDS, "clicks", "longest_silence_seconds", "end_db")
