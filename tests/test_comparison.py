@@ -92,6 +92,20 @@ def test_what_is_lost_doubled_or_other_is_not(language: str, written: str, heard
         ("The lamp went out, and nobody cared.", "and nobody cared", "“the lamp went out” is missing at the beginning"),
         ("The lamp went out, and nobody cared.", "the lamp went out", "“and nobody cared” is missing at the end"),
         ("The lamp went out at last.", "the lamp went out at last at last", "“at last” is doubled at the end"),
+        ("They came to be of use at last.", "they came be to of use at last", ""),  # two letters may be misheard
+        ("The lantern went out last night.", "the went out lantern last night", "“lantern” is in another place"),
+        ("The lamp went out.", "the lamp thank you all for watching went out", "“thank you all for watching” is added"),
+        (
+            "The lamp in the old house went out of the hill.",
+            "the lamp in the old house went out hill",
+            "",
+        ),  # two short words in the middle
+        ("The lamp by the window went out.", "the lamp went out", "“by the window” is missing"),
+        (
+            "Nobody knew the lighthouse keeper at all.",
+            "nobody knew a crimson motorcycle at all",
+            "“the lighthouse keeper” was heard as “a crimson motorcycle”",
+        ),
         ("We went home.", "we walked back", "67% of it was heard otherwise"),
     ],
 )
