@@ -61,3 +61,8 @@ def to_int16(samples: Samples) -> NDArray[np.int16]:
 def from_int16(samples: NDArray[np.int16]) -> Samples:
     """The exact inverse: `to_int16(from_int16(x)) == x`."""
     return np.asarray(samples, dtype=np.float32) / np.float32(32768.0)
+
+
+def on_grid(samples: Samples) -> Samples:
+    """The nearest 16-bit samples, as floats: what is heard, stored and exported is then the same to the last bit."""
+    return from_int16(to_int16(samples))

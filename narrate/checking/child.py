@@ -31,7 +31,7 @@ LONGEST_SECONDS = 30.0  # of sound that Whisper hears at once
 WHISPER = {"cpu": "small", "cuda": "large-v3-turbo"}
 QWEN = {"cpu": "Qwen/Qwen3-ASR-0.6B-hf", "cuda": "Qwen/Qwen3-ASR-1.7B-hf"}
 BATCH = {"cpu": 4, "cuda": 16}
-TOKENS_A_SECOND = 20  # of text: nobody speaks faster
+TOKENS_A_SECOND, MOST_TOKENS = 20, 440  # of text: nobody speaks faster, and a model that has lost its way must end
 BEAMS = 5
 
 
@@ -77,6 +77,7 @@ class Whisper:
             batch_size=len(clips),
             beam_size=BEAMS,
             without_timestamps=True,
+            max_new_tokens=_tokens(max(end - start for _, start, end in pieces)),
         )
         texts = [""] * len(takes)
         for segment in segments:
@@ -102,9 +103,8 @@ class Qwen:
 
         asked = self._processor.apply_transcription_request(list(takes), language=[language] * len(takes))
         asked = asked.to(self._model.device, self._model.dtype)
-        longest = max(map(len, takes)) / RATE
         with torch.inference_mode():
-            made = self._model.generate(**asked, max_new_tokens=16 + round(TOKENS_A_SECOND * longest), do_sample=False)
+            made = self._model.generate(**asked, max_new_tokens=_tokens(max(map(len, takes))), do_sample=False)
         said = made[:, asked["input_ids"].shape[1] :]
         texts = self._processor.decode(said, return_format="transcription_only")
         return [text.strip() for text in texts]
@@ -118,6 +118,11 @@ def _pieces(samples: int) -> list[tuple[int, int]]:
     parts = max(1, -(-samples // round(LONGEST_SECONDS * RATE)))
     cuts = [samples * part // parts for part in range(parts + 1)]
     return list(zip(cuts, cuts[1:], strict=False))
+
+
+def _tokens(samples: int) -> int:
+    """How many tokens may be said in so much sound."""
+    return min(MOST_TOKENS, 16 + round(TOKENS_A_SECOND * samples / RATE))
 
 
 def read_wav(path: str) -> Any:

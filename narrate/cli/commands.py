@@ -17,6 +17,7 @@ COMMANDS = {
     "books": "List the books that you have read, how far, and your marks; open one of them.",
     "store": "Show how much finished sound is kept, check it or remove it.",
     "check": "Hear with a recogniser whether the stored sound of a book says what is written.",
+    "review": "Hear the sentences that a check found wrong, and keep them or have them taken again.",
     "inspect": "Check an audiobook: chapters, tags, loudness, faults.",
     "config": "Show which settings hold and where they were set, or edit them.",
     "serve": "Read to browsers and programs, on this machine or others.",

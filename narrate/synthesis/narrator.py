@@ -12,13 +12,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import inf
 
-from narrate.clip import Clip
+from narrate.clip import Clip, join, on_grid
 from narrate.clock import OFF, Clock
-from narrate.engines import Engine
+from narrate.engines import Engine, Request
 from narrate.errors import NarrateError
 from narrate.pipeline import in_order
 from narrate.store.takes import Takes
-from narrate.synthesis.judge import Judge, judges
+from narrate.synthesis.judge import Judge, first_fault, judges, trim
 from narrate.synthesis.queue import WorkQueue
 from narrate.synthesis.retry import FailureLimit
 from narrate.synthesis.stats import Stats
@@ -61,6 +61,17 @@ class Narrator:
         if self._queue is not None:
             self._queue.cancel()
             self.engine.cancel(self._queue.out)
+
+    def another(self, chunk: Chunk, attempt: int) -> Clip:
+        """Another take of the chunk, which is not stored; with a `failure` if it is bad. Raises `EngineError`."""
+        self._prepare()
+        request = Request(f"another-{chunk.index}-{attempt}", chunk, self.voice, self.key(chunk), attempt)
+        clips = [clip for made in self.engine.synthesize([request]) for clip in made]
+        samples, rate = join(clip.samples for clip in clips), clips[-1].sample_rate if clips else 1
+        asked = judges(deterministic=self.engine.abilities.deterministic) if self.judges is None else self.judges
+        failure = next((clip.failure for clip in clips if clip.failure), None)
+        failure = failure or first_fault(asked, samples, rate, chunk)
+        return Clip(chunk, on_grid(trim(samples, rate)), rate, failure=failure)
 
     def clips(
         self,

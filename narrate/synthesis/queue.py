@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import count
 from math import inf
 
-from narrate.clip import Clip, Samples, from_int16, join, silence, to_int16
+from narrate.clip import Clip, Samples, join, on_grid, silence
 from narrate.clock import OFF, Clock
 from narrate.engines import Request
 from narrate.errors import EngineError
@@ -167,7 +167,7 @@ class WorkQueue:
         wrong = clip.failure or first_fault(self._judges, whole, clip.sample_rate, job.asked)
         if wrong and not job.heard:
             return self._bad(job, wrong, clip.sample_rate, len(whole) / clip.sample_rate)
-        samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not (job.heard or before)))
+        samples = on_grid(trim(clip.samples, clip.sample_rate, lead=not (job.heard or before)))
         samples = join([*before, samples])
         if wrong:  # its beginning was heard already: it is too late for another take, and it is not kept
             return self._failed(job, Clip(job.chunk, samples, clip.sample_rate, failure=wrong))
@@ -325,7 +325,7 @@ class WorkQueue:
         """A piece of a chunk goes out at once, unless the whole shall be judged first."""
         if job.handed_on:
             return []
-        samples = _on_grid(trim(clip.samples, clip.sample_rate, lead=not (job.heard or job.back), tail=False))
+        samples = on_grid(trim(clip.samples, clip.sample_rate, lead=not (job.heard or job.back), tail=False))
         if self._recall is not None and not job.heard and (job.tries or self._recall.has_time):
             job.back.append(samples)
             return []
@@ -433,8 +433,3 @@ class WorkQueue:
         twins = self._twins.pop(job.key, [])
         self._stats.failed += [(chunk, last.failure or "") for chunk in (job.chunk, *twins)]
         return [last, *(replace(whole, chunk=twin) for twin in twins)]
-
-
-def _on_grid(samples: Samples) -> Samples:
-    """The nearest 16-bit samples, as floats: what is heard, stored and exported is then the same to the last bit."""
-    return from_int16(to_int16(samples))

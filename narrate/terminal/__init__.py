@@ -4,6 +4,7 @@ books.py       several books one after the other
 listen.py      a reading at a terminal, for an ear or into a file
 plan.py        what a reading will come to, before it is made
 check.py       what a recogniser hears in the takes that are stored
+review.py      the takes in doubt, one after the other
 examining.py   the judge of takes that the books of a run share
 price.py       what it costs, where a server wants money
 naming.py      names for the files of several books

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from narrate.errors import InputError
+from narrate.files import write_atomically
 from narrate.text.characters import CYRILLIC, LATIN
 from narrate.text.encoding import decode
 from narrate.text.language import LANGUAGES
@@ -43,6 +44,32 @@ def load_dictionary(path: Path) -> tuple[Rule, ...]:
         return tuple(_rules(decode(data).text if data.strip() else ""))
     except InputError as error:
         raise InputError(f"--dict {path}: {error}") from None
+
+
+def add_rule(path: Path, word: str, reading: str, language: str) -> None:
+    """Write a rule for the language to the end of a dictionary file, which need not be there yet.
+
+    Raises InputError for a word that cannot stand in a rule, and for a file that cannot be written.
+    """
+    lines = f"[{language}]\n{word} = {reading}\n"
+    if not _is_rule(lines, Rule(word, reading, language)):
+        raise InputError(f"--dict: “{word}” and “{reading}” cannot be written as a rule.")
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        gap = "" if not before or before.endswith("\n") else "\n"
+        write_atomically(path, f"{before}{gap}{lines}".encode(), private=False)
+    except UnicodeDecodeError:
+        raise InputError(f"--dict {path}: only a file in UTF-8 can be written to.") from None
+    except OSError as error:
+        raise InputError(f"--dict {path}: cannot be written ({error.strerror})") from None
+
+
+def _is_rule(lines: str, rule: Rule) -> bool:
+    """True if these lines of a dictionary hold the rule and nothing else."""
+    try:
+        return list(_rules(lines)) == [rule]
+    except InputError:
+        return False
 
 
 def _rules(text: str) -> Iterator[Rule]:
