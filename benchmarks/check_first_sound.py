@@ -86,8 +86,8 @@ def reading(text: Path, recogniser: str | None, seconds: float, speed: float) ->
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     arguments.add_argument("book", nargs="?", type=Path, default=ROOT / "samples" / "lighthouse.en.txt")
-    arguments.add_argument("--runs", type=int, default=5)
-    arguments.add_argument("--seconds", type=float, default=4.0, help="of each reading")
+    arguments.add_argument("--runs", type=int, default=4)
+    arguments.add_argument("--seconds", type=float, default=8.0, help="of each reading")
     arguments.add_argument("--speed", type=float, default=8.0, help="of the ear")
     arguments.add_argument("--recogniser", default=STAND_IN)
     chosen = arguments.parse_args()

@@ -46,6 +46,7 @@ from narrate.voice import Voice
 LAST_SENTENCE_SHARE = 0.999  # while its last sentence sounds, a book counts as read so far, and not as finished
 LOOK_AHEAD_SECONDS = 0.015  # of wall time, at each look at the events, to find out how long the book is
 CATCH_UP_SECONDS = 0.2  # the same, as long as it was not looked as far as the ear is
+FIRST_SOUND_SECONDS = 1.0  # after the first take was made, before anybody judges takes
 ABORT_SECONDS = 10.0  # how long a reading that is broken off may take to end
 SILENCE_SECONDS = 3.0  # how long the sinks may take to be silent; a device that hangs would take for ever
 TWO_READERS = "Another narrate is reading this book aloud now. The place of the one that stops last will be kept."
@@ -173,7 +174,8 @@ class Session:
         abilities = self.engine.abilities
         key = partial(take_key, self.engine.fingerprint, self.voice, uses_seed=abilities.uses_seed)
         if self.examiner is not None:
-            self._trial = Trial(self.examiner, self.takes_of_each)
+            begin_seconds = FIRST_SOUND_SECONDS if self.listening or self.streaming else 0.0
+            self._trial = Trial(self.examiner, self.takes_of_each, begin_seconds=begin_seconds)
         narrator = Narrator(
             self.engine, self.voice, self.takes, key, wait_for_others=not self.listening, trial=self._trial
         )

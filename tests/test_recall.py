@@ -156,6 +156,17 @@ def test_a_retake_that_fails_costs_nothing_but_itself(raised: bool) -> None:
     assert attempt_of(clips[1].samples) == 0
 
 
+def test_halves_that_fail_are_not_asked_for_again_and_again() -> None:
+    def spoil(request: Request, clip: Clip) -> Clip | None:
+        return request.failed("a fault", RATE) if request.chunk.spoken != request.chunk.text else clip
+
+    script, engine = chunks(3), Takes(spoil=spoil)
+    clips, narrator = read(script, engine, Judge(lambda chunk, *_: 0.9 if chunk.index == 1 else 0.0))
+    assert [attempt for index, attempt, _ in engine.asked if index == 1] == [0, 1, 2, 0]
+    assert len(clips) == 3
+    assert [chunk.index for chunk, _ in narrator.stats.doubtful] == [1]
+
+
 def test_an_engine_that_loses_a_retake_costs_nothing_but_it() -> None:
     script = chunks(5)
     engine = Takes(spoil=lambda request, clip: None if request.attempt else clip)
@@ -246,6 +257,13 @@ def test_the_first_sound_waits_for_no_judge() -> None:
         clips = a_narrator(Takes(), trial).clips(chunks(200), buffered=lambda: 0.0)
         assert [next(clips).index for _ in range(200)] == list(range(200))
         assert judge.judged == []
+
+
+def test_at_first_the_ear_has_the_machine_to_itself() -> None:
+    judge = Judge()
+    with closing(Trial(judge, begin_seconds=600.0)) as trial:
+        assert len(list(a_narrator(Takes(), trial).clips(chunks(30), buffered=lambda: 0.0))) == 30
+    assert judge.judged == []
 
 
 def test_what_was_handed_on_is_only_reported() -> None:

@@ -24,6 +24,7 @@ import signal
 import sys
 import wave
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import IO, Any, Protocol
 
 RATE = 16_000  # Hz, of the sound that all of them hear
@@ -33,6 +34,7 @@ QWEN = {"cpu": "Qwen/Qwen3-ASR-0.6B-hf", "cuda": "Qwen/Qwen3-ASR-1.7B-hf"}
 BATCH = {"cpu": 4, "cuda": 16}
 TOKENS_A_SECOND, MOST_TOKENS = 20, 440  # of text: nobody speaks faster, and a model that has lost its way must end
 BEAMS = 5
+NICER = 10  # than what makes the sound: on few cores that comes first
 
 
 class Model(Protocol):
@@ -174,6 +176,8 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides what it means
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library may print must not end up among the answers
+    with suppress(AttributeError, OSError):  # Windows has no such thing
+        os.nice(NICER)
     kind, *rest = words
     device = rest.pop(rest.index("--device") + 1) if "--device" in rest else None
     model = next((word for word in rest if word != "--device"), None)

@@ -40,7 +40,8 @@ class Job:
     began.
 
     `latest` is the take that slow judges have now, `best` the best of those that they have judged, and `tries` counts
-    all of them. `handed_on`: a take went out, and others are of no use any more.
+    all of them; `cut_late`: it was cut in two because they liked no take. `handed_on`: a take went out, and others are
+    of no use any more.
     """
 
     chunk: Chunk
@@ -56,6 +57,7 @@ class Job:
     tries: int = 0
     latest: Tried | None = None
     best: Tried | None = None
+    cut_late: bool = False
     handed_on: bool = False
 
     @property

@@ -369,7 +369,7 @@ class WorkQueue:
             case Again(attempt):
                 return self._send_again(job, attempt)
             case Split(attempt):
-                job.parts, job.half_attempt = list(halves(job.chunk) or ()), attempt
+                job.parts, job.half_attempt, job.cut_late = list(halves(job.chunk) or ()), attempt, True
                 return self._send_again(job, attempt)
         if job in self._again:
             self._again.remove(job)
@@ -391,7 +391,7 @@ class WorkQueue:
         self._stats.retaken_seconds += seconds
         job.back = []
         if self._recall is not None and job.best is not None:
-            job.parts = []
+            job.parts, job.made = [], []
             return self._do(job, self._recall.failed(job, raised=raised))
         cut = None if job.halved else halves(job.chunk)
         step = next_step(job.attempt, raised=raised, divisible=cut is not None, deterministic=self._deterministic)

@@ -146,7 +146,7 @@ class Recall:
             job.tries,
             good=verdict is None or verdict.good,
             wanted=self._trial.takes,
-            divisible=not job.halved and halves(job.chunk) is not None,
+            divisible=not (job.cut_late or job.halved) and halves(job.chunk) is not None,
             deterministic=self._deterministic,
         )
 

@@ -37,9 +37,11 @@ class Trial:
     Any thread may submit. Close it when no more takes come.
     """
 
-    def __init__(self, examiner: Judging, takes: int = 1) -> None:
-        """`takes`: so many takes are made of each chunk, if there is time, and the best is kept."""
+    def __init__(self, examiner: Judging, takes: int = 1, *, begin_seconds: float = 0.0) -> None:
+        """`takes`: so many takes are made of each chunk, if there is time, and the best is kept. The first take is
+        looked at `begin_seconds` after it came: until then the first sound has the machine to itself."""
         self.takes = takes
+        self._begin_seconds = begin_seconds
         self._examiner = examiner
         self._waiting: deque[tuple[Case, Reply]] = deque()
         self._seconds = 0.0
@@ -83,6 +85,8 @@ class Trial:
             self._thread.result()
 
     def _run(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, self._begin_seconds)
         while batch := self._next():
             self._examining = True
             try:
