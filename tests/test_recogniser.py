@@ -64,6 +64,17 @@ def test_the_sounds_are_removed_as_they_are_answered() -> None:
         assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_what_a_killed_process_left_is_removed_when_it_is_old() -> None:
+    old, new = (Path(tempfile.mkdtemp(prefix="narrate-check-")) for _ in range(2))
+    (old / "7.wav").write_bytes(b"sound")
+    os.utime(old, (0, 0))
+    with closing(a_recogniser("hear")) as recogniser:
+        recogniser.prepare()
+    assert not old.exists()
+    assert new.exists()
+    new.rmdir()
+
+
 def test_what_is_no_answer_is_passed_over() -> None:
     with closing(a_recogniser("noise")) as recogniser:
         assert recogniser.hear(sounds(3, 4)) == ["3 tenths", "4 tenths"]

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
-from time import monotonic
+from time import monotonic, time
 from typing import IO, Any
 
 from narrate.checking.recogniser import RATE, RecogniserError, Sound
@@ -31,6 +31,8 @@ PATIENCE_SECONDS = 60.0  # for the next answer, and LONGER times as long as all 
 LONGER = 20.0
 DEATHS_IN_A_ROW = 4
 MOST_LETTERS = 1 << 20  # of a line
+FOLDER = "narrate-check-"  # begins the name of the folder with the sounds that are asked for
+OLD_SECONDS = 7 * 24 * 3600.0  # nobody uses such a folder for so long
 TAIL_BYTES = 2000  # of what it wrote on standard error
 _GONE = "it ended"
 _SILENT = "it does not answer"
@@ -130,7 +132,8 @@ class _Child:
     """The running process, and a folder for the sounds that it is asked for."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="narrate-check-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER))
         self._errors = (self._folder / "errors").open("wb")
         try:
             self._process = subprocess.Popen(
@@ -227,6 +230,14 @@ class _Child:
             said = next((line.strip() for line in reversed(tail) if line.strip()), "")
             return f"it ended with code {code}" + (f", and its last words were “{said}”" if said else "")
         return f"it ended with code {code}"
+
+
+def _sweep() -> None:
+    """Remove the folders that killed processes left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < time() - OLD_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listen(replies: IO[bytes], lines: SimpleQueue[bytes | None]) -> None:
