@@ -3,8 +3,7 @@
 main.py                     words in, one call, messages and exit code out
 commands.py command.py      all commands; what a command is, and how words become its values
 read.py sample.py chunks.py voices.py devices.py books.py store.py check.py review.py inspect.py config.py
-serve.py bench.py
-setup.py doctor.py completions.py help.py
+serve.py bench.py setup.py doctor.py completions.py help.py
                             one command each; read.py needs no name
 listener.py findings.py     what the system knows of the listener; all that can be told of this machine
 preferences.py              what narrate setup keeps: a voice and a sound device
