@@ -33,6 +33,7 @@ from narrate.store.in_memory import MemoryTakes  # noqa: E402
 from narrate.text.book import TextOptions, open_book  # noqa: E402
 from narrate.voice import Voice  # noqa: E402
 
+SETTLE_SECONDS = 0.5  # after each reading, so that its end does not disturb the next one's beginning
 STAND_IN = f"{sys.executable} {ROOT / 'tests' / 'recogniser_stand_in.py'} slow"
 
 
@@ -87,7 +88,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     arguments.add_argument("book", nargs="?", type=Path, default=ROOT / "samples" / "lighthouse.en.txt")
     arguments.add_argument("--runs", type=int, default=4)
-    arguments.add_argument("--seconds", type=float, default=8.0, help="of each reading")
+    arguments.add_argument("--seconds", type=float, default=7.0, help="of each reading")
     arguments.add_argument("--speed", type=float, default=8.0, help="of the ear")
     arguments.add_argument("--recogniser", default=STAND_IN)
     chosen = arguments.parse_args()
@@ -95,7 +96,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["NARRATE_HOME"] = home
         for run in range(chosen.runs + 1):
-            for name, recogniser in (("without", None), ("with", chosen.recogniser)):
+            pair = [("without", None), ("with", chosen.recogniser)]
+            for name, recogniser in pair if run % 2 else reversed(pair):
+                time.sleep(SETTLE_SECONDS)
                 figures = reading(chosen.book.resolve(), recogniser, chosen.seconds, chosen.speed)
                 if run:  # the first of each warms what is read from the disk
                     found[name].append(figures)

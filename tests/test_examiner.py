@@ -8,7 +8,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from narrate.checking.examiner import Case, Examiner, Measured
+from narrate.checking.examiner import FIRST_HEARD, Case, Examiner, Measured
 from narrate.checking.recogniser import RecogniserError, Sound
 from narrate.checking.verdict import Verdict
 from narrate.clip import Samples
@@ -93,6 +93,29 @@ def test_a_recogniser_that_gives_up_is_told_of_once() -> None:
     assert ears.calls == 1
     assert not examiner.hears
     assert said == ["It is gone. Takes are not checked by hearing any more."]
+
+
+def test_a_recogniser_that_does_not_understand_the_voice_is_not_believed() -> None:
+    """Otherwise every take of a book would be taken again and again."""
+    said: list[str] = []
+    examiner = Examiner(Hears(*["entirely other words"] * 40), say=said.append)
+    for number in range(FIRST_HEARD + 5):
+        (verdict,) = examiner.examine([a_case()])
+        assert (verdict is None) == (number >= FIRST_HEARD)
+    assert said == [
+        "it hears 100% of what this voice says otherwise than it is written. Takes are not checked by hearing any more."
+    ]
+
+
+@pytest.mark.parametrize("bad", [FIRST_HEARD // 2 - 1, 0])
+def test_a_recogniser_that_understands_most_is_believed(bad: int) -> None:
+    said: list[str] = []
+    texts = ["entirely other words"] * bad + [TEXT] * (FIRST_HEARD - bad) + ["other words"] * 10
+    examiner = Examiner(Hears(*texts), say=said.append)
+    for _ in texts:
+        (verdict,) = examiner.examine([a_case()])
+        assert verdict is not None
+    assert said == []
 
 
 def test_a_recogniser_that_was_cancelled_has_not_given_up() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from narrate.checking.recogniser import Recogniser, RecogniserError, Sound
 from narrate.checking.verdict import Verdict
@@ -12,6 +13,8 @@ from narrate.text.comparison.compare import compare
 from narrate.text.document import Chunk
 
 BATCH = 8  # takes at once where there is no recogniser
+FIRST_HEARD = 20  # takes, by which a recogniser is known
+UNFIT_RATE = 0.5  # of what is written in them: who hears so much otherwise does not understand the voice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +45,14 @@ def unmeasured(samples: Samples, sample_rate: int, chunk: Chunk) -> Measured:
 class Examiner:
     """Judges takes, several at once. One thread calls `examine`; any thread may call `cancel`.
 
-    Without a `recogniser`, or once that can do no more, takes are only measured; `say` is told so, once.
+    Without a `recogniser`, or once that can do no more, takes are only measured; `say` is told so, once. So it is with
+    one that does not understand the voice: it would find every take bad.
     """
 
     recogniser: Recogniser | None = None
     measure: Measure = unmeasured
     say: Callable[[str], object] = lambda _: None
+    _rates: list[float] = field(default_factory=list, init=False)  # of the first takes
     _given_up: bool = field(default=False, init=False)
     _cancelled: bool = field(default=False, init=False)
 
@@ -87,6 +92,15 @@ class Examiner:
                 self._give_up(str(error))
             return nothing
 
+    def _know(self, name: str, rate: float) -> None:
+        """Find out by the first takes if the recogniser understands the voice."""
+        if len(self._rates) < FIRST_HEARD:
+            self._rates.append(rate)
+            if len(self._rates) == FIRST_HEARD and (usual := median(self._rates)) > UNFIT_RATE:
+                self._give_up(
+                    f"{name} hears {min(usual, 1.0):.0%} of what this voice says otherwise than it is written."
+                )
+
     def _give_up(self, why: str) -> None:
         if not self._given_up:
             self._given_up = True
@@ -102,4 +116,5 @@ class Examiner:
             self._give_up(f"What is heard cannot be compared: {error.name} is not installed.")
             return Verdict(odd, measures=measures) if measures else None
         name = self.recogniser.name if self.recogniser is not None else ""
+        self._know(name, compared.rate)
         return Verdict(compared.why or odd, heard, name, compared.rate, measures)
