@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-LEFT_OUT = ("all", "test", "quality")  # all is the others; test and quality are for those who work on narrate
+LEFT_OUT = ("all", "qwen-hf", "test", "quality")  # all is the others, qwen-hf is qwen; the last are for our own work
 # What a package does not say of itself, or says of its own code only.
 KNOWN = {
     "espeakng-loader": "GPL-3.0-or-later: it holds eSpeak NG, which runs in a child process",

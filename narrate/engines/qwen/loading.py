@@ -21,14 +21,15 @@ _TOKENIZER_25HZ = "qwen_tts.core.tokenizer_25hz.modeling_qwen3_tts_tokenizer_v1"
 
 
 def package_version() -> str:
-    """The version of the installed `qwen-tts`, without importing it. Raises `EngineError` if absent or too old."""
-    try:
-        version = importlib.metadata.version("qwen-tts")
-        importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError as missing:
-        raise EngineError(
-            f"The qwen engine needs the package {missing.name}, which is not installed; {_remedy()}"
-        ) from None
+    """The version of the installed `qwen-tts`, without importing it. Raises `EngineError` if absent or too old.
+
+    `qwen-tts-hf` is the same package for transformers 5.
+    """
+    version = _version("qwen-tts") or _version("qwen-tts-hf")
+    for name, found in ("qwen-tts", version), ("torch", _version("torch")):
+        if found is None:
+            raise EngineError(f"The qwen engine needs the package {name}, which is not installed; {_remedy()}")
+    assert version is not None
     if tuple(int(part) for part in version.split(".")[:3] if part.isdigit()) < OLDEST:
         raise EngineError(f"qwen-tts {version} pads batches wrongly and cannot be used; {_remedy()}")
     return version
@@ -36,6 +37,13 @@ def package_version() -> str:
 
 def _remedy() -> str:
     return f"install it with: {pip_install('torch', 'qwen-tts>=0.1.1')}"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def import_package() -> types.ModuleType:
