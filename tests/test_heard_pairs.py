@@ -89,9 +89,9 @@ def otherwise(text: str, language: str, luck: random.Random) -> str:
             for word, kana in zip(words, in_kana, strict=True)
         )
     elif language == "zh":
-        from zhconv import convert
+        from opencc import OpenCC
 
-        text = convert(text, luck.choice(["zh-tw", "zh-cn"]))
+        text = OpenCC(luck.choice(["s2t", "t2s"])).convert(text)
         text = re.sub("[的地得]", lambda _: luck.choice("的地得"), text)
         text = re.sub("[他她它]", lambda _: luck.choice("他她它"), text)
     else:

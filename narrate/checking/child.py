@@ -159,6 +159,14 @@ def _answer(model: Model, asked: Sequence[dict[str, Any]], replies: IO[str]) -> 
             print(json.dumps(each), file=replies, flush=True)
 
 
+def _why(error: Exception, model: str | None) -> str:
+    """Why the model could not be loaded, in one line."""
+    if "EntryNotFound" in type(error).__name__ or "Connection" in type(error).__name__:
+        which = f"its model {model}" if model else "its model"
+        return f"{which} is not on this machine, and the hub of models cannot be reached"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
+
+
 def _device(wanted: str | None) -> str:
     if wanted:
         return wanted
@@ -184,7 +192,7 @@ def main(words: Sequence[str]) -> int:
     try:
         loaded = KINDS[kind](model, _device(device))
     except Exception as error:
-        print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=replies, flush=True)
+        print(json.dumps({"error": _why(error, model)}), file=replies, flush=True)
         return 1
     print(json.dumps({"ready": loaded.name, "batch": loaded.batch}), file=replies, flush=True)
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]

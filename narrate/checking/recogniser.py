@@ -25,7 +25,7 @@ DEFAULT = "faster-whisper"
 COMPARING = {
     "": {"rapidfuzz": "rapidfuzz", "num2words": "num2words"},
     "ja": {"pyopenjtalk": "pyopenjtalk-plus", "fugashi": "fugashi", "unidic_lite": "unidic-lite"},
-    "zh": {"pypinyin": "pypinyin", "zhconv": "zhconv", "cn2an": "cn2an"},
+    "zh": {"pypinyin": "pypinyin", "opencc": "opencc", "cn2an": "cn2an"},
 }
 """The modules that compare texts of a language, and of all (""), with the packages that they come in."""
 
