@@ -27,7 +27,7 @@ from narrate.checking.examiner import Examiner  # noqa: E402
 from narrate.checking.recogniser import open_recogniser  # noqa: E402
 from narrate.clip import Clip  # noqa: E402
 from narrate.engines.choose import open_engine  # noqa: E402
-from narrate.session import Session  # noqa: E402
+from narrate.reading.session import Session  # noqa: E402
 from narrate.sinks import Sink  # noqa: E402
 from narrate.store.in_memory import MemoryTakes  # noqa: E402
 from narrate.text.book import TextOptions, open_book  # noqa: E402

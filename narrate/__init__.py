@@ -13,8 +13,8 @@ _HOMES = {
     "Document": "narrate.text.document",
     "NarrateError": "narrate.errors",
     "Voice": "narrate.voice",
-    "read": "narrate.session",
-    "synthesize": "narrate.session",
+    "read": "narrate.reading.session",
+    "synthesize": "narrate.reading.session",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -16,7 +16,7 @@ from narrate.pipeline import Background, LazyList
 from narrate.playback.bookmark import Bookmarks
 from narrate.playback.player import BLOCK_SECONDS, Player
 from narrate.playback.sleep import SleepTimer
-from narrate.session import Began, Progress, Session
+from narrate.reading.session import Began, Progress, Session
 from narrate.sinks import Ear, Sink
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.key import take_key

@@ -15,7 +15,7 @@ from narrate.bench.listener import Paced
 from narrate.clip import Clip
 from narrate.engines.qwen import Qwen
 from narrate.engines.table import find_engine, load_engine
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.store.in_memory import MemoryTakes
 from narrate.synthesis.exchange import Exchange
 from narrate.text.book import TextOptions, book_of_text

@@ -38,15 +38,15 @@ FLOORS = [
     {"checking", "settings"},
     {"synthesis"},
     {"playback"},
-    {"session"},
-    {"plan", "export"},
+    {"reading"},
     {"terminal", "server"},
     {"bench"},
     {"cli"},
 ]
 # Rooms whose modules build on one another.
 ROOMS = {"text.structure", "text.formats", "text.spoken", "text.chunking", "text.comparison", "checking", "engines",
-         "settings", "sinks", "store", "synthesis", "playback", "terminal", "server", "bench", "cli"}  # fmt: skip
+         "settings", "sinks", "store", "synthesis", "playback", "reading", "terminal", "server", "bench",
+         "cli"}  # fmt: skip
 HEAVY = {
     "av", "budoux", "chardet", "ctranslate2", "fastapi", "faster_whisper", "librosa", "llvmlite", "lxml", "mammoth",
     "markdown_it", "pyopenjtalk", "pypdf", "qwen_tts", "ray", "readability", "sentencex", "sounddevice", "soundfile",

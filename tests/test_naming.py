@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from narrate.errors import InputError
-from narrate.export import FileOptions
+from narrate.reading.export import FileOptions
 from narrate.sinks.about import About
 from narrate.terminal.naming import Naming, check_patterns, has_patterns
 from narrate.text.book import Book, TextOptions

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from narrate.engines.choose import open_engine
-from narrate.plan import chapters, sample
-from narrate.session import Session
+from narrate.reading.plan import chapters, sample
+from narrate.reading.session import Session
 from narrate.store.in_memory import MemoryTakes
 from narrate.text.book import TextOptions, open_book
 from narrate.voice import Voice

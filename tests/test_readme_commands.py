@@ -38,6 +38,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOT
 PROGRAMS = r"(?:narrate|python|pip|chrt -r|curl|eval|hypercorn|/usr/bin/time|some-program|NARRATE_\w+=)"
 
 RUN = {
+    "narrate --version": "",
     "narrate sample ja -o umbrella.wav": "umbrella.wav",
     "narrate novel.txt": "",
     "narrate novel.epub -o novel.m4b": "novel.m4b",
@@ -84,6 +85,7 @@ REFUSED = {
 HELP_ONLY = {
     "narrate doctor --all": "test_doctor.py runs it",
     "narrate inspect": "inspect FILE is run",
+    "narrate store --clear": "it would remove takes",
 }
 """What is run with --help in its place, and why."""
 PYTEST = re.compile(r"python -m pytest\b.*")

@@ -22,7 +22,7 @@ from narrate.errors import InputError, NarrateError, SinkError
 from narrate.playback.bookmark import Bookmarks, Place
 from narrate.playback.player import Aborted
 from narrate.playback.sleep import SleepTimer
-from narrate.session import Began, Done, Event, Failed, Notice, Progress, Session
+from narrate.reading.session import Began, Done, Event, Failed, Notice, Progress, Session
 from narrate.sinks import Sink
 from narrate.store.in_memory import MemoryTakes
 from narrate.text.book import TextOptions, open_book
@@ -243,7 +243,7 @@ def test_a_device_that_hangs_does_not_keep_the_place_nor_the_end(
             let_go.wait()
 
     places: list[Place | None] = []
-    monkeypatch.setattr("narrate.session.SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr("narrate.reading.session.SILENCE_SECONDS", 0.1)
     session = a_session(book, Hanging(), listening=True, bookmarks=Bookmarks(home / "places"))
     try:
         with pytest.raises(KeyboardInterrupt), session:
@@ -270,7 +270,7 @@ def test_who_stops_a_reading_whose_device_hangs_is_told(
             session.transport.stop()
             let_go.wait()
 
-    monkeypatch.setattr("narrate.session.ABORT_SECONDS", 0.1)
+    monkeypatch.setattr("narrate.reading.session.ABORT_SECONDS", 0.1)
     session = a_session(book, Hanging(), listening=True, bookmarks=Bookmarks(home / "places"))
     try:
         with pytest.raises(SinkError, match="does not answer"):

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrate.clip import Clip
-from narrate.export import FileOptions, length_warning
 from narrate.pace import chunk_seconds
+from narrate.reading.export import FileOptions, length_warning
 from narrate.sinks import Sink, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.split import LONGER, Content, Split, SplitFiles, distinct, file_name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from narrate.session import Progress
+from narrate.reading.session import Progress
 from narrate.terminal.wording import chapter_title, counted, duration, moment, rounded
 from tests.speech import chunks
 

@@ -17,7 +17,7 @@ from narrate.settings.table import OPTIONS
 from narrate.settings.values import Values
 
 if TYPE_CHECKING:
-    from narrate.export import FileOptions
+    from narrate.reading.export import FileOptions
     from narrate.sinks.split import Split
     from narrate.terminal.listen import ReadingOptions
 
@@ -102,7 +102,7 @@ def stored_options(values: Values, book: str) -> ReadingOptions:
 
 def file_options(values: Values) -> FileOptions:
     """Which files are written, and what they say of the book."""
-    from narrate.export import FileOptions, series_and_part
+    from narrate.reading.export import FileOptions, series_and_part
     from narrate.sinks.about import About
 
     outputs: tuple[str, ...] = values["output"]

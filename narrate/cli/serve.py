@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from narrate.cli.command import Command
 from narrate.clock import OFF
 from narrate.errors import InputError, NarrateError
+from narrate.packages import pip_install
 from narrate.settings.choices import kept_in
 from narrate.settings.table import OPTIONS, SERVING
 from narrate.settings.values import Values
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from narrate.server.service import Service
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PACKAGES = "fastapi starlette-compress uvicorn h11 websockets python-multipart prometheus-client wyoming".split()
 GOODBYE_SECONDS = 5  # how long requests may take to end when the server does
 CHOSEN = ("engine", "voice", "lang")  # whoever sets one of them says whose voice will be needed
 
@@ -30,9 +32,7 @@ def serve(values: Values) -> None:
     try:
         import uvicorn  # noqa: F401
     except ImportError:
-        raise InputError(
-            "narrate serve needs more packages. In the folder of narrate: pip install '.[server]'."
-        ) from None
+        raise InputError(f"narrate serve needs more packages. Try: {pip_install(*PACKAGES)}") from None
     from narrate.server.access import Access
     from narrate.server.app import create_app
     from narrate.server.service import Service, ServiceOptions

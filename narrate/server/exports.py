@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from narrate.errors import InputError, NarrateError
-from narrate.export import FileOptions, file_openers
 from narrate.pipeline import Background
+from narrate.reading.export import FileOptions, file_openers
+from narrate.reading.session import Progress
 from narrate.server.events import Log
 from narrate.server.readings import Reading
 from narrate.server.service import Service
-from narrate.session import Progress
 from narrate.text.characters import one_line
 
 _log = logging.getLogger(__name__)

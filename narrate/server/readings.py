@@ -20,11 +20,11 @@ from narrate.errors import InputError, NarrateError
 from narrate.pipeline import Background, LazyList
 from narrate.playback.sleep import SleepTimer
 from narrate.playback.start import chunk_at, find_start
+from narrate.reading.session import Done, Event, Failed, Notice, Progress, Session
 from narrate.server.documents import Documents, Entry
 from narrate.server.events import Log
 from narrate.server.hls import PLAYLIST, PageSink, Run, Runs, Segment, Sentence, Told
 from narrate.server.service import Service
-from narrate.session import Done, Event, Failed, Notice, Progress, Session
 from narrate.settings.choices import Speaking
 from narrate.text.book import Book
 from narrate.text.document import Chunk

@@ -17,7 +17,7 @@ from narrate.engines.choose import open_engine
 from narrate.errors import EngineError
 from narrate.folders import home
 from narrate.playback.bookmark import Bookmarks
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.settings.choices import Speaking, speaking, text_options
 from narrate.settings.layers import of_request
 from narrate.settings.values import Values

@@ -21,13 +21,13 @@ from starlette.types import Receive
 from narrate.clip import Clip
 from narrate.errors import ClosedPipe, EngineError, InputError
 from narrate.pipeline import Background
+from narrate.reading.session import Session
 from narrate.server import voices
 from narrate.server.limits import Slots
 from narrate.server.metrics import Metrics
 from narrate.server.outlet import Outlet
 from narrate.server.service import Service
 from narrate.server.trace import request_id
-from narrate.session import Session
 from narrate.sinks import Sink
 from narrate.sinks.encoded_stream import EncodedStream
 from narrate.text.book import Book, book_of_dictation, book_of_text

@@ -18,7 +18,7 @@ from narrate.checking.report import Reported, report
 from narrate.checking.report_file import opus, strangeness_of, write_report
 from narrate.checking.verdict import Verdict, read_verdict, written
 from narrate.errors import InputError, NarrateError
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.store.takes import Take
 from narrate.terminal.display import open_display
 from narrate.terminal.listen import NOT_ALL_SPOKEN, ReadingOptions, Run, open_session, open_what_is_read

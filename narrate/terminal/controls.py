@@ -12,7 +12,7 @@ from narrate.errors import InputError
 from narrate.pipeline import LazyList
 from narrate.playback.start import chunk_at
 from narrate.playback.stretch import FASTEST, SLOWEST
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.terminal.display import Display
 from narrate.terminal.keys import HELP
 from narrate.text.document import Chunk

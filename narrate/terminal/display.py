@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from narrate.session import Progress
+from narrate.reading.session import Progress
 from narrate.streams import Out
 from narrate.terminal.wording import moment
 

@@ -18,7 +18,10 @@ from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
 from narrate.errors import InputError
-from narrate.export import (
+from narrate.folders import home
+from narrate.playback.bookmark import Bookmarks
+from narrate.playback.sleep import SleepTimer
+from narrate.reading.export import (
     FileOptions,
     KnownVerdict,
     are_finished,
@@ -27,10 +30,7 @@ from narrate.export import (
     is_unfinished_split,
     length_warning,
 )
-from narrate.folders import home
-from narrate.playback.bookmark import Bookmarks
-from narrate.playback.sleep import SleepTimer
-from narrate.session import Began, Done, Doubted, Failed, Notice, Progress, Session
+from narrate.reading.session import Began, Done, Doubted, Failed, Notice, Progress, Session
 from narrate.settings.choices import Speaking
 from narrate.sinks import Opener
 from narrate.sinks.speaker import Speaker

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from narrate.errors import InputError
-from narrate.export import FileOptions
+from narrate.reading.export import FileOptions
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES
 from narrate.sinks.split import plain_name
 from narrate.text.book import Book

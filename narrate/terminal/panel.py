@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from narrate.clock import hms
-from narrate.session import Progress
+from narrate.reading.session import Progress
 from narrate.streams import console
 from narrate.terminal.echo import Echo
 from narrate.terminal.wording import moment

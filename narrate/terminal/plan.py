@@ -12,8 +12,8 @@ from typing import TextIO
 
 from narrate.clock import hms
 from narrate.errors import InputError
-from narrate.export import FileOptions, about_book, printed
-from narrate.plan import ChapterPlan, Sample, chapters, file_cost, sample
+from narrate.reading.export import FileOptions, about_book, printed
+from narrate.reading.plan import ChapterPlan, Sample, chapters, file_cost, sample
 from narrate.sinks import READ_ALONG, SUBTITLES, SUFFIXES, Sink, check_target, open_sink
 from narrate.sinks.about import About
 from narrate.sinks.loudness import Aim, Levelled

@@ -7,8 +7,8 @@ import sys
 import typer
 
 from narrate.engines.http.prices import cost_line
-from narrate.plan import unmade
-from narrate.session import Session
+from narrate.reading.plan import unmade
+from narrate.reading.session import Session
 from narrate.terminal.display import Display
 
 

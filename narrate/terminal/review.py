@@ -12,7 +12,7 @@ from typing import TextIO
 from narrate.checking.verdict import Verdict, read_verdict, written
 from narrate.clip import Clip
 from narrate.errors import InputError, NarrateError, SinkError
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.sinks.speaker import Speaker
 from narrate.terminal.display import open_display
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from narrate.checking.verdict import Verdict
 from narrate.clock import hms
-from narrate.export import FileOptions
-from narrate.session import Progress, Session
+from narrate.reading.export import FileOptions
+from narrate.reading.session import Progress, Session
 from narrate.sinks import SUBTITLES
 from narrate.sinks.audiofile import FEWEST_CHAPTERS
 from narrate.text.document import Chunk

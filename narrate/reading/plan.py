@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from narrate.clip import Clip, silence
 from narrate.pace import chunk_seconds
-from narrate.session import Session
+from narrate.reading.session import Session
 from narrate.sinks import Sink
 from narrate.text.document import Chunk
 
