@@ -64,6 +64,21 @@ def test_what_is_heard_is_compared_with_what_is_spoken() -> None:
     assert [(sound.sample_rate, sound.language) for sound in ears.asked] == [(8000, "en")] * 2
 
 
+def test_a_name_that_is_heard_otherwise_in_three_sentences_is_a_habit_then_and_in_hindsight() -> None:
+    from tests.test_habits import HEARD, NAME, SENTENCES
+
+    examiner = Examiner(Hears(*[sentence.replace(NAME, HEARD) for sentence in SENTENCES]))
+    verdicts = [examiner.examine([a_case(text=sentence)])[0] for sentence in SENTENCES]
+    assert [verdict is not None and verdict.good for verdict in verdicts] == [False, False, True, True]
+    first, third = verdicts[0], verdicts[2]
+    assert first is not None
+    assert third is not None
+    assert examiner.reconsider(a_chunk(0, SENTENCES[0]), first) == Verdict("", first.heard, "it", 0.0)
+    assert examiner.reconsider(a_chunk(2, SENTENCES[2]), third) == third
+    loud_one = Verdict("it is too loud", first.heard, "it", 0.3)  # not by what was heard
+    assert examiner.reconsider(a_chunk(0, SENTENCES[0]), loud_one) == loud_one
+
+
 def test_a_take_that_says_the_right_words_may_sound_odd() -> None:
     case = a_case()
     case.samples[:] = 0.9

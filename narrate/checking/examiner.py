@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from narrate.checking.recogniser import Recogniser, RecogniserError, Sound
 from narrate.checking.verdict import Verdict
 from narrate.clip import Samples
 from narrate.text.comparison.compare import compare
+from narrate.text.comparison.habits import Habits
 from narrate.text.document import Chunk
 
 BATCH = 8  # takes at once where there is no recogniser
@@ -46,12 +47,14 @@ class Examiner:
     """Judges takes, several at once. One thread calls `examine`; any thread may call `cancel`.
 
     Without a `recogniser`, or once that can do no more, takes are only measured; `say` is told so, once. So it is with
-    one that does not understand the voice: it would find every take bad.
+    one that does not understand the voice: it would find every take bad. What it hears otherwise again and again, in
+    the same way, is among its `habits` and no longer counts.
     """
 
     recogniser: Recogniser | None = None
     measure: Measure = unmeasured
     say: Callable[[str], object] = lambda _: None
+    habits: Habits = field(default_factory=Habits)
     _rates: list[float] = field(default_factory=list, init=False)  # of the first takes
     _given_up: bool = field(default=False, init=False)
     _cancelled: bool = field(default=False, init=False)
@@ -117,4 +120,16 @@ class Examiner:
             return Verdict(odd, measures=measures) if measures else None
         name = self.recogniser.name if self.recogniser is not None else ""
         self._know(name, compared.rate)
+        self.habits.learn(case.chunk.spoken, compared)
+        compared = self.habits.without(compared, case.chunk.language)
         return Verdict(compared.why or odd, heard, name, compared.rate, measures)
+
+    def reconsider(self, chunk: Chunk, verdict: Verdict) -> Verdict:
+        """The verdict about an earlier take of the chunk, now that the recogniser's habits are known."""
+        if verdict.good or verdict.heard is None or not self.habits.known:
+            return verdict
+        before = compare(chunk.spoken, verdict.heard, chunk.language)
+        after = self.habits.without(before, chunk.language)
+        if verdict.why != before.why:
+            return verdict
+        return replace(verdict, why=after.why, rate=after.rate)

@@ -28,6 +28,7 @@ from narrate.terminal.wrap import wrapped
 from narrate.text.document import Chunk
 
 WORST = 10  # takes that are shown with what was heard
+HABITS = 10  # of the recogniser that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def check_book(
             found.append(checked)
             passing(f"Checking take {len(found)} of {len(chunks)} …", stderr)
         passing("", stderr)
-        for line in _report(session, found):
+        found = [_reconsidered(session, examiner, each) for each in found]
+        for line in (*_report(session, found), *_habits(examiner, book.language)):
             for row in wrapped(line, stdout, 5):
                 print(row, file=stdout)
         if page is not None:
@@ -153,6 +155,28 @@ def _examined(
             verdict = replace(verdict, tries=before.tries if before is not None else 1)
             session.takes.put_verdict(session.player.narrator.key(chunk), take.samples, written(verdict))
         yield Checked(chunk, verdict)
+
+
+def _reconsidered(session: Session, examiner: Examiner, checked: Checked) -> Checked:
+    """The same in the light of what the recogniser does again and again; kept if it is judged otherwise."""
+    if checked.verdict is None or checked.verdict.good:
+        return checked
+    verdict = examiner.reconsider(checked.chunk, checked.verdict)
+    key = session.player.narrator.key(checked.chunk)
+    if verdict is not checked.verdict and (take := session.takes.get(key)) is not None:
+        session.takes.put_verdict(key, take.samples, written(verdict))
+    return Checked(checked.chunk, verdict)
+
+
+def _habits(examiner: Examiner, language: str) -> Iterator[str]:
+    known = examiner.habits.known[:HABITS]
+    if not known:
+        return
+    gap = "" if language in ("ja", "zh") else " "
+    yield ""
+    yield "Heard otherwise again and again: a habit of the recogniser, or a word that the voice says wrongly (--dict):"
+    for said, heard, times in known:
+        yield f"“{gap.join(said)}” as “{gap.join(heard)}”, in {counted(times, 'sentence')}"
 
 
 def _report(session: Session, found: Sequence[Checked]) -> Iterator[str]:

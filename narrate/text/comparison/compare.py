@@ -40,7 +40,11 @@ def compare(spoken: str, heard: str, language: str) -> Comparison:
     (benchmarks/check_faults.py).
     """
     pairs = [(written, said) for written in units(spoken, language) for said in units(heard, language)]
-    written, said = min(pairs, key=lambda pair: _distance(*pair))
+    return judged(*min(pairs, key=lambda pair: _distance(*pair)), language)
+
+
+def judged(written: Units, said: Units, language: str) -> Comparison:
+    """Compare what was to be said with what was heard, both as sounds of the language."""
     edits = tuple(_edits(written, said))
     count = max(1, len(written))
     letters = _distance("".join(written), "".join(said)) / max(1, len("".join(written)))
