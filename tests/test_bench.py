@@ -303,6 +303,10 @@ def test_samples_in_three_languages_are_measured_cold_and_warm() -> None:
 def test_against_an_earlier_result(tmp_path: Path) -> None:
     old = tmp_path / "old.json"
     benched(source=STORY, engine="tone:rtf=0.4", repeat=2, simulate=True, json=old)
+    before = json.loads(old.read_text())
+    for key in [key for key in before["texts"][0]["figures"] if "memory" in key]:
+        del before["texts"][0]["figures"][key]  # it is not simulated, and grows from test to test
+    old.write_text(json.dumps(before))
     tables, found = benched(source=STORY, engine="tone:rtf=0.4", repeat=2, simulate=True, against=old)
     check(found, SCHEMA)
     rows = {row["key"]: row for row in found["against"]["rows"]}
