@@ -221,7 +221,7 @@ def test_a_waiting_ear_gets_its_piece_before_the_next_block_is_begun(
         return advance(self, *arguments)
 
     monkeypatch.setattr(Runner, "advance", counted)
-    asked = [a_request(LONG.chunk, due=OFF.now), *script(3)]
+    asked = [a_request(LONG.chunk, due=lambda: OFF.now() - 1.0), *script(3)]
     first = next(clips for clips in runtime.synthesize(asked) if clips)
     assert not first[0].final
     assert len(blocks) == 1
