@@ -15,14 +15,10 @@ import asyncio
 import json
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-from serve_interrupts import quantile
-from serve_load import free_port, get
+from serve_interrupts import print_quantiles
+from serve_load import answering, served
 
 TOKEN = "open sesame"
 TURNS = 6  # of each kind
@@ -91,15 +87,7 @@ async def refused_again_and_again(port: int) -> None:
 
 
 async def run(port: int, times: int) -> dict[str, list[float]]:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            await get(port, "/health")
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
+    await answering(port)
     await asked_properly(port, 10, "warm-up")
     found: dict[str, list[float]] = {"alone": [], "beside stuck clients": [], "beside these and refused ones": []}
     for turn in range(TURNS):
@@ -123,21 +111,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=60)
     parser.add_argument("--engine", default="tone")
     arguments = parser.parse_args()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home, open(Path(home, "log"), "wb") as log:
-        environment = {**os.environ, "NARRATE_HOME": home, "NARRATE_CONFIG": os.devnull, "NARRATE_TOKEN": TOKEN}
-        command = [sys.executable, "-m", "narrate", "serve", "--port", str(port), "-e", arguments.engine]
-        with subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
-            try:
-                found = asyncio.run(run(port, arguments.times))
-            finally:
-                process.terminate()
-    print(f"{'who asks properly':30}  P50 ms  P95 ms  times")
-    result: dict[str, object] = {}
-    for name, seconds in found.items():
-        p50, p95 = (1000 * quantile(seconds, share) for share in (0.5, 0.95))
-        print(f"{name:30}  {p50:6.1f}  {p95:6.1f}  {len(seconds):5}")
-        result[name] = {"p50": round(p50, 1), "p95": round(p95, 1)}
+    with served(arguments.engine, NARRATE_TOKEN=TOKEN) as server:
+        found = asyncio.run(run(server.port, arguments.times))
+    result = print_quantiles("who asks properly", found)
     print(
         json.dumps({**result, "engine": arguments.engine, "python": platform.python_version(), "cpus": os.cpu_count()})
     )

@@ -16,15 +16,12 @@ import json
 import os
 import platform
 import random
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from serve_load import free_port, get
+from serve_load import answering, served
 
 KNOWN = "Very well. Let us talk about something else."
 LONG = " ".join(
@@ -84,12 +81,7 @@ async def run(port: int, times: int) -> Seconds:
     from websockets.asyncio.client import connect
 
     seconds, dice = Seconds(), random.Random(1)
-    while True:
-        try:
-            await get(port, "/health")
-            break
-        except OSError:
-            await asyncio.sleep(0.1)
+    await answering(port)
     async with connect(f"ws://127.0.0.1:{port}/v1/audio/speech/stream", compression=None, max_size=None) as talk:
         await say(talk, "session.config", response_format="pcm", language="en")
         await say(talk, "input.text", text=KNOWN)
@@ -107,29 +99,27 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+def print_quantiles(heading: str, rows: Mapping[str, list[float]]) -> dict[str, object]:
+    """A table of seconds, in milliseconds; returns the same for a line of JSON."""
+    width = max(map(len, (heading, *rows)))
+    print(f"{heading:{width}}  P50 ms  P95 ms  times")
+    result: dict[str, object] = {}
+    for name, seconds in rows.items():
+        p50, p95 = (1000 * quantile(seconds, share) for share in (0.5, 0.95))
+        print(f"{name:{width}}  {p50:6.1f}  {p95:6.1f}  {len(seconds):5}")
+        result[name] = {"p50": round(p50, 1), "p95": round(p95, 1)}
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--times", type=int, default=40)
     parser.add_argument("--engine", default="espeak")
     arguments = parser.parse_args()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home, open(Path(home, "log"), "wb") as log:
-        environment = {**os.environ, "NARRATE_HOME": home, "NARRATE_CONFIG": os.devnull}
-        command = [sys.executable, "-m", "narrate", "serve", "--port", str(port), "-e", arguments.engine]
-        with subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
-            try:
-                seconds = asyncio.run(run(port, arguments.times))
-            finally:
-                process.terminate()
+    with served(arguments.engine) as server:
+        seconds = asyncio.run(run(server.port, arguments.times))
     rows = {"silent": seconds.silent, "sound, buffered": seconds.buffered, "sound, unbuffered": seconds.unbuffered}
-    print(f"{'':18}  P50 ms  P95 ms  times")
-    for name, values in rows.items():
-        p50, p95 = (1000 * quantile(values, share) for share in (0.5, 0.95))
-        print(f"{name:18}  {p50:6.1f}  {p95:6.1f}  {len(values):5}")
-    result: dict[str, object] = {
-        name: {f"p{share}": round(1000 * quantile(values, share / 100), 1) for share in (50, 95)}
-        for name, values in rows.items()
-    }
+    result = print_quantiles("", rows)
     print(
         json.dumps({**result, "engine": arguments.engine, "python": platform.python_version(), "cpus": os.cpu_count()})
     )

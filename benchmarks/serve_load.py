@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,6 +52,31 @@ class Tally:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Server:
+    """A running `narrate serve`; what it left behind is known once it has ended."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    tracebacks: int = 0
+
+
+@contextmanager
+def served(engine: str, **variables: str) -> Iterator[Server]:
+    """`narrate serve` with an empty home, for as long as the `with` block lasts."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home, open(Path(home, "log"), "wb") as log:
+        environment = {**os.environ, "NARRATE_HOME": home, "NARRATE_CONFIG": os.devnull, **variables}
+        command = [sys.executable, "-m", "narrate", "serve", "--port", str(port), "-e", engine]
+        with subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+            server = Server(port, process)
+            try:
+                yield server
+            finally:
+                process.terminate()
+        server.tracebacks = Path(home, "log").read_text().count("Traceback")
 
 
 def held(process: int, requests: int) -> Held:
@@ -154,6 +181,19 @@ async def get(port: int, path: str) -> str:
     return answer.decode("utf-8", "replace")
 
 
+async def answering(port: int) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            await get(port, "/health")
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
 async def idle(port: int) -> None:
     """Wait until nothing is spoken any more."""
     deadline = time.monotonic() + 60
@@ -166,15 +206,7 @@ async def idle(port: int) -> None:
 
 async def run(port: int, process: int, arguments: argparse.Namespace) -> tuple[list[Held], Tally]:
     dice = random.Random(arguments.seed)
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            await get(port, "/health")
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
+    await answering(port)
     await load(port, WARM_UP, arguments.at_once, dice, Tally(Counter(), []))
     await idle(port)
     found, tally = [held(process, 0)], Tally(Counter(), [])
@@ -192,18 +224,10 @@ def main() -> None:
     parser.add_argument("--engine", default="tone")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home, open(Path(home, "log"), "wb") as log:
-        environment = {**os.environ, "NARRATE_HOME": home, "NARRATE_CONFIG": os.devnull}
-        command = [sys.executable, "-m", "narrate", "serve", "--port", str(port), "-e", arguments.engine]
-        start = time.perf_counter()
-        with subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
-            try:
-                found, tally = asyncio.run(run(port, process.pid, arguments))
-            finally:
-                process.terminate()
-        seconds = time.perf_counter() - start
-        faults = Path(home, "log").read_text().count("Traceback")
+    start = time.perf_counter()
+    with served(arguments.engine) as server:
+        found, tally = asyncio.run(run(server.port, server.process.pid, arguments))
+    seconds = time.perf_counter() - start
     print("requests  threads  files  children  memory MB")
     for each in found:
         print(f"{each.requests:8}  {each.threads:7}  {each.files:5}  {each.children:8}  {each.megabytes:9.1f}")
@@ -212,13 +236,13 @@ def main() -> None:
     first = sorted(tally.first_seconds)
     quantiles = {f"p{share}": round(first[int(len(first) * share / 100)], 3) for share in (50, 95)}
     print(f"first bytes: P50 {quantiles['p50']} s, P95 {quantiles['p95']} s")
-    print(f"{faults} tracebacks in the log; {seconds:.0f} s in all")
+    print(f"{server.tracebacks} tracebacks in the log; {seconds:.0f} s in all")
     result = {
         "held": [asdict(each) for each in found],
         "ended": dict(tally.ended),
         "first_seconds": quantiles,
-        "tracebacks": faults,
-        "exit_code": process.returncode,
+        "tracebacks": server.tracebacks,
+        "exit_code": server.process.returncode,
         "engine": arguments.engine,
         "python": platform.python_version(),
         "cpus": os.cpu_count(),

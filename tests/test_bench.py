@@ -24,9 +24,10 @@ from narrate.bench.figures import FIGURES, of_run
 from narrate.bench.interrupt import Jumps, jump_about
 from narrate.bench.listener import DEVICE_SECONDS, Listener, Paced
 from narrate.bench.measure import Batch, Run, open_workload, run
-from narrate.bench.quality import SpokenChunk, judge
+from narrate.bench.quality import judge
 from narrate.bench.report import PLOT_HEIGHT, _fit, plot
 from narrate.bench.strategies import InOrder, best_size, fit
+from narrate.checking.examiner import Case
 from narrate.clip import Clip, Samples
 from narrate.clock import Simulated
 from narrate.engines import Request
@@ -420,10 +421,10 @@ def test_jumps_are_timed_for_places_that_are_made_and_for_others() -> None:
 
 def test_quality_names_what_is_odd() -> None:
     chunks = [a_chunk(index, f"A sentence of an ordinary length, the {index}th of them.") for index in range(12)]
-    takes = [SpokenChunk(chunk, speech_like(chunk), 24_000) for chunk in chunks]
-    takes[3] = SpokenChunk(chunks[3], speech_like(chunks[3], factor=3.0), 24_000)
-    takes[5] = SpokenChunk(chunks[5], speech_like(chunks[5]) * np.float32(0.1), 24_000)
-    takes[7] = SpokenChunk(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
+    takes = [Case(chunk, speech_like(chunk), 24_000) for chunk in chunks]
+    takes[3] = Case(chunks[3], speech_like(chunks[3], factor=3.0), 24_000)
+    takes[5] = Case(chunks[5], speech_like(chunks[5]) * np.float32(0.1), 24_000)
+    takes[7] = Case(chunks[7], np.concatenate([takes[7].samples[:24_000], np.ones(2_400, np.float32)]), 24_000)
     found = judge(takes)
     assert found is not None
     assert [what.split()[:3] for what, _ in found.odd][:2] == [["33%", "as", "quick"], ["20", "dB", "softer"]]

@@ -14,11 +14,11 @@ from statistics import fmean
 import numpy as np
 
 from narrate.checking.course import Course
+from narrate.checking.examiner import Case
 from narrate.checking.measures import SILENT_DB, measure
 from narrate.checking.recogniser import RATE, RecogniserError, Sound, missing, open_recogniser
-from narrate.clip import Clip, Samples, join
+from narrate.clip import Clip, join
 from narrate.text.comparison.compare import compare
-from narrate.text.document import Chunk
 
 AT_MOST = 1800.0  # seconds of sound that are kept for it
 JUDGED = 20  # clips, evenly spread: the judges are slow
@@ -33,19 +33,6 @@ SPREAD = {
     "longest_silence_seconds": "longest_silence",
 }
 """Figures of a take (checking/measures.py) and what they are called here."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenChunk:
-    """A whole chunk and its sound."""
-
-    chunk: Chunk
-    samples: Samples
-    sample_rate: int
-
-    @property
-    def seconds(self) -> float:
-        return len(self.samples) / self.sample_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +66,14 @@ class Collector:
             self._seconds += clip.seconds
             self._parts.setdefault(clip.index, []).append(clip)
 
-    def takes(self) -> list[SpokenChunk]:
+    def takes(self) -> list[Case]:
         return [
-            SpokenChunk(parts[0].chunk, join(part.samples for part in parts), parts[0].sample_rate)
+            Case(parts[0].chunk, join(part.samples for part in parts), parts[0].sample_rate)
             for parts in self._parts.values()
         ]
 
 
-def judge(takes: Sequence[SpokenChunk], told: Callable[[str], object] = lambda _: None) -> Quality | None:
+def judge(takes: Sequence[Case], told: Callable[[str], object] = lambda _: None) -> Quality | None:
     """All that can be said here about the takes; None for none."""
     if not takes:
         return None
@@ -118,7 +105,7 @@ def _told(name: str, figures: Mapping[str, float]) -> bool:
     return name != "loudness_lufs" or figures[name] > SILENT_DB
 
 
-def _odd(takes: Sequence[SpokenChunk], figures: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+def _odd(takes: Sequence[Case], figures: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
     """Takes that are unlike all of them, also the first."""
     courses: dict[str, Course] = {}
     for take, each in zip(takes, figures, strict=True):
@@ -132,7 +119,7 @@ def _odd(takes: Sequence[SpokenChunk], figures: Sequence[Mapping[str, float]]) -
     return found
 
 
-def _mos(takes: Sequence[SpokenChunk]) -> dict[str, float] | None:
+def _mos(takes: Sequence[Case]) -> dict[str, float] | None:
     """DNSMOS, the mean over the takes: overall, signal, background (P.835) and overall (P.808)."""
     if find_spec("speechmos") is None:
         return None
@@ -148,7 +135,7 @@ def _mos(takes: Sequence[SpokenChunk]) -> dict[str, float] | None:
     return {name: fmean(found) for name, found in marks.items()}
 
 
-def _errors(takes: Sequence[SpokenChunk]) -> tuple[dict[str, float] | None, str]:
+def _errors(takes: Sequence[Case]) -> tuple[dict[str, float] | None, str]:
     """What the usual recogniser hears otherwise, and why there is none."""
     language = takes[0].chunk.language
     if (why := missing(None, language)) is not None:
@@ -175,7 +162,7 @@ def _errors(takes: Sequence[SpokenChunk]) -> tuple[dict[str, float] | None, str]
     return {"mean": fmean(rates), "p50": float(middle), "p90": float(high), "doubtful": doubtful}, ""
 
 
-def _spread(takes: list[SpokenChunk]) -> list[SpokenChunk]:
+def _spread(takes: list[Case]) -> list[Case]:
     step = max(1, -(-len(takes) // JUDGED))
     return takes[::step]
 

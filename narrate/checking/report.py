@@ -14,9 +14,9 @@ from html import escape
 from importlib.resources import files
 
 from narrate.checking.drift import Drift, Step, drifts
-from narrate.checking.verdict import Verdict
+from narrate.checking.verdict import Verdict, error_rate
 from narrate.clock import hms
-from narrate.text.characters import well_formed
+from narrate.text.characters import well_formed, with_capital
 from narrate.text.document import Chunk
 
 WORST = 10  # takes that can be heard
@@ -103,10 +103,7 @@ def _units(takes: Sequence[Reported]) -> str:
 
 
 def _error_rate(takes: Iterable[Reported]) -> float | None:
-    """The share that was heard otherwise, by the length of the texts; None if nobody listened."""
-    heard = [(take.verdict.rate, len(take.chunk.spoken)) for take in takes if take.verdict.rate is not None]
-    total = sum(length for _, length in heard)
-    return sum(rate * length for rate, length in heard) / total if total else None
+    return error_rate((take.chunk, take.verdict) for take in takes)
 
 
 # The plots.
@@ -220,17 +217,18 @@ def _count(number: int) -> str:
     return f"{number:,}" if number else "<span class=none>0</span>"
 
 
-def _badness(take: Reported) -> tuple[bool, float, float]:
-    return (not take.verdict.good, take.verdict.rate or 0.0, take.strangeness)
+def badness(take: Reported) -> tuple[bool, float, float]:
+    """By this takes are put in order, the better first."""
+    return (*take.verdict.badness, take.strangeness)
 
 
 def worst_of(takes: Iterable[Reported], count: int = WORST) -> list[Reported]:
     """The takes that are worth hearing: doubtful ones first, then by what was heard, then by how unlike they are."""
-    return sorted(takes, key=_badness, reverse=True)[:count]
+    return sorted(takes, key=badness, reverse=True)[:count]
 
 
 def _worst(takes: Sequence[Reported]) -> str:
-    found = [take for take in worst_of(takes) if any(_badness(take))]
+    found = [take for take in worst_of(takes) if any(badness(take))]
     if not found:
         return ""
     times = _starts(takes)
@@ -274,7 +272,7 @@ def _listened(take: Reported, start: float) -> str:
 def _sentence(verdict: Verdict) -> str:
     """What is wrong, as a sentence."""
     more = f" {verdict.tries} takes were made." if verdict.tries > 1 else ""
-    return f"{verdict.why[0].upper()}{verdict.why[1:]}.{more}"
+    return f"{with_capital(verdict.why)}.{more}"
 
 
 def _marked(written: str, heard: str, language: str) -> tuple[str, str]:

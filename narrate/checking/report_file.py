@@ -10,7 +10,7 @@ from types import TracebackType
 from narrate.checking.course import Course, is_known
 from narrate.checking.drift import drift_lines
 from narrate.checking.measures import measure
-from narrate.checking.report import WORST, Reported, report, worst_of
+from narrate.checking.report import WORST, Reported, badness, report
 from narrate.checking.verdict import Verdict
 from narrate.clip import Clip, Samples, join
 from narrate.errors import SinkError
@@ -92,8 +92,8 @@ class ReportFile(Sink):
         return Reported(chunk, replace(verdict, why=why, measures=measures), self._seconds, strangeness)
 
     def _worst(self) -> list[int]:
-        places = {id(take): place for place, take in enumerate(self._takes)}
-        return [places[id(take)] for take in worst_of(self._takes)]
+        """Their places. The worst of all are always among those whose sound is held."""
+        return sorted(self._sounds, key=lambda place: badness(self._takes[place]), reverse=True)[:WORST]
 
     def _let_go(self) -> None:
         kept = self._worst()
@@ -102,8 +102,7 @@ class ReportFile(Sink):
     def _with_sounds(self) -> list[Reported]:
         takes = list(self._takes)
         for place in self._worst():
-            if place in self._sounds:
-                takes[place] = with_sound(takes[place], self._sounds[place], self._sample_rate)
+            takes[place] = with_sound(takes[place], self._sounds[place], self._sample_rate)
         return takes
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+
+from narrate.text.document import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,20 @@ class Verdict:
     def good(self) -> bool:
         return not self.why
 
+    @property
+    def badness(self) -> tuple[bool, float]:
+        """By this takes are put in order, the better first."""
+        return not self.good, self.rate or 0.0
+
 
 _AFTER_WHY = [each.name for each in fields(Verdict)][1:]
+
+
+def error_rate(judged: Iterable[tuple[Chunk, Verdict]]) -> float | None:
+    """The share that was heard otherwise, by the length of the texts; None if nobody listened."""
+    heard = [(verdict.rate, len(chunk.spoken)) for chunk, verdict in judged if verdict.rate is not None]
+    total = sum(length for _, length in heard)
+    return sum(rate * length for rate, length in heard) / total if total else None
 
 
 def written(verdict: Verdict) -> str:

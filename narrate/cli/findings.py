@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,12 +16,13 @@ from narrate import __version__
 from narrate.clock import OFF
 from narrate.engines import Engine, Request
 from narrate.engines.choose import choose_engine
-from narrate.engines.driver import driver_version, too_old, torch_build
+from narrate.engines.driver import answer_of, driver_version, too_old, torch_build
 from narrate.engines.qwen.processor import this_processor
 from narrate.engines.table import ENGINES, EngineEntry, load_engine
 from narrate.errors import NarrateError
 from narrate.sinks import portaudio
 from narrate.terminal.wording import rounded
+from narrate.text.characters import with_capital
 from narrate.text.document import Chunk
 from narrate.text.language import LANGUAGES
 from narrate.voice import Voice
@@ -87,31 +87,22 @@ def gpu() -> Finding:
     """The GPU; and if torch cannot use it because of its driver, that, and what to do."""
     found = _graphics()
     too_old_for_it = too_old(driver_version(), torch_build())
-    return replace(found, remedy=f"{_sentence(too_old_for_it)}.") if too_old_for_it else found
-
-
-def _sentence(words: str) -> str:
-    return words[0].upper() + words[1:]
+    return replace(found, remedy=f"{with_capital(too_old_for_it)}.") if too_old_for_it else found
 
 
 def _graphics() -> Finding:
     query = "name,driver_version,memory.total,memory.free,compute_cap"
     if tool := shutil.which("nvidia-smi"):
-        if rows := _ask([tool, f"--query-gpu={query}", "--format=csv,noheader"]):
+        if rows := answer_of([tool, f"--query-gpu={query}", "--format=csv,noheader"]):
             return Finding("GPU", "; ".join(rows.splitlines()))
         return Finding("GPU", "nvidia-smi finds none", "Look whether the driver is loaded: nvidia-smi says why not.")
     if tool := shutil.which("rocm-smi"):
-        return Finding("GPU", _ask([tool, "--showproductname", "--csv"]).replace("\n", " ") or "rocm-smi finds none")
+        return Finding(
+            "GPU", answer_of([tool, "--showproductname", "--csv"]).replace("\n", " ") or "rocm-smi finds none"
+        )
     if platform.system() == "Darwin" and platform.machine() == "arm64":
         return Finding("GPU", "Apple")
     return Finding("GPU", "none found; the neural voice needs a quick processor then, the embedded ones do not")
-
-
-def _ask(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def _loudspeaker() -> Finding:
@@ -182,15 +173,25 @@ def _chosen(language: str) -> Finding:
     return Finding(LANGUAGES[language], choice.why, choice.better)
 
 
-def quick_to_load(entry: EngineEntry) -> bool:
-    """Installed; and for the neural voice, which loads for half a minute, with a GPU and a model here."""
+def can_run(entry: EngineEntry) -> bool:
+    """Installed, and with its weights, if it has some."""
     if entry.missing() is not None:
         return False
     if not entry.wants_gpu:
         return True
-    from narrate.engines.qwen import hardware, hub, models
+    from narrate.engines.qwen import hub, models
 
-    return hardware.choose_device(None) != "cpu" and any(map(hub.found, models.RELEASED[:2]))
+    return any(map(hub.found, models.RELEASED[:2]))
+
+
+def quick_to_load(entry: EngineEntry) -> bool:
+    """It can run; and the neural voice, which loads for half a minute, only with a GPU."""
+    if entry.missing() is None and entry.wants_gpu:
+        from narrate.engines.qwen import hardware
+
+        if hardware.choose_device(None) == "cpu":
+            return False
+    return can_run(entry)
 
 
 def speed_of(engine_name: str, language: str, seconds: float) -> Speed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from narrate.cli.findings import can_run
 from narrate.cli.listener import own_language
 from narrate.engines import VoiceEntry
 from narrate.engines.table import ENGINES, EngineEntry
@@ -34,7 +35,7 @@ def keep_named(voice: str | None, device: str | None, stderr: TextIO) -> None:
 def ask_the_rest(voice: str | None, device: str | None, stderr: TextIO) -> None:
     """Ask for what the command line did not name, where there is something to choose."""
     language = own_language()
-    voices = [(entry, each) for entry in ENGINES if _can_run(entry) for each in entry.voices()]
+    voices = [(entry, each) for entry in ENGINES if entry.auto and can_run(entry) for each in entry.voices()]
     voices = [(entry, each) for entry, each in voices if language in each.languages][:MOST_SHOWN]
     if voice is None and len(voices) > 1:
         lines = [f"{each.name:<16}{entry.name:<11}{each.description}" for entry, each in voices]
@@ -50,17 +51,6 @@ def ask_the_rest(voice: str | None, device: str | None, stderr: TextIO) -> None:
         chosen = _choose("Which device shall play?", [each.name for each in devices], stderr)
         if chosen is not None:
             _keep_device(devices[chosen].name, stderr)
-
-
-def _can_run(entry: EngineEntry) -> bool:
-    """Installed, and with its weights, if it has some."""
-    if not entry.auto or entry.missing() is not None:
-        return False
-    if not entry.wants_gpu:
-        return True
-    from narrate.engines.qwen import hub, models
-
-    return any(hub.found(name) for name in models.RELEASED[:2])
 
 
 def _choose(question: str, lines: list[str], stderr: TextIO) -> int | None:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,13 +53,16 @@ def driver_version() -> str | None:
         return found[0]
     if (tool := shutil.which("nvidia-smi")) is None:
         return None
-    command = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.match(r"\d{3}\.[\d.]+", said)
+    found = re.match(r"\d{3}\.[\d.]+", answer_of([tool, "--query-gpu=driver_version", "--format=csv,noheader"]))
     return found[0] if found is not None else None
+
+
+def answer_of(command: Sequence[str]) -> str:
+    """What a program prints about the GPUs; "" if it cannot."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def too_old(driver: str | None, torch: TorchBuild | None) -> str | None:

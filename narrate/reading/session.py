@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from narrate.checking.examiner import Examiner
-from narrate.checking.verdict import Verdict
+from narrate.checking.verdict import Verdict, read_verdict
 from narrate.clip import Clip, Samples, join, silence
 from narrate.engines import Engine
 from narrate.engines.choose import open_engine
@@ -269,6 +269,10 @@ class Session:
         if self.bookmarks is None or self.book.document is None:
             return None
         return self.bookmarks.mark(self.book.identity, place_of(self.book.document.source, self.book.whole, chunk))
+
+    def verdict(self, chunk: Chunk) -> Verdict | None:
+        """What was found about the take that is stored of the chunk; None if nothing was."""
+        return read_verdict(self.takes.verdict(self.player.narrator.key(chunk)))
 
     def share_of_book(self, chunk: Chunk) -> float:
         """Which share of the whole book, not only of the chosen chapters, lies before the chunk's end.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from narrate.errors import InputError, SinkError
 from narrate.packages import how_to_install
+from narrate.text.characters import with_capital
 
 STDERR = 2  # its descriptor, which C libraries write to
 INSTEAD = "or write a file with -o book.wav"
@@ -59,8 +60,7 @@ def _what_to_do() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     served = os.environ.get("PULSE_SERVER") or (runtime and os.path.exists(os.path.join(runtime, "pulse", "native")))
     if sys.platform == "linux" and served:
-        todo = how_to_install("the PulseAudio plugin of ALSA")
-        return todo[0].upper() + todo[1:]
+        return with_capital(how_to_install("the PulseAudio plugin of ALSA"))
     return "Connect one"
 
 

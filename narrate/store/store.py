@@ -31,6 +31,7 @@ from narrate.store.index import Index, NoIndex, Size, Use, open_index, presence_
 from narrate.store.presence import Presence
 from narrate.store.take_files import TakeFiles
 from narrate.store.takes import Take, as_stored
+from narrate.text.characters import with_capital
 
 LIMIT_BYTES = 20_000_000_000  # on disk: about twenty long novels
 ROOM_SHARE = 0.05  # of the limit is made free at once when it is reached
@@ -334,7 +335,7 @@ class Store:
         if must_keep:
             kept = "Takes stored so far stay; " if opened and error.errno != errno.ENOENT else ""
             advice = f"{kept}{todo}, and run the same command again."
-            raise NarrateError(f"{what}. {advice[0].upper()}{advice[1:]}") from error
+            raise NarrateError(f"{what}. {with_capital(advice)}") from error
         if not self._said:
             self._said = True
             self._say(f"{what}. Reading goes on without storing; to store takes, {todo}.")

@@ -165,6 +165,4 @@ class Recall:
 
 
 def _badness(verdict: Verdict | None) -> tuple[bool, float]:
-    if verdict is None:
-        return True, inf
-    return not verdict.good, verdict.rate or 0.0
+    return (True, inf) if verdict is None else verdict.badness

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +16,7 @@ from narrate.checking.examiner import Case, Examiner
 from narrate.checking.recogniser import open_recogniser
 from narrate.checking.report import Reported, report
 from narrate.checking.report_file import opus, strangeness_of, write_report
-from narrate.checking.verdict import Verdict, read_verdict, written
+from narrate.checking.verdict import Verdict, error_rate, written
 from narrate.errors import InputError, NarrateError
 from narrate.reading.session import Session
 from narrate.store.takes import Take
@@ -25,6 +25,8 @@ from narrate.terminal.listen import NOT_ALL_SPOKEN, ReadingOptions, Run, open_se
 from narrate.terminal.plan import passing
 from narrate.terminal.wording import chapter_title, counted
 from narrate.terminal.wrap import wrapped
+from narrate.text.characters import one_line
+from narrate.text.comparison.faults import limits_of
 from narrate.text.document import Chunk
 
 WORST = 10  # takes that are shown with what was heard
@@ -41,30 +43,26 @@ class Checked:
 
 @dataclass(slots=True)
 class _Row:
-    """A chapter in the table. `rates` are sums over its letters."""
+    """A chapter in the table: how many chunks it has, and what was found about some of them."""
 
     title: str
     chunks: int = 0
-    checked: int = 0
-    doubtful: int = 0
-    letters: int = 0
-    rates: float = 0.0
+    judged: list[tuple[Chunk, Verdict]] = field(default_factory=list)
 
     def count(self, found: Checked) -> None:
         self.chunks += 1
-        verdict = found.verdict
-        if verdict is None:
-            return
-        self.checked += 1
-        self.doubtful += not verdict.good
-        if verdict.rate is not None:
-            self.letters += len(found.chunk.spoken)
-            self.rates += verdict.rate * len(found.chunk.spoken)
+        if found.verdict is not None:
+            self.judged.append((found.chunk, found.verdict))
+
+    @property
+    def doubtful(self) -> int:
+        return sum(not verdict.good for _, verdict in self.judged)
 
     @property
     def cells(self) -> tuple[str, ...]:
-        rate = f"{self.rates / self.letters:.1%}" if self.letters else "–"
-        return (f"{self.chunks}", f"{self.checked}", rate, f"{self.doubtful}", self.title)
+        rate = error_rate(self.judged)
+        shown = f"{rate:.1%}" if rate is not None else "–"
+        return (f"{self.chunks}", f"{len(self.judged)}", shown, f"{self.doubtful}", self.title)
 
 
 def check_book(
@@ -137,11 +135,10 @@ def judged(session: Session, examiner: Examiner, chunks: Iterable[Chunk], *, aga
 
 def _known(session: Session, chunk: Chunk, *, again: bool) -> tuple[Take | None, Verdict | None]:
     """The take if it is to be judged, and what is known about it."""
-    key = session.player.narrator.key(chunk)
-    verdict = read_verdict(session.takes.verdict(key))
+    verdict = session.verdict(chunk)
     if verdict is not None and verdict.heard is not None and not again:
         return None, verdict
-    return session.takes.get(key), verdict
+    return session.takes.get(session.player.narrator.key(chunk)), verdict
 
 
 def _examined(
@@ -172,7 +169,7 @@ def _habits(examiner: Examiner, language: str) -> Iterator[str]:
     known = examiner.habits.known[:HABITS]
     if not known:
         return
-    gap = "" if language in ("ja", "zh") else " "
+    gap = limits_of(language).gap
     yield ""
     yield "Heard otherwise again and again: a habit of the recogniser, or a word that the voice says wrongly (--dict):"
     for said, heard, times in known:
@@ -190,32 +187,20 @@ def _report(session: Session, found: Sequence[Checked]) -> Iterator[str]:
     for cells in (heads, *(row.cells for row in rows.values()), *([total.cells] if len(rows) > 1 else [])):
         *numbers, title = cells
         yield "  ".join([*(cell.rjust(len(head)) for cell, head in zip(numbers, heads, strict=False)), title])
-    if total.checked < total.chunks:
-        left = counted(total.chunks - total.checked, "sentence")
+    if (unjudged := total.chunks - len(total.judged)) > 0:
+        left = counted(unjudged, "sentence")
         yield f"Not checked: {left}. Their sound is not stored, or nothing can be heard in it."
     drift = drift_lines([each.verdict for each in found if each.verdict is not None])
     if drift:
         yield ""
         yield from drift
-    worst = sorted(_doubtful(found), key=lambda each: -_badness(each))[:WORST]
+    doubtful = [(chunk, verdict) for chunk, verdict in total.judged if not verdict.good]
+    worst = sorted(doubtful, key=lambda one: one[1].badness, reverse=True)[:WORST]
     if worst:
         yield ""
         yield f"The {len(worst)} worst:" if len(worst) < total.doubtful else "In doubt:"
-    for each in worst:
-        assert each.verdict is not None
-        rate = "" if each.verdict.rate is None else f"{each.verdict.rate:.0%}  "
-        yield f"{rate}“{_line(each.chunk.text)}” ({each.verdict.why})"
-        if each.verdict.heard is not None:
-            yield f"     heard: “{_line(each.verdict.heard)}”"
-
-
-def _doubtful(found: Iterable[Checked]) -> Iterator[Checked]:
-    return (each for each in found if each.verdict is not None and not each.verdict.good)
-
-
-def _badness(each: Checked) -> float:
-    return each.verdict.rate or 0.0 if each.verdict is not None else 0.0
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    for chunk, verdict in worst:
+        rate = "" if verdict.rate is None else f"{verdict.rate:.0%}  "
+        yield f"{rate}“{one_line(chunk.text)}” ({verdict.why})"
+        if verdict.heard is not None:
+            yield f"     heard: “{one_line(verdict.heard)}”"

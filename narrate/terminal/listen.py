@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from narrate.checking.verdict import Verdict, read_verdict
+from narrate.checking.verdict import Verdict
 from narrate.engines import Engine
 from narrate.engines.batched import Rows
 from narrate.engines.choose import open_engine
@@ -266,7 +266,7 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
     display.engine = f"{engine.name} · {book.language}"
 
     def known(chunk: Chunk) -> Verdict | None:
-        return read_verdict(session.takes.verdict(session.player.narrator.key(chunk)))
+        return session.verdict(chunk)
 
     session = Session(
         book,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from narrate.checking.verdict import Verdict, read_verdict, written
+from narrate.checking.verdict import Verdict, written
 from narrate.clip import Clip
 from narrate.errors import InputError, NarrateError, SinkError
 from narrate.reading.session import Session
@@ -18,6 +18,7 @@ from narrate.terminal.display import open_display
 from narrate.terminal.listen import ReadingOptions, Run, open_session, open_what_is_read
 from narrate.terminal.wording import chapter_title, counted
 from narrate.terminal.wrap import wrapped
+from narrate.text.characters import one_line
 from narrate.text.document import Chunk
 from narrate.text.spoken.dictionary import add_rule
 
@@ -67,7 +68,7 @@ def _doubtful(session: Session) -> Iterator[_Case]:
         if chunk is None:
             continue
         key = session.player.narrator.key(chunk)
-        verdict = read_verdict(session.takes.verdict(key))
+        verdict = session.verdict(chunk)
         if verdict is not None and not verdict.good and (take := session.takes.get(key)) is not None:
             yield _Case(chunk, verdict, Clip(chunk, take.samples, take.sample_rate), verdict.tries)
 
@@ -88,9 +89,9 @@ class Review:
         chunk, verdict = case.chunk, case.verdict
         self.say("")
         self.say(f"{where} · {chapter_title(chunk.chapter, chunk.title)} · {verdict.why}")
-        self.say(f"  “{_line(chunk.text)}”")
+        self.say(f"  “{one_line(chunk.text)}”")
         if verdict.heard is not None:
-            self.say(f"  heard: “{_line(verdict.heard)}”")
+            self.say(f"  heard: “{one_line(verdict.heard)}”")
         self._hear(case)
         while True:
             try:
@@ -165,7 +166,3 @@ class Review:
             self.say(str(error))
             return
         self.say(f"Written to {self.dictionary}. The next reading says it so.")
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

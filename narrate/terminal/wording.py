@@ -10,6 +10,7 @@ from narrate.reading.export import FileOptions
 from narrate.reading.session import Progress, Session
 from narrate.sinks import SUBTITLES
 from narrate.sinks.audiofile import FEWEST_CHAPTERS
+from narrate.text.characters import one_line, with_capital
 from narrate.text.document import Chunk
 
 
@@ -94,12 +95,8 @@ def duration(seconds: float) -> str:
 
 def doubt(chunk: Chunk, verdict: Verdict) -> str:
     """What is wrong with a take, with what was written and what was heard."""
-    line = f"this may not be said as it is written ({verdict.why}): “{_in_one_line(chunk.text)}”"
-    return line if verdict.heard is None else f"{line}, heard: “{_in_one_line(verdict.heard)}”"
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split())
+    line = f"this may not be said as it is written ({verdict.why}): “{one_line(chunk.text)}”"
+    return line if verdict.heard is None else f"{line}, heard: “{one_line(verdict.heard)}”"
 
 
 def _facts_of_files(session: Session, files: FileOptions) -> list[str]:
@@ -151,8 +148,7 @@ def broken_off_line(session: Session, files: FileOptions, *, source: str, kept: 
     """What to say when a reading was broken off. `kept`: its takes are stored."""
     if session.player.chunk is None:
         return "Stopped before the first sentence."
-    said = _stopped_at(session)
-    stopped = said[0].upper() + said[1:]
+    stopped = with_capital(_stopped_at(session))
     if set(files.outputs) == {"-"}:
         return f"{stopped}. The sound on standard output ends there."
     if files.outputs and kept:

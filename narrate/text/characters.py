@@ -58,6 +58,11 @@ def one_line(text: str) -> str:
     return " ".join(harmless(" ".join(text.split())).split())
 
 
+def with_capital(words: str) -> str:
+    """Return the words as a sentence begins, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
 def well_formed(text: str) -> str:
     """Return a file name or an argument as text: bytes of it that were no UTF-8 become marks of what is missing."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

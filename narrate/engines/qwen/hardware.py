@@ -16,6 +16,7 @@ from contextlib import suppress
 from narrate.engines.driver import driver_version, too_old, torch_build
 from narrate.engines.qwen.processor import this_processor
 from narrate.errors import EngineError, InputError
+from narrate.text.characters import with_capital
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def choose_device(wanted: str | None) -> str:
         return wanted
     if _torch_has_gpu_code():
         if (why := too_old(driver_version(), torch_build())) is not None:
-            _log.warning("%s.", why[0].upper() + why[1:])
+            _log.warning("%s.", with_capital(why))
             return "cpu"
         if _driver_free_bytes(0) is not None:
             return "cuda"
