@@ -78,7 +78,7 @@ def child(folder: Path, dtype: str, threads: int) -> None:
     import psutil
     import torch
 
-    from benchmarks.qwen_fast import endless
+    from benchmarks.qwen_native import endless
     from narrate.engines.qwen.loading import import_package, load
     from narrate.engines.qwen.models import find_model
     from narrate.engines.qwen.prompts import Prompts
@@ -159,27 +159,26 @@ def distances(given: argparse.Namespace, size: str, folder: Path) -> Iterator[tu
 
 
 def _own(prompts: Any, slots: int, frames: int, clock: Any, runners: dict[int, Any]) -> dict[str, float]:
-    from benchmarks.qwen_native import a_request
-    from narrate.engines.qwen.draws import row_uniforms
-    from narrate.engines.qwen.fast import embedded
+    import torch
+
     from narrate.engines.qwen.options import Sampling
-    from narrate.engines.qwen.runner import Runner, Seat
+    from narrate.engines.qwen.runner import Runner
 
     package = prompts.package
     if slots not in runners:
         runners.clear()
         runner = Runner(package, package._merge_generate_kwargs(**Sampling().for_package()), slots)
-        texts = embedded(package.model, prompts.arguments([a_request(slot, 20) for slot in range(slots)]))
+        seats = _seats(prompts, slots)
         start = clock()
         for first in range(0, slots, 8):
-            places = range(first, min(slots, first + 8))
-            runner.begin([Seat(slot, texts[slot], row_uniforms(slot, 900), 10**6) for slot in places])
+            runner.begin(seats[first : first + 8])
         runner.prefill_ms = 1000 * (clock() - start) / slots
         runner.advance(slots, CONTEXT)
         runners[slots] = runner
     runner = runners[slots]
-    import torch
-
+    with torch.inference_mode():  # nobody has ended
+        runner._state.position[:slots] = CONTEXT
+        runner._state.ended[:slots] = False
     blocks = frames // BLOCK
     start = clock()
     for _ in range(blocks):
@@ -188,10 +187,29 @@ def _own(prompts: Any, slots: int, frames: int, clock: Any, runners: dict[int, A
     start = clock()
     with torch.inference_mode():
         for _ in range(blocks):
-            runner._vocode(slots)
+            runner.vocoder.decode(runner._state.codes[:slots])
     sound = clock() - start
     each = 1000 / (blocks * BLOCK)
     return {"frame_ms": whole * each, "sound_ms": sound * each, "prefill_ms": runner.prefill_ms}
+
+
+def _seats(prompts: Any, slots: int) -> list[Any]:
+    """Rows that do not end, for all slots."""
+    from benchmarks.qwen_native import a_request
+    from narrate.engines.qwen.draws import row_uniforms
+
+    requests = [a_request(slot, 20) for slot in range(slots)]
+    try:
+        from narrate.engines.qwen.embedding import Embedding
+        from narrate.engines.qwen.seats import Seat
+
+        texts = Embedding(prompts)(requests)
+    except ImportError:  # a checkout from before prompts were embedded by code of our own
+        from narrate.engines.qwen.fast import embedded
+        from narrate.engines.qwen.runner import Seat
+
+        texts = embedded(prompts.package.model, prompts.arguments(requests))
+    return [Seat(slot, text, row_uniforms(slot, 900), 10**6) for slot, text in enumerate(texts)]
 
 
 def _package(prompts: Any, batch: int, frames: int, clock: Any, _: dict[int, Any]) -> dict[str, float]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from narrate.engines.qwen import kernels
+from narrate.engines.qwen.vectors import VectorCode
 
 _KINDS: dict[torch.dtype, Literal["float32", "bfloat16"]] = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 _AHEAD = 8  # positions: keys of one head are asked for so much earlier, since those of the others lie in between
@@ -76,37 +77,22 @@ def _vectors(head: int, lanes: int) -> int:
     return min(4, head // lanes)
 
 
-class _Code:
+class _Code(VectorCode):
     """One key head of one row is a turn: scores, their exponentials, and the mean of the values that these weigh."""
 
     def __init__(self, kind: Literal["float32", "bfloat16"], lanes: int, group: int, head: int) -> None:
-        from llvmlite import ir
-
-        self.ir, self.kind, self.lanes, self.group, self.head = ir, kind, lanes, group, head
+        super().__init__(lanes)
+        ir = self.ir
+        self.kind, self.group, self.head = kind, group, head
         self.vectors = _vectors(head, lanes)
-        self.int32, self.int64, self.float = ir.IntType(32), ir.IntType(64), ir.FloatType()
-        self.floats, self.ints = ir.VectorType(self.float, lanes), ir.VectorType(self.int32, lanes)
         self.number = self.float if kind == "float32" else ir.IntType(16)
         floats, numbers = self.float.as_pointer(), self.number.as_pointer()
         self.work = ir.LiteralStructType([floats, numbers, numbers, self.int64.as_pointer(), floats, *[self.int64] * 7])
-        self.module = ir.Module()
-        suffix = f"v{lanes}f32"
-        self.multiply_add = self._outside(f"llvm.fma.{suffix}", self.floats, *[self.floats] * 3)
-        self.sum = self._outside(f"llvm.vector.reduce.fadd.{suffix}", self.float, self.float, self.floats)
-        self.highest = self._outside(f"llvm.vector.reduce.fmax.{suffix}", self.float, self.floats)
-        self.higher = self._outside(f"llvm.maxnum.{suffix}", self.floats, self.floats, self.floats)
-        self.round = self._outside(f"llvm.rint.{suffix}", self.floats, self.floats)
-        self.prefetch = self._outside("llvm.prefetch.p0", ir.VoidType(), ir.IntType(8).as_pointer(), *[self.int32] * 3)
+        self.prefetch = self.outside("llvm.prefetch.p0", ir.VoidType(), ir.IntType(8).as_pointer(), *[self.int32] * 3)
 
     def text(self) -> str:
         kernels.run_in_threads(self.module, self._turns(), 11)
         return str(self.module)
-
-    def _outside(self, name: str, gives: Any, *takes: Any) -> Any:
-        return self.ir.Function(self.module, self.ir.FunctionType(gives, takes), name)
-
-    def _all(self, number: float) -> Any:
-        return self.ir.Constant(self.floats, [number] * self.lanes)
 
     def _turns(self) -> Any:
         ir, int64 = self.ir, self.int64
@@ -145,82 +131,60 @@ class _Code:
         """Each position's products with the queries, divided by √head."""
         builder, int64 = self.builder, self.int64
         scale = self.float(1 / math.sqrt(self.head))
-        with self._loop(seen, 1) as place:
+        with self.loop(seen, 1) as place:
             here = builder.gep(keys, [builder.mul(place, step)])
             self._ask(builder.gep(keys, [builder.mul(builder.add(place, int64(_AHEAD)), step)]))
-            sums = [self._all(0.0)] * self.group
+            sums = [self.all(0.0)] * self.group
             for at in range(0, self.head, self.lanes):
                 key = self._loaded(here, at)
                 for one in range(self.group):
-                    value = self._vector(query, one * self.head + at)
+                    value = self.vector(query, one * self.head + at)
                     sums[one] = builder.call(self.multiply_add, [key, value, sums[one]])
             for line, found in zip(lines, sums, strict=True):
-                total = builder.call(self.sum, [self.float(0.0), found], fastmath=("reassoc",))
+                total = self.sum(found)
                 builder.store(builder.fmul(total, scale), builder.gep(line, [place]))
 
     def _exponentials(self, line: Any, seen: Any) -> Any:
         """The scores become their exponentials, over the highest one; returns one divided by their sum."""
         builder, int64 = self.builder, self.int64
         lowest = self.float(-math.inf)
-        with self._loop(int64(self.lanes), 1) as place:  # what fills the last vector up weighs nothing
+        with self.loop(int64(self.lanes), 1) as place:  # what fills the last vector up weighs nothing
             builder.store(lowest, builder.gep(line, [builder.add(seen, place)]))
-        state = self._register()
-        builder.store(self._all(-math.inf), state)
-        with self._loop(seen, self.lanes) as place:
-            found = self._vector(builder.gep(line, [place]), 0)
+        state = self.register()
+        builder.store(self.all(-math.inf), state)
+        with self.loop(seen, self.lanes) as place:
+            found = self.vector(line, place)
             builder.store(builder.call(self.higher, [builder.load(state), found]), state)
-        top = self._spread(builder.call(self.highest, [builder.load(state)]))
-        builder.store(self._all(0.0), state)
-        with self._loop(seen, self.lanes) as place:
-            there = builder.bitcast(builder.gep(line, [place]), self.floats.as_pointer())
-            value = self._exponential(builder.fsub(builder.load(there, align=4), top))
-            builder.store(value, there, align=4)
+        top = self.spread(builder.call(self.highest, [builder.load(state)]))
+        builder.store(self.all(0.0), state)
+        with self.loop(seen, self.lanes) as place:
+            value = self.exponential(builder.fsub(self.vector(line, place), top))
+            self.store(value, line, place)
             builder.store(builder.fadd(builder.load(state), value), state)
-        total = builder.call(self.sum, [self.float(0.0), builder.load(state)], fastmath=("reassoc",))
+        total = self.sum(builder.load(state))
         return builder.fdiv(self.float(1.0), total)
-
-    def _exponential(self, value: Any) -> Any:
-        """eˣ for x ≤ 0: 2ⁿ times a polynomial in what is left of x, in two parts of ln 2 (Cody and Waite 1980); below
-        -87 it is e⁻⁸⁷, which is nothing beside the highest score's 1."""
-        builder = self.builder
-        value = builder.call(self.higher, [value, self._all(-87.0)])
-        whole = builder.call(self.round, [builder.fmul(value, self._all(1 / math.log(2)))])
-        rest = builder.call(self.multiply_add, [whole, self._all(-0.693359375), value])
-        rest = builder.call(self.multiply_add, [whole, self._all(0.693359375 - math.log(2)), rest])
-        series = self._all(1 / math.factorial(7))
-        for power in range(6, -1, -1):
-            series = builder.call(self.multiply_add, [series, rest, self._all(1 / math.factorial(power))])
-        steps = builder.fptosi(whole, self.ints)
-        shift, bias = (self.ir.Constant(self.ints, [number] * self.lanes) for number in (23, 127))
-        return builder.fmul(series, builder.bitcast(builder.shl(builder.add(steps, bias), shift), self.floats))
 
     def _mix(self, values: Any, step: Any, seen: Any, out: Any, lines: list[Any], shares: list[Any]) -> None:
         """The mean of the values."""
         builder, int64 = self.builder, self.int64
-        sums = [[self._register() for _ in range(self.vectors)] for _ in lines]
+        sums = [[self.register() for _ in range(self.vectors)] for _ in lines]
         part = self.lanes * self.vectors
         for start in range(0, self.head, part):
             for one in (one for group in sums for one in group):
-                builder.store(self._all(0.0), one)
-            with self._loop(seen, 1) as place:
+                builder.store(self.all(0.0), one)
+            with self.loop(seen, 1) as place:
                 here = builder.gep(values, [builder.mul(place, step)])
                 if start == 0:
                     self._ask(builder.gep(values, [builder.mul(builder.add(place, int64(_AHEAD)), step)]))
                 vectors = [self._loaded(here, start + number * self.lanes) for number in range(self.vectors)]
                 for line, group in zip(lines, sums, strict=True):
-                    weight = self._spread(builder.load(builder.gep(line, [place])))
+                    weight = self.spread(builder.load(builder.gep(line, [place])))
                     for vector, one in zip(vectors, group, strict=True):
                         builder.store(builder.call(self.multiply_add, [vector, weight, builder.load(one)]), one)
             for number, (group, share) in enumerate(zip(sums, shares, strict=True)):
                 for place_in, one in enumerate(group):
                     offset = number * self.head + start + place_in * self.lanes
-                    target = builder.bitcast(builder.gep(out, [int64(offset)]), self.floats.as_pointer())
-                    builder.store(builder.fmul(builder.load(one), self._spread(share)), target, align=4)
-
-    def _register(self) -> Any:
-        """Room for a vector. LLVM keeps it in a register, as long as it is claimed where the function begins."""
-        with self.builder.goto_entry_block():
-            return self.builder.alloca(self.floats)
+                    self.store(builder.fmul(builder.load(one), self.spread(share)), out, offset)
 
     def _ask(self, line: Any) -> None:
         size = kernels.BYTES[self.kind]
@@ -228,49 +192,12 @@ class _Code:
             place = self.builder.bitcast(self.builder.gep(line, [self.int64(at)]), self.ir.IntType(8).as_pointer())
             self.builder.call(self.prefetch, [place, self.int32(0), self.int32(3), self.int32(1)])
 
-    def _vector(self, base: Any, at: int) -> Any:
-        place = self.builder.gep(base, [self.int64(at)])
-        return self.builder.load(self.builder.bitcast(place, self.floats.as_pointer()), align=4)
-
     def _loaded(self, base: Any, at: int) -> Any:
         """Keys or values as float32."""
         if self.kind == "float32":
-            return self._vector(base, at)
+            return self.vector(base, at)
         place = self.builder.gep(base, [self.int64(at)])
         halves = self.ir.VectorType(self.number, self.lanes)
         found = self.builder.load(self.builder.bitcast(place, halves.as_pointer()), align=2)
         shift = self.ir.Constant(self.ints, [16] * self.lanes)
         return self.builder.bitcast(self.builder.shl(self.builder.zext(found, self.ints), shift), self.floats)
-
-    def _spread(self, number: Any) -> Any:
-        nothing = self.ir.Constant(self.floats, self.ir.Undefined)
-        first = self.builder.insert_element(nothing, number, self.int32(0))
-        return self.builder.shuffle_vector(first, nothing, self.ir.Constant(self.ints, [0] * self.lanes))
-
-    def _loop(self, end: Any, step: int) -> _Loop:
-        return _Loop(self.builder, end, self.int64(step))
-
-
-class _Loop:
-    """`with` it: the code within is repeated for 0, `step` … below `end`, which is more than 0."""
-
-    def __init__(self, builder: Any, end: Any, step: Any) -> None:
-        self._builder, self._end, self._step = builder, end, step
-
-    def __enter__(self) -> Any:
-        builder = self._builder
-        before = builder.block
-        self._body = builder.append_basic_block()
-        builder.branch(self._body)
-        builder.position_at_end(self._body)
-        self._place = builder.phi(self._step.type)
-        self._place.add_incoming(self._step.type(0), before)
-        return self._place
-
-    def __exit__(self, *_: object) -> None:
-        builder = self._builder
-        following = builder.add(self._place, self._step)
-        self._place.add_incoming(following, builder.block)
-        after = builder.append_basic_block()
-        builder.cbranch(builder.icmp_signed("<", following, self._end), self._body, after)
-        builder.position_at_end(after)

@@ -90,9 +90,13 @@ class FrameCache:
 
         def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             key, value = (part.view(rows, 2, *part.shape[1:]) for part in (key, value))
-            self._keys[layer][:rows, :2] = key
-            self._values[layer][:rows, :2] = value
-            return causal(query.view(rows, 2, *query.shape[1:]), key, value)
+            keys, values = self._keys[layer][:rows], self._values[layer][:rows]
+            keys[:, :2], values[:, :2] = key, value
+            query = query.view(rows, 2, *query.shape[1:])
+            if attention.fits(query[:, 0], keys):
+                seen = [attention.attend(query[:, at], keys, values, self._places[at]) for at in range(2)]
+                return torch.stack(seen, dim=1).flatten(0, 1)
+            return causal(query, key, value)
 
         return attend
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from narrate.engines.qwen.hardware import check_device, is_out_of_memory
-from narrate.engines.qwen.processor import this_processor, use_cores
+from narrate.engines.qwen.processor import keep_freed_memory, this_processor, use_cores
 from narrate.errors import EngineError
 from narrate.packages import pip_install
 
@@ -100,6 +100,7 @@ def load(folder: str | Path, device: str, dtype: str) -> Any:
     as_stored = device == "cpu" and computed == "float32"
     if device == "cpu":
         use_cores()
+        keep_freed_memory()
     progress = importlib.import_module("transformers.utils.logging")
     shown = progress.is_progress_bar_enabled()
     progress.disable_progress_bar()

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
+from narrate.engines.qwen import passes
 from narrate.engines.qwen.products import Product, product
 
 
@@ -76,24 +76,16 @@ class Layers:
     def __call__(self, hidden: Tensor, rope: Tensor, attend: Attend) -> Tensor:
         """`hidden` [tokens, channels], `rope` [tokens or 1, 2, 1, head] → [tokens, channels], not yet normed."""
         both = self.heads + self.key_heads
-        cosine, sine = rope.unbind(1)
         for number, layer in enumerate(self._layers):
-            normed = self._norm(hidden) * layer.before_attention
+            normed = passes.norm(hidden, layer.before_attention, self._epsilon)
             split = layer.queries_keys_values(normed).view(len(hidden), -1, self.head)
-            # The values are normalized along, and left: to leave them out first would be a copy.
-            rotated = self._norm(split)[:, :both] * layer.per_head
-            rotated = torch.addcmul(rotated * cosine, rotated.roll(self.head // 2, -1), sine)
+            rotated = passes.heads(split, layer.per_head, rope, self._epsilon)
             attended = attend(number, rotated[:, : self.heads], rotated[:, self.heads :], split[:, both:])
             sums = hidden.clone() if number == 0 else hidden  # what was given stays as it is
             hidden = layer.attention_out.added(sums, attended)
-            normed = self._norm(hidden) * layer.before_forward
-            gate, up = layer.gate_up(normed).chunk(2, dim=-1)
-            hidden = layer.down.added(hidden, F.silu(gate) * up)
+            normed = passes.norm(hidden, layer.before_forward, self._epsilon)
+            hidden = layer.down.added(hidden, passes.gated(layer.gate_up(normed)))
         return hidden
 
     def last_norm(self, hidden: Tensor) -> Tensor:
-        return self._norm(hidden) * self._last
-
-    def _norm(self, hidden: Tensor) -> Tensor:
-        """RMS norm (Zhang and Sennrich 2019), computed in float32 and rounded before the weight, as in the package."""
-        return F.rms_norm(hidden, hidden.shape[-1:], None, self._epsilon)
+        return passes.norm(hidden, self._last, self._epsilon)

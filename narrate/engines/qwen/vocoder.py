@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from narrate.engines.qwen import passes
 from narrate.engines.qwen.device import placed
+from narrate.engines.qwen.products import product
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,20 +150,47 @@ class _Convolution:
 
 
 class _Transposed:
-    """A transposed convolution: an output is the sum over the last few inputs, so those are remembered."""
+    """A transposed convolution. Its outputs are `stride` to an input, and sums over the last few inputs, so those are
+    remembered; it is a product of matrices for each of them, which a CPU is far quicker at."""
 
     def __init__(self, module: Any, memory: _Memory) -> None:
-        self._convolve, self._memory = module.conv, memory
         (kernel,), (self._stride,) = module.conv.kernel_size, module.conv.stride
-        self._reach = math.ceil(kernel / self._stride) - 1
-        self._share = memory.claim(module.conv.in_channels, self._reach) if self._reach else None
+        reach = math.ceil(kernel / self._stride) - 1
+        weight = F.pad(module.conv.weight.detach(), (0, (reach + 1) * self._stride - kernel))
+        self._weights = [part.flatten(1).t().contiguous() for part in weight.split(self._stride, dim=2)]
+        self._bias = module.conv.bias.detach()[:, None, None, None]
+        self._memory = memory
+        self._share = memory.claim(module.conv.in_channels, reach) if reach else None
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        length = hidden.shape[2] * self._stride
+        rows, _, length = hidden.shape
         if self._share is not None:
-            hidden = _continued(self._memory.of(self._share, len(hidden)), hidden, dim=2)
-        spread: Tensor = self._convolve(hidden)
-        return spread.narrow(2, self._reach * self._stride, length)
+            hidden = _continued(self._memory.of(self._share, rows), hidden, dim=2)
+        inputs = hidden.transpose(0, 1)
+        reach = len(self._weights) - 1
+        sums = torch.mm(self._weights[0], inputs[:, :, reach:].flatten(1))
+        for back, weight in enumerate(self._weights[1:], start=1):
+            sums.addmm_(weight, inputs[:, :, reach - back : reach - back + length].flatten(1))
+        spread = sums.unflatten(0, (-1, self._stride)).unflatten(2, (rows, length))  # [channels, stride, rows, length]
+        out = hidden.new_empty(rows, len(self._bias), length, self._stride)
+        torch.add(spread.permute(2, 0, 3, 1), self._bias[:, :, 0], out=out)
+        return out.flatten(2)
+
+
+class _Linear:
+    """Linear modules of the package, one above the other."""
+
+    def __init__(self, *modules: Any) -> None:
+        self._product = product(*modules)
+        biases = [module.bias.detach() for module in modules if module.bias is not None]
+        self._bias = torch.cat(biases) if biases else None
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """[…, inputs] → […, outputs]."""
+        out = self._product(hidden.flatten(0, -2))
+        if self._bias is not None:
+            out = out.add_(self._bias)
+        return out.unflatten(0, hidden.shape[:-1])
 
 
 class _Snake:
@@ -172,7 +201,7 @@ class _Snake:
         self._share = (1.0 / (module.beta.detach().exp() + module.no_div_by_zero))[:, None]
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        return torch.addcmul(hidden, self._share, (hidden * self._alpha).sin_().square_())
+        return passes.snake(hidden, self._alpha, self._share)
 
 
 class _NextBlock:
@@ -181,11 +210,12 @@ class _NextBlock:
     def __init__(self, module: Any, memory: _Memory) -> None:
         self._module = module
         self._depthwise = _Convolution(module.dwconv, memory)
+        self._widen, self._narrow = _Linear(module.pwconv1), _Linear(module.pwconv2)
 
     def __call__(self, hidden: Tensor) -> Tensor:
         module = self._module
         mixed = module.norm(self._depthwise(hidden).transpose(1, 2))
-        mixed = module.gamma * module.pwconv2(module.act(module.pwconv1(mixed)))
+        mixed = module.gamma * self._narrow(module.act(self._widen(mixed)))
         return hidden + mixed.transpose(1, 2)
 
 
@@ -219,9 +249,9 @@ class _Transformer:
         self._past = int(module.window_size) - 1
         config = module.config
         self._head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self._gqa = config.num_attention_heads != config.num_key_value_heads
-        shape = (2, config.num_key_value_heads, self._past, self._head)
-        self._shares = [memory.claim(*shape) for _ in module.layers]
+        self._heads, self._key_heads = config.num_attention_heads, config.num_key_value_heads
+        shape = (2, self._key_heads, self._past, self._head)
+        self._layers = [_VocoderLayer(layer, memory.claim(*shape)) for layer in module.layers]
 
     def __call__(self, hidden: Tensor, heard: Tensor) -> Tensor:
         """`hidden` [rows, frames, channels], `heard` [rows]: frames before these."""
@@ -229,10 +259,9 @@ class _Transformer:
         hidden = module.input_proj(hidden)
         rope = module.rotary_emb(hidden, heard[:, None] + torch.arange(frames, device=heard.device))
         mask = self._mask(frames, heard)
-        for layer, share in zip(module.layers, self._shares, strict=True):
-            attended = self._attend(layer.self_attn, layer.input_layernorm(hidden), share, rope, mask)
-            hidden = hidden + layer.self_attn_layer_scale(attended)
-            hidden = hidden + layer.mlp_layer_scale(layer.mlp(layer.post_attention_layernorm(hidden)))
+        for layer in self._layers:
+            hidden = hidden + layer.scale_attended(self._attend(layer, layer.before_attention(hidden), rope, mask))
+            hidden = hidden + layer.scale_forward(layer.forward(layer.before_forward(hidden)))
         out: Tensor = module.output_proj(module.norm(hidden))
         return out
 
@@ -243,18 +272,30 @@ class _Transformer:
         near = (key >= query) & (key <= query + self._past)
         return (near & (key >= self._past - heard[:, None, None]))[:, None]
 
-    def _attend(self, module: Any, hidden: Tensor, share: int, rope: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        split = (*hidden.shape[:2], -1, self._head)
-        query, key, value = (
-            project(hidden).view(split).transpose(1, 2) for project in (module.q_proj, module.k_proj, module.v_proj)
-        )
+    def _attend(self, layer: _VocoderLayer, hidden: Tensor, rope: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+        split = layer.queries_keys_values(hidden).unflatten(2, (-1, self._head)).transpose(1, 2)
+        query, key, value = split.split((self._heads, self._key_heads, self._key_heads), dim=1)
         both = torch.stack([_rotated(key, rope), value], dim=1)
-        both = _continued(self._memory.of(share, len(hidden)), both, dim=3)
+        both = _continued(self._memory.of(layer.share, len(hidden)), both, dim=3)
         mixed = F.scaled_dot_product_attention(
-            _rotated(query, rope), both[:, 0], both[:, 1], attn_mask=mask, enable_gqa=self._gqa
+            _rotated(query, rope), both[:, 0], both[:, 1], attn_mask=mask, enable_gqa=self._heads != self._key_heads
         )
-        out: Tensor = module.o_proj(mixed.transpose(1, 2).flatten(2))
-        return out
+        return layer.attention_out(mixed.transpose(1, 2).flatten(2))
+
+
+class _VocoderLayer:
+    def __init__(self, layer: Any, share: int) -> None:
+        attention, forward = layer.self_attn, layer.mlp
+        self.share = share
+        self.before_attention, self.before_forward = layer.input_layernorm, layer.post_attention_layernorm
+        self.scale_attended, self.scale_forward = layer.self_attn_layer_scale, layer.mlp_layer_scale
+        self.queries_keys_values = _Linear(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.attention_out = _Linear(attention.o_proj)
+        self._gate_up, self._down = _Linear(forward.gate_proj, forward.up_proj), _Linear(forward.down_proj)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        gate_up = self._gate_up(hidden)
+        return self._down(passes.gated(gate_up.flatten(0, 1)).unflatten(0, gate_up.shape[:2]))
 
 
 def _stage(module: Any, memory: _Memory) -> Any:
