@@ -65,7 +65,7 @@ def test_an_interrupted_run_is_taken_up_where_it_was(shelf: Path, tmp_path: Path
     command = [sys.executable, "-m", "narrate", shelf, "-e", "tone:rtf=0.05", "-o", f"{out}/{{title}}.wav"]
     running = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list(out.glob(".Volume 2.part*")):
+    while not ((out / "Alpha.wav").exists() and list(out.glob(".Volume 2.part*"))):
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -317,6 +317,14 @@ def test_batches_stay_full_where_several_listeners_share_the_engine() -> None:
     assert indexes([planner.choose(at_ease, 0.0)]) == [[0, 3, 4]]  # alike in length
 
 
+def test_of_several_files_that_which_came_first_is_finished_first() -> None:
+    planner = knowing(2, lambda rows: 1.0)
+    files = [
+        replace(request, due=never, reading=2 - number // 2) for number, request in enumerate(due_in([(9, 0.0)] * 4))
+    ]
+    assert indexes([planner.choose(files, 0.0)]) == [[2, 3]]
+
+
 def test_of_plans_that_end_nearly_together_the_one_with_the_larger_first_batch_is_begun() -> None:
     """It teaches more about what batches cost."""
     planner = knowing(2, lambda rows: max(rows))

@@ -146,3 +146,26 @@ def test_threads_that_wait_do_not_keep_their_core() -> None:
         environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | given
         done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
         assert done.stdout.split() == [expected, "False"], done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of other systems cannot be told")
+def test_large_tensors_are_not_given_back_to_the_system_and_taken_anew() -> None:
+    """Also in a thread, as in a reading: each would be a page fault for every four kilobytes."""
+    code = """
+import resource, threading, torch
+from narrate.engines.qwen.processor import keep_freed_memory
+keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(20_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def run():
+    faults()
+    print(faults())
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2_000, "it would be 400,000"

@@ -115,7 +115,12 @@ class Planner:
         `now` is on the clock that `Request.due` tells the time of.
         """
         due = {request.id: request.due() - now for request in waiting}
-        ordered = sorted(waiting, key=lambda request: (due[request.id], request.chunk.index))
+
+        def order(request: Request) -> tuple[float, int, int]:
+            nobody_listens = due[request.id] == inf
+            return due[request.id], request.reading if nobody_listens else 0, request.chunk.index
+
+        ordered = sorted(waiting, key=order)
         lengths = [chunk_seconds(request.chunk) for request in ordered]
         listeners = len({request.reading for request in ordered if due[request.id] < inf})
         places = self._batch(lengths, [due[request.id] for request in ordered], shared=listeners > 1)

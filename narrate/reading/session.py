@@ -248,6 +248,11 @@ class Session:
             raise SinkError("The sound device does not answer. Check it, and start again.")
         return ended
 
+    @property
+    def asked_for_all(self) -> bool:
+        """True if nothing is left that the engine was not asked for."""
+        return self.player.narrator.asked_for_all
+
     def events(self) -> Iterator[Event]:
         """What has happened since the last call; a `Progress` of this moment is last, after the end `Done`."""
         failed = self.stats.failed

@@ -64,12 +64,13 @@ class Exchange:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def seat(self, speed: float = 1.0) -> Seat:
-        """An engine for one reading, whose listener hears `speed` seconds of speech in a second."""
+    def seat(self, speed: float = 1.0, place: int = 0) -> Seat:
+        """An engine for one reading, whose listener hears `speed` seconds of speech in a second. Of those into files,
+        the ones with the lowest `place` are made first."""
         with self._lock:
             if self._closing:
                 raise EngineError(CLOSED)
-            seat = Seat(self, self._schedule.open(speed))
+            seat = Seat(self, self._schedule.open(speed, place))
             self._seats[seat.reading] = seat
             return seat
 

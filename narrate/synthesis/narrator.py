@@ -56,6 +56,11 @@ class Narrator:
         """True if the running `clips` has made the chunk, is just making it, or found it in the store."""
         return self._queue is not None and index in self._queue.begun
 
+    @property
+    def asked_for_all(self) -> bool:
+        """True if the running `clips` has asked for its last chunk: soon the engine will have less to do."""
+        return self._queue is not None and self._queue.asked_for_all
+
     def interrupt(self) -> None:
         """End the running `clips` soon. May be called from any thread, again and again."""
         if self._queue is not None:

@@ -93,6 +93,11 @@ class WorkQueue:
         return self._cancelled or (self._exhausted and not rest)
 
     @property
+    def asked_for_all(self) -> bool:
+        """True if no chunk is left that nobody has asked for."""
+        return self._exhausted
+
+    @property
     def waits_for_others(self) -> bool:
         """True if there is nothing to do but to wait for another process, or for slow judges."""
         return bool(self._elsewhere or self._recall) and not (

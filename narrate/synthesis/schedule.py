@@ -1,9 +1,9 @@
 """Who is next: the requests of many readings in front of one engine. Pure: no threads, and no clock of its own.
 
-Ears come first, and of them the one that runs dry first. Files take what is left; the one that has had the least sound
-is next (start-time fair queueing: Goyal, Vin and Cheng 1996). What has waited too long is next once, so that no reading
-starves. If the ears together hear more than the engine can make, those that came last wait, so that not all of them
-have gaps. What several readings ask for is made once.
+Ears come first, and of them the one that runs dry first. Files take what is left, a library's in the order of its
+books, others so that the one that has had the least sound is next (start-time fair queueing: Goyal, Vin and Cheng
+1996). What has waited too long is next once, so that no reading starves. If the ears together hear more than the engine
+can make, those that came last wait, so that not all of them have gaps. What several readings ask for is made once.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ class Reading:
     in a second.
 
     `sounding`: it has had something to hear. `later`: the engine cannot carry it beside those that came before.
-    `share` is how many seconds of sound its files were given.
+    `place`: of files the lowest are made first; `share` is how many seconds of sound its files were given.
     """
 
     number: int
     speed: float = 1.0
+    place: int = 0
     listens: bool = False
     sounding: bool = False
     later: bool = False
@@ -121,8 +122,8 @@ class Schedule:
 
     # -- readings -----------------------------------------------------------------------------------------------------
 
-    def open(self, speed: float = 1.0) -> Reading:
-        reading = Reading(next(self._arrivals), speed)
+    def open(self, speed: float = 1.0, place: int = 0) -> Reading:
+        reading = Reading(next(self._arrivals), speed, place)
         self._readings.append(reading)
         return reading
 
@@ -320,11 +321,11 @@ class Schedule:
         chosen = min(firsts, key=lambda asked: self._rank(asked, now), default=None)
         return None if chosen is None else chosen.job
 
-    def _rank(self, asked: Asked, now: float) -> tuple[float, float, int]:
+    def _rank(self, asked: Asked, now: float) -> tuple[float, int, float, int]:
         reading = asked.reading
         deadline = self._deadline(asked, now)
         making = self._making(asked.job) if reading.sounding else 0.0
-        return deadline - making, reading.share, reading.number
+        return deadline - making, reading.place, reading.share, reading.number
 
     def _making(self, job: Job) -> float:
         """Seconds that the take will be in the making."""

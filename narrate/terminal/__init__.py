@@ -1,6 +1,7 @@
 """A listener at a terminal.
 
-books.py       several books one after the other
+books.py       several books: one after the other for an ear,
+library.py     or several at a time into files
 listen.py      a reading at a terminal, for an ear or into a file
 plan.py        what a reading will come to, before it is made
 check.py       what a recogniser hears in the takes that are stored

@@ -1,4 +1,4 @@
-"""Several books one after the other: files, folders of them, addresses; for an ear, or each into files of its own."""
+"""Several books: files, folders of them, addresses; for an ear, or each into files of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from narrate.errors import InputError
+from narrate.terminal.library import Written, write_library
 from narrate.terminal.listen import ReadingOptions, Run, check_options, read_aloud, read_one
 from narrate.terminal.naming import has_patterns
 
@@ -62,31 +63,39 @@ def read_books(
             "Several books need a file each. Name a folder, -o books/, or a pattern, -o '{author} - {title}.m4b'."
         )
     check_options(options)
-    with Run(count=len(books)) as run:
-        return _read_all(books, options_for, run, stderr, counted=bool(options.files.outputs) and not options.quiet)
+    writing = bool(options.files.outputs) and not options.listening
+    with Run(count=len(books), together=writing) as run:
+        if writing:
+            written = write_library(books, options_for, run, stderr)
+        else:
+            written = _read_all(books, options_for, run, stderr)
+    if options.files.outputs and not options.quiet:
+        print(_summary(len(books), written), file=stderr, flush=True)
+    return InputError.exit_code if written.unread else max(written.codes, default=0)
 
 
-def _read_all(
-    books: Sequence[str], options_for: Callable[[str], ReadingOptions], run: Run, stderr: TextIO, *, counted: bool
-) -> int:
-    """`counted`: say in the end how many were written."""
-    codes, written, there = [0], 0, 0
-    unread: list[str] = []
+def _read_all(books: Sequence[str], options_for: Callable[[str], ReadingOptions], run: Run, stderr: TextIO) -> Written:
+    """Read one after the other to somebody who listens."""
+    written = Written()
     for number, book in enumerate(books, 1):
         run.number = number
         try:
             outcome = read_one(options_for(book), run, stderr)
         except InputError as error:
             print(f"narrate: {error}", file=stderr, flush=True)
-            unread.append(book)
+            written.unread.append(book)
             continue
-        codes.append(outcome.code)
-        there += outcome.skipped
-        written += not outcome.skipped
+        if outcome.skipped:
+            written.there += 1
+        else:
+            written.codes.append(outcome.code)
         if outcome.stopped:
             break
-    if counted:
-        parts = [f"{written} written"] + [f"{there} there already"] * bool(there)
-        parts += [f"{len(unread)} could not be read ({', '.join(unread)})"] * bool(unread)
-        print(f"{len(books)} books: {', '.join(parts)}.", file=stderr, flush=True)
-    return InputError.exit_code if unread else max(codes)
+    return written
+
+
+def _summary(count: int, written: Written) -> str:
+    parts = [f"{len(written.codes)} written"] + [f"{written.there} there already"] * bool(written.there)
+    unread = written.unread
+    parts += [f"{len(unread)} could not be read ({', '.join(unread)})"] * bool(unread)
+    return f"{count} books: {', '.join(parts)}."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -20,6 +20,10 @@ DUMB = ("dumb", "unknown")  # terminals that can only print lines, by TERM
 
 
 class Display(Protocol):
+    title: str
+    """What is read."""
+    others: Sequence[str]
+    """What is being written beside it, a line each."""
     engine: str
     """Which engine speaks, and in which language."""
     prompt: str | None
@@ -82,9 +86,11 @@ class Lines:
     def __init__(self, stream: TextIO, *, quiet: bool, hint: str, writing: bool, verbose: bool) -> None:
         self._stream, self._quiet, self._hint = stream, quiet, hint
         self._writing, self._verbose = writing, verbose
-        self._title = ""
+        self._chapter = ""
         self._paused = False
         self._next = time.monotonic() + PLAIN_EVERY
+        self.title = ""
+        self.others: Sequence[str] = ()  # the lines that name the files tell
         self.engine = ""
         self.prompt: str | None = None
 
@@ -92,9 +98,9 @@ class Lines:
         if self._quiet or progress.chunk is None:
             return
         self._say_hint()
-        if progress.chunk.title != self._title:
-            self._title = progress.chunk.title
-            self.note(f"{progress.chunk.chapter} · {self._title}" if self._title else "")
+        if progress.chunk.title != self._chapter:
+            self._chapter = progress.chunk.title
+            self.note(f"{progress.chunk.chapter} · {self._chapter}" if self._chapter else "")
         turned = progress.paused != self._paused
         if turned or time.monotonic() >= self._next:
             self._paused = progress.paused

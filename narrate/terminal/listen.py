@@ -37,6 +37,8 @@ from narrate.sinks.speaker import Speaker
 from narrate.store.in_memory import MemoryTakes
 from narrate.store.store import Store
 from narrate.store.takes import Takes
+from narrate.synthesis.exchange import Exchange
+from narrate.synthesis.load import Load
 from narrate.terminal.controls import Controls
 from narrate.terminal.display import Display, open_display
 from narrate.terminal.examining import SharedExaminer
@@ -98,15 +100,20 @@ class ReadingOptions:
 class Run:
     """What the readings of one run of the program share: which of how many books this is, names, engine, recogniser.
 
-    Use it as a context manager: leaving it closes engine and recogniser.
+    `together`: several readings at a time speak with the engine, the books with the lowest numbers first.
+    Use it as a context manager: leaving it closes engine, store and recogniser.
     """
 
     number: int = 1
     count: int = 1
+    together: bool = False
     naming: Naming = field(default_factory=Naming)
     examiner: SharedExaminer = field(default_factory=SharedExaminer)
+    _store: ExitStack = field(default_factory=ExitStack)
+    _stored: Store | None = None
     _open: ExitStack = field(default_factory=ExitStack)
     _engine: Engine | None = None
+    _exchange: Exchange | None = None
     _chosen: tuple[object, ...] = ()  # what decided for the engine
 
     def __enter__(self) -> Self:
@@ -116,13 +123,36 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.examiner.close()
-        self._open.__exit__(kind, error, trace)
+        with self._store:
+            self._open.__exit__(kind, error, trace)
 
-    def engine(self, options: ReadingOptions, language: str) -> tuple[Engine, str | None]:
-        """The engine for the language, and why that one. The one of the book before is kept if it is the same."""
-        chosen = (options.engine, options.voice, language, options.rows, options.engine_options, options.text.mixed)
-        if self._engine is not None and chosen == self._chosen:
-            return self._engine, None
+    def has_engine(self, options: ReadingOptions, language: str) -> bool:
+        """True if the engine of the book before is the one for this book too."""
+        return self._engine is not None and self._chosen == _choice(options, language)
+
+    def engine(self, options: ReadingOptions, language: str, stack: ExitStack) -> tuple[Engine, str | None]:
+        """The engine for the language, and why that one. The one of the book before is kept if it is the same.
+
+        What the reading alone holds of it is given back by the `stack`.
+        """
+        why = None if self.has_engine(options, language) else self._open_engine(options, language)
+        assert self._engine is not None
+        if self._exchange is None:
+            return self._engine, why
+        return stack.enter_context(closing(self._exchange.seat(place=self.number))), why
+
+    @property
+    def load(self) -> Load | None:
+        """How busy the engine is that readings share; None without one."""
+        return None if self._exchange is None else self._exchange.load
+
+    def store(self, folder: Path, say: Callable[[str], None], memory_bytes: int) -> Store:
+        """The takes that are kept in the folder, which is the same for all books of a run."""
+        if self._stored is None:
+            self._stored = self._store.enter_context(Store(folder, memory_bytes=memory_bytes, say=say))
+        return self._stored
+
+    def _open_engine(self, options: ReadingOptions, language: str) -> str | None:
         self._open.close()
         engine, why = open_engine(
             options.engine,
@@ -132,9 +162,16 @@ class Run:
             options=options.engine_options,
             mixed=options.text.mixed,
         )
-        self._open.enter_context(closing(engine))
-        self._engine, self._chosen = engine, chosen
-        return engine, why
+        self._engine, self._chosen = engine, _choice(options, language)
+        if self.together:
+            self._exchange = self._open.enter_context(Exchange(engine))
+        else:
+            self._open.enter_context(closing(engine))
+        return why
+
+
+def _choice(options: ReadingOptions, language: str) -> tuple[object, ...]:
+    return options.engine, options.voice, language, options.rows, options.engine_options, options.text.mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,45 +204,79 @@ def check_options(options: ReadingOptions) -> None:
         raise InputError(f"{name} needs -o, and goes without --play: a listener may go back to an earlier chapter.")
 
 
-def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> Outcome:
-    """Read one of the books of a run. If there are several, the files that are there already are left as they are."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A book that is open, and what is to be done with it."""
+
+    options: ReadingOptions
+    book: Book
+    title: str
+
+
+def prepare(options: ReadingOptions, run: Run) -> Prepared:
+    """Open one of the books of a run, and give it names for its files. Raises `InputError` if it cannot be read."""
     options, book = open_what_is_read(options)
     files = run.naming.files_for(options.files, book, run.number, run.count)
     title = f"{book.title} · {book.author}" if book.author else book.title
     if run.count > 1:
         title = f"{run.number} of {run.count} · {title}"
-    if run.count > 1 and files.outputs and not files.force and are_finished(files):
-        with open_display(stderr, title, quiet=options.quiet) as display:
-            display.note(f"{files.named} is there already. Write it again with --force.")
-        return Outcome(skipped=True)
+    return Prepared(replace(options, files=files), book, title)
+
+
+def is_there(prepared: Prepared, run: Run, display: Display) -> bool:
+    """True, and said so, if there are several books and the files of this one are there already."""
+    files = prepared.options.files
+    if run.count == 1 or not files.outputs or files.force or not are_finished(files):
+        return False
+    display.note(f"{files.named} is there already. Write it again with --force.")
+    return True
+
+
+def begin(prepared: Prepared, run: Run, display: Display, stack: ExitStack) -> Session | None:
+    """The reading, which has not begun; None if it costs money and the listener does not want that."""
+    files = prepared.options.files
     if run.count > 1 and is_unfinished_split(files):
         files = replace(files, force=True)
     check_files(files)
-    options = replace(options, files=files)
-    listening = options.listening
+    options = replace(prepared.options, files=files)
+    if (warning := length_warning(files, prepared.book, options.speed)) is not None:
+        display.note(warning)
+    session = open_session(options, prepared.book, display, stack, run)
+    return session if may_be_sent(session, display, writing=not options.listening) else None
+
+
+def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> Outcome:
+    """Read one of the books of a run. If there are several, the files that are there already are left as they are."""
+    prepared = prepare(options, run)
+    options, listening = prepared.options, options.listening
     with (
         open_display(
             stderr,
-            title,
+            prepared.title,
             quiet=options.quiet,
             hint="? for keys" if listening else "",
             writing=not listening,
             verbose=options.verbose,
         ) as display,
-        _log_on(display),
+        log_on(display),
     ):
-        if (warning := length_warning(files, book, options.speed)) is not None:
-            display.note(warning)
+        if is_there(prepared, run, display):
+            return Outcome(skipped=True)
         with ExitStack() as stack:
-            session = open_session(options, book, display, stack, run)
-            if not may_be_sent(session, display, writing=not listening):
+            session = begin(prepared, run, display, stack)
+            if session is None:
                 return Outcome(stopped=True)
-            stack.enter_context(suspendable(display, session.transport, listening=listening))
+            stack.enter_context(suspendable(display, session.transport if listening else None))
             keys = stack.enter_context(Keys()) if listening else None
-            with _telling_where_it_stopped(options, session, display):
+            with telling_where_it_stopped(options, session, display):
                 attend(session, display, keys)
-        display.note(closing_line(session, files, source=_quoted(options.source), verbose=options.verbose))
+        display.note(how_it_ended(prepared, session))
     return Outcome(NOT_ALL_SPOKEN if session.stats.failed else 0, session.transport.stopped)
+
+
+def how_it_ended(prepared: Prepared, session: Session) -> str:
+    options = prepared.options
+    return closing_line(session, options.files, source=_quoted(options.source), verbose=options.verbose)
 
 
 def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
@@ -222,15 +293,21 @@ def open_what_is_read(options: ReadingOptions) -> tuple[ReadingOptions, Book]:
 
 
 @contextmanager
-def _telling_where_it_stopped(options: ReadingOptions, session: Session, display: Display) -> Iterator[None]:
-    """Ctrl-C, and being ended by another program: say where the reading was, and how it goes on."""
+def telling_where_it_stopped(
+    options: ReadingOptions, session: Session, display: Display, title: str = ""
+) -> Iterator[None]:
+    """Ctrl-C, and being ended by another program: say where the reading was, and how it goes on.
+
+    The `title` tells of several books which.
+    """
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
         with suppress(OSError):  # the terminal was closed
             kept = options.store is not None
             source = _quoted(options.source)
-            display.note(broken_off_line(session, options.files, source=source, kept=kept))
+            line = broken_off_line(session, options.files, source=source, kept=kept)
+            display.note(f"{title}: {line}" if title else line)
         raise
 
 
@@ -240,7 +317,7 @@ def _quoted(source: str) -> str:
 
 
 @contextmanager
-def _log_on(display: Display) -> Iterator[None]:
+def log_on(display: Display) -> Iterator[None]:
     """What modules below have to report, such as a voice process that was started again, is said on the display."""
 
     class Saying(logging.Handler):
@@ -260,7 +337,7 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
     """A reading that has not begun. What it holds is closed by the `stack`, its engine with the `run`."""
     for warning in book.document.warnings if book.document else ():
         display.say(warning)
-    engine, why = run.engine(options, book.language)
+    engine, why = run.engine(options, book.language, stack)
     if why is not None:
         display.note(f"Voice: {why}.")
     display.engine = f"{engine.name} · {book.language}"
@@ -272,7 +349,7 @@ def open_session(options: ReadingOptions, book: Book, display: Display, stack: E
         book,
         engine,
         options.voice,
-        _takes(options, book, stack, display),
+        _takes(options, book, stack, display, run),
         _openers(options, book, engine.name, display, known),
         listening=options.listening,
         writing=bool(options.files.outputs),
@@ -299,11 +376,14 @@ def _start(options: ReadingOptions) -> str | None:
     return "" if options.start is None and options.files.outputs else options.start
 
 
-def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Display) -> Takes:
+def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Display, run: Run) -> Takes:
     cache = LISTENING_CACHE_BYTES if options.listening else WRITING_CACHE_BYTES
     if options.store is None:
         return MemoryTakes(cache)
-    store = stack.enter_context(Store(options.store, memory_bytes=cache, say=display.say))
+    if run.together:
+        store = run.store(options.store, display.say, cache)
+    else:
+        store = stack.enter_context(Store(options.store, memory_bytes=cache, say=display.say))
     return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))
 
 
@@ -320,11 +400,12 @@ def attend(session: Session, display: Display, keys: Keys | None) -> None:
             key = keys.wait(POLL_SECONDS) if keys and keys.present else None
             if key is not None:
                 controls.press(key)
-            _show(session, display)
-    _show(session, display)
+            show(session, display)
+    show(session, display)
 
 
-def _show(session: Session, display: Display) -> None:
+def show(session: Session, display: Display) -> None:
+    """Show what has happened in the reading since the last time."""
     for event in session.events():
         match event:
             case Failed(chunk, why):

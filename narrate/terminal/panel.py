@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -39,7 +39,7 @@ class Panel:
 
     def __init__(self, stream: TextIO, title: str, hint: str, *, writing: bool, verbose: bool) -> None:
         self._console = console(stream, highlight=False, soft_wrap=False)
-        self._stream, self._title, self._hint = stream, title, hint
+        self._stream, self._hint = stream, hint
         self._echo = Echo(stream)
         self._writing, self._verbose = writing, verbose
         self._drawn: list[Text] = []
@@ -49,6 +49,8 @@ class Panel:
         self._one_at_a_time = threading.RLock()
         self._progress: Progress | None = None
         self._in_sight = False
+        self.title = title
+        self.others: Sequence[str] = ()
         self.engine = ""
         self.prompt: str | None = None
 
@@ -148,7 +150,7 @@ class Panel:
         from rich.text import Text
 
         chunk = progress.chunk
-        lines = [_spread(Text(_plain(self._title), "bold"), Text(self.engine, "dim"), columns)]
+        lines = [_spread(Text(_plain(self.title), "bold"), Text(self.engine, "dim"), columns)]
         if chunk is None:
             return [*lines, Text("Preparing the voice …", "dim")]
         chapter = f"{chunk.chapter} · {_plain(chunk.title)}" if chunk.title else ""
@@ -160,7 +162,8 @@ class Panel:
         if self.prompt is not None:
             return [*lines, _cut(Text(self.prompt + "▏"), columns)]
         figures = Text(moment(progress, writing=self._writing, verbose=self._verbose))
-        return [*lines, _spread(figures, Text(self._hint, "dim"), columns)]
+        lines.append(_spread(figures, Text(self._hint, "dim"), columns))
+        return [*lines, *(_cut(Text(_plain(other), "dim"), columns) for other in self.others)]
 
 
 def _rows(widths: Iterable[int], columns: int) -> int:

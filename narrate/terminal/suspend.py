@@ -16,8 +16,11 @@ SILENT_SECONDS = 0.3  # after a pause until the last block is played: no silence
 
 
 @contextmanager
-def suspendable(display: Display, transport: Transport, *, listening: bool) -> Iterator[None]:
-    """Within the block Ctrl-Z stops the program with a screen as a shell expects it; `fg` goes on as it was."""
+def suspendable(display: Display, ear: Transport | None) -> Iterator[None]:
+    """Within the block Ctrl-Z stops the program with a screen as a shell expects it; `fg` goes on as it was.
+
+    `ear` is paused meanwhile, if somebody listens.
+    """
     number = getattr(signal, "SIGTSTP", None)
     ours = threading.current_thread() is threading.main_thread()  # others cannot be told of signals
     if number is None or not ours or signal.getsignal(number) is not signal.SIG_DFL:  # Windows; or somebody decided
@@ -25,17 +28,17 @@ def suspendable(display: Display, transport: Transport, *, listening: bool) -> I
         return
 
     def stop(number: int, frame: object) -> None:
-        paused = transport.paused
-        if listening:
-            transport.pause()
+        paused = ear is None or ear.paused
+        if ear is not None:
+            ear.pause()
             time.sleep(SILENT_SECONDS)
         display.vanish()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)  # returns when somebody lets us go on
         signal.signal(number, stop)
         display.appear()
-        if listening and not paused:
-            transport.play()
+        if ear is not None and not paused:
+            ear.play()
 
     signal.signal(number, stop)
     try:

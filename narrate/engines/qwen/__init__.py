@@ -7,7 +7,8 @@ trial.py                                       how quick all of it is on a proce
 fast.py scheduler.py hearing.py guard.py       the fast runtime: who sits where, what becomes of it
 embedding.py runner.py seats.py shapes.py device.py graphs.py    what is computed, where, and how it is started
 transformer.py predictor.py cache.py sampling.py vocoder.py      what a frame is made of
-products.py attention.py kernels.py stored.py  on a CPU: weights as small as they are, read once, by code of our own
+products.py attention.py passes.py kernels.py vectors.py stored.py    on a CPU: by code of our own, weights as small
+                                               as they are and read once
 """
 
 from __future__ import annotations
