@@ -1,4 +1,4 @@
-"""The pack of GPU measurements, on a CPU: it ends in time and leaves what it has."""
+"""The measurements of Qwen, on a CPU with a tiny model: the pack ends in time and leaves what it has."""
 
 from __future__ import annotations
 
@@ -77,3 +77,12 @@ def test_a_part_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
     assert profile["failed"]
     assert len(errors["rows"]) == 3  # type: ignore[arg-type]
     assert whole["complete"] is True
+
+
+def test_the_measurement_of_a_processor_runs_beside_the_package(tmp_path: Path) -> None:
+    command = [sys.executable, "benchmarks/qwen_cpu.py", "--sizes", "tiny", "--slots", "2", "--dtypes", "float32"]
+    options = ["--package", "2", "--package-dtype", "float32", "--frames", "4", "--turns", "1", "--threads", "1"]
+    subprocess.run([*command, *options, "--out", tmp_path / "cpu.md"], cwd=ROOT, check=True, timeout=300)
+    rows = [row for row in numbers(tmp_path / "cpu.md")[0]["rows"] if "rtf" in row]  # type: ignore[attr-defined]
+    assert [row["type"] for row in rows] == ["float32", "the package, float32"]
+    assert all(0 < row["sound_ms"] < row["frame_ms"] for row in rows)
