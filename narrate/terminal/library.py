@@ -57,8 +57,11 @@ def write_library(
         open_display(stderr, "", quiet=options.quiet, writing=True, verbose=options.verbose) as screen,
         log_on(screen),
         suspendable(screen, None),
+        run.saying(screen.say),
     ):
-        library = _Library(deque(enumerate(books, 1)), options_for, run, screen)
+        # One recogniser hears one book.
+        at_once = 1 if options.check else AT_ONCE
+        library = _Library(deque(enumerate(books, 1)), options_for, run, screen, at_once)
         try:
             while library.goes_on():
                 library.look()
@@ -75,9 +78,11 @@ class _Library:
         options_for: Callable[[str], ReadingOptions],
         run: Run,
         screen: Display,
+        at_once: int,
     ) -> None:
+        self._at_once = at_once
         self._books, self._options_for, self._run, self._screen = books, options_for, run, screen
-        self._next: tuple[int, Prepared] | None = None  # open, and not yet begun
+        self._next: Prepared | None = None  # open, and not yet begun
         self._writing: list[_Writing] = []
         self.written = Written()
 
@@ -112,47 +117,43 @@ class _Library:
 
     def break_off(self, error: BaseException) -> None:
         """Something went wrong, or the listener has had enough: end what is being written."""
-        for each in reversed(self._writing):
+        for each in self._writing:
             each.stack.__exit__(type(error), error, error.__traceback__)
 
     def _has_room(self) -> bool:
+        """True if the engine has no more than its next takes to make, and all of the last book's are among them."""
         if not self._writing:
             return True
-        if len(self._writing) == AT_ONCE or not self._writing[-1].session.asked_for_all:
+        if len(self._writing) == self._at_once or not self._writing[-1].session.asked_for_all:
             return False
         load = self._run.load
         return load is not None and load.waiting <= max(LEAST_WAITING, load.rows)
 
     def _opens(self) -> bool:
         """Begin the next book, or leave it out. False if there is none, or it must wait for those that are written."""
-        if self._next is None and not self._open_next():
-            return bool(self._books)
         if self._next is None:
-            return False
-        number, prepared = self._next
-        if self._writing and not self._run.has_engine(prepared.options, prepared.book.language):
-            return False  # it needs another engine
-        self._next = None
-        self._run.number = number
-        self._begin(prepared)
+            if not self._books:
+                return False
+            self._next = self._prepared(*self._books.popleft())
+        if self._next is not None:
+            if self._writing and not self._run.has_engine(self._next.options, self._next.book.language):
+                return False  # it needs another engine
+            prepared, self._next = self._next, None
+            self._begin(prepared)
         return True
 
-    def _open_next(self) -> bool:
-        """Open the next book that is to be written; False if the next one is not."""
-        if not self._books:
-            return False
-        number, source = self._books.popleft()
+    def _prepared(self, number: int, source: str) -> Prepared | None:
+        """The book, open; None if it cannot be read, or is there already."""
         self._run.number = number
         try:
             prepared = prepare(self._options_for(source), self._run)
         except InputError as error:
             self._leave_out(source, error)
-            return False
+            return None
         if is_there(prepared, self._run, self._screen):
             self.written.there += 1
-            return False
-        self._next = number, prepared
-        return True
+            return None
+        return prepared
 
     def _begin(self, prepared: Prepared) -> None:
         display = _Behind(self._screen, prepared.title)

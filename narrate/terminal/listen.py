@@ -100,13 +100,14 @@ class ReadingOptions:
 class Run:
     """What the readings of one run of the program share: which of how many books this is, names, engine, recogniser.
 
-    `together`: several readings at a time speak with the engine, the books with the lowest numbers first.
-    Use it as a context manager: leaving it closes engine, store and recogniser.
+    `together`: several readings at a time speak with the engine, the books with the lowest numbers first; what concerns
+    all of them goes to `say`. Use it as a context manager: leaving it closes engine, store and recogniser.
     """
 
     number: int = 1
     count: int = 1
     together: bool = False
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)
     naming: Naming = field(default_factory=Naming)
     examiner: SharedExaminer = field(default_factory=SharedExaminer)
     _store: ExitStack = field(default_factory=ExitStack)
@@ -125,6 +126,15 @@ class Run:
         self.examiner.close()
         with self._store:
             self._open.__exit__(kind, error, trace)
+
+    @contextmanager
+    def saying(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Within the block what concerns all readings is said there."""
+        before, self.say = self.say, say
+        try:
+            yield
+        finally:
+            self.say = before
 
     def has_engine(self, options: ReadingOptions, language: str) -> bool:
         """True if the engine of the book before is the one for this book too."""
@@ -146,10 +156,11 @@ class Run:
         """How busy the engine is that readings share; None without one."""
         return None if self._exchange is None else self._exchange.load
 
-    def store(self, folder: Path, say: Callable[[str], None], memory_bytes: int) -> Store:
+    def store(self, folder: Path, memory_bytes: int) -> Store:
         """The takes that are kept in the folder, which is the same for all books of a run."""
         if self._stored is None:
-            self._stored = self._store.enter_context(Store(folder, memory_bytes=memory_bytes, say=say))
+            store = Store(folder, memory_bytes=memory_bytes, say=lambda line: self.say(line))
+            self._stored = self._store.enter_context(store)
         return self._stored
 
     def _open_engine(self, options: ReadingOptions, language: str) -> str | None:
@@ -381,7 +392,7 @@ def _takes(options: ReadingOptions, book: Book, stack: ExitStack, display: Displ
     if options.store is None:
         return MemoryTakes(cache)
     if run.together:
-        store = run.store(options.store, display.say, cache)
+        store = run.store(options.store, cache)
     else:
         store = stack.enter_context(Store(options.store, memory_bytes=cache, say=display.say))
     return stack.enter_context(store.for_book(book.identity.content, must_keep=not options.listening))

@@ -42,8 +42,8 @@ def norm(hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """
     if not _fits(hidden, hidden.shape[1]):
         return F.rms_norm(hidden, hidden.shape[-1:], None, epsilon) * weight
-    out = torch.empty_like(hidden)
     rows, channels = hidden.shape
+    out = torch.empty(rows, channels)
     work = _Work(hidden.data_ptr(), weight.data_ptr(), 0, out.data_ptr(), rows, 1, channels, hidden.stride(0))
     return _done(_norm(epsilon), work, out)
 
@@ -79,7 +79,7 @@ def gated(gate_up: Tensor) -> Tensor:
 def snake(hidden: Tensor, alpha: Tensor, share: Tensor) -> Tensor:
     """x + sin²(αx) · share (Ziyin et al. 2020); `hidden` [rows, channels, samples], the others [channels, 1]."""
     rows, channels, samples = hidden.shape
-    if hidden.stride(2) != 1 or not _fits(hidden, samples):
+    if not _fits(hidden, samples):
         return torch.addcmul(hidden, share, (hidden * alpha).sin_().square_())
     out = torch.empty(rows, channels, samples)
     work = _Work(
@@ -90,8 +90,10 @@ def snake(hidden: Tensor, alpha: Tensor, share: Tensor) -> Tensor:
 
 
 def _fits(tensor: Tensor, width: int) -> bool:
-    """Whether it is a real float32 tensor on a CPU whose lines are whole vectors."""
+    """Whether it is a real float32 tensor on a CPU whose lines have no gaps and are whole vectors."""
     if type(tensor) is not Tensor or tensor.dtype != torch.float32 or tensor.device.type != "cpu":
+        return False
+    if tensor.stride(-1) != 1:
         return False
     return not torch.compiler.is_compiling() and (lanes := _lanes()) is not None and width % lanes == 0
 

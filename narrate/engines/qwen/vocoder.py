@@ -150,30 +150,38 @@ class _Convolution:
 
 
 class _Transposed:
-    """A transposed convolution. Its outputs are `stride` to an input, and sums over the last few inputs, so those are
-    remembered; it is a product of matrices for each of them, which a CPU is far quicker at."""
+    """A transposed convolution: an output is the sum over the last few inputs, so those are remembered."""
 
     def __init__(self, module: Any, memory: _Memory) -> None:
+        self._convolve, self._memory = module.conv, memory
         (kernel,), (self._stride,) = module.conv.kernel_size, module.conv.stride
-        reach = math.ceil(kernel / self._stride) - 1
-        weight = F.pad(module.conv.weight.detach(), (0, (reach + 1) * self._stride - kernel))
-        self._weights = [part.flatten(1).t().contiguous() for part in weight.split(self._stride, dim=2)]
-        self._bias = module.conv.bias.detach()[:, None, None, None]
-        self._memory = memory
-        self._share = memory.claim(module.conv.in_channels, reach) if reach else None
+        self._reach = math.ceil(kernel / self._stride) - 1
+        self._share = memory.claim(module.conv.in_channels, self._reach) if self._reach else None
+        weight = module.conv.weight.detach()
+        self._weights: list[Tensor] = []
+        if weight.device.type == "cpu" and weight.dtype == torch.float32:
+            whole = F.pad(weight, (0, (self._reach + 1) * self._stride - kernel))
+            self._weights = [part.flatten(1).t().contiguous() for part in whole.split(self._stride, dim=2)]
 
     def __call__(self, hidden: Tensor) -> Tensor:
-        rows, _, length = hidden.shape
+        length = hidden.shape[2]
         if self._share is not None:
-            hidden = _continued(self._memory.of(self._share, rows), hidden, dim=2)
+            hidden = _continued(self._memory.of(self._share, len(hidden)), hidden, dim=2)
+        if self._weights:
+            return self._by_products(hidden, length)
+        spread: Tensor = self._convolve(hidden)
+        return spread.narrow(2, self._reach * self._stride, length * self._stride)
+
+    def _by_products(self, hidden: Tensor, length: int) -> Tensor:
+        """A product of matrices for each input that an output is a sum over: a CPU is far quicker at that."""
         inputs = hidden.transpose(0, 1)
-        reach = len(self._weights) - 1
-        sums = torch.mm(self._weights[0], inputs[:, :, reach:].flatten(1))
+        sums = torch.mm(self._weights[0], inputs[:, :, self._reach :].flatten(1))
         for back, weight in enumerate(self._weights[1:], start=1):
-            sums.addmm_(weight, inputs[:, :, reach - back : reach - back + length].flatten(1))
-        spread = sums.unflatten(0, (-1, self._stride)).unflatten(2, (rows, length))  # [channels, stride, rows, length]
-        out = hidden.new_empty(rows, len(self._bias), length, self._stride)
-        torch.add(spread.permute(2, 0, 3, 1), self._bias[:, :, 0], out=out)
+            first = self._reach - back
+            sums.addmm_(weight, inputs[:, :, first : first + length].flatten(1))
+        spread = sums.view(-1, self._stride, len(hidden), length).permute(2, 0, 3, 1)
+        out = hidden.new_empty(spread.shape)
+        torch.add(spread, self._convolve.bias[:, None, None], out=out)
         return out.flatten(2)
 
 
