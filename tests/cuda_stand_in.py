@@ -169,11 +169,12 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> StandIn:
         "Event": event,
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
-    from narrate.engines.qwen import attention, kernels
+    from narrate.engines.qwen import attention, kernels, passes
 
     # Only what torch computes can be recorded; on a GPU nothing else is used.
     monkeypatch.setattr(kernels, "product_of", lambda kind: None)
     monkeypatch.setattr(attention, "fits", lambda query, keys: False)
+    monkeypatch.setattr(passes, "_lanes", lambda: None)
     monkeypatch.setattr(torch.backends.cuda, "cudnn_sdp_enabled", lambda: stand_in.cudnn_attention)
     monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", enable)
     return stand_in
