@@ -17,12 +17,12 @@ from narrate.errors import InputError
 from narrate.reading.session import Progress, Session
 from narrate.terminal.display import Display, open_display
 from narrate.terminal.listen import (
-    NOT_ALL_SPOKEN,
     POLL_SECONDS,
     Prepared,
     ReadingOptions,
     Run,
     begin,
+    exit_code,
     how_it_ended,
     is_there,
     log_on,
@@ -113,7 +113,7 @@ class _Library:
             self._leave_out(writing.prepared.options.source, error)
             return
         self._screen.note(how_it_ended(writing.prepared, writing.session))
-        self.written.codes.append(NOT_ALL_SPOKEN if writing.session.stats.failed else 0)
+        self.written.codes.append(exit_code(writing.session))
 
     def break_off(self, error: BaseException) -> None:
         """Something went wrong, or the listener has had enough: end what is being written."""

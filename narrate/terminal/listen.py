@@ -282,7 +282,12 @@ def read_one(options: ReadingOptions, run: Run, stderr: TextIO = sys.stderr) -> 
             with telling_where_it_stopped(options, session, display):
                 attend(session, display, keys)
         display.note(how_it_ended(prepared, session))
-    return Outcome(NOT_ALL_SPOKEN if session.stats.failed else 0, session.transport.stopped)
+    return Outcome(exit_code(session), session.transport.stopped)
+
+
+def exit_code(session: Session) -> int:
+    """Of a reading that has ended: 0, or 3 if chunks could not be spoken."""
+    return NOT_ALL_SPOKEN if session.stats.failed else 0
 
 
 def how_it_ended(prepared: Prepared, session: Session) -> str:

@@ -86,46 +86,29 @@ class _Code(VectorCode):
         self.kind, self.group, self.head = kind, group, head
         self.vectors = _vectors(head, lanes)
         self.number = self.float if kind == "float32" else ir.IntType(16)
-        floats, numbers = self.float.as_pointer(), self.number.as_pointer()
-        self.work = ir.LiteralStructType([floats, numbers, numbers, self.int64.as_pointer(), floats, *[self.int64] * 7])
         self.prefetch = self.outside("llvm.prefetch.p0", ir.VoidType(), ir.IntType(8).as_pointer(), *[self.int32] * 3)
 
     def text(self) -> str:
-        kernels.run_in_threads(self.module, self._turns(), 11)
-        return str(self.module)
-
-    def _turns(self) -> Any:
-        ir, int64 = self.ir, self.int64
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [self.work.as_pointer()]), "turns")
-        work = function.args[0]
-        self.builder = builder = ir.IRBuilder(function.append_basic_block())
-        fields = [builder.gep(work, [self.int32(0), self.int32(n)], inbounds=True) for n in range(12)]
-        query, keys, values, last, out, rows, key_heads, query_step, row_step, step, capacity = (
-            builder.load(field) for field in fields[:11]
-        )
+        floats, numbers = self.float.as_pointer(), self.number.as_pointer()
+        types = [floats, numbers, numbers, self.int64.as_pointer(), floats, *[self.int64] * 7]
+        query, keys, values, last, out, rows, key_heads, query_step, row_step, step, capacity = self.begin(types)
+        builder, int64 = self.builder, self.int64
         # Scores of each query head, with room to fill the last vector up.
         stride = builder.add(capacity, int64(self.lanes))
         scores = builder.alloca(self.float, size=builder.mul(stride, int64(self.group)))
-        count = builder.mul(rows, key_heads)
-        take, turn, finish = (function.append_basic_block(name) for name in ("take", "turn", "finish"))
-        builder.branch(take)
-        builder.position_at_end(take)
-        number = builder.atomic_rmw("add", fields[11], int64(1), "monotonic")
-        builder.cbranch(builder.icmp_signed("<", number, count), turn, finish)
-        ir.IRBuilder(finish).ret_void()
-        builder.position_at_end(turn)
-        row, key_head = builder.sdiv(number, key_heads), builder.srem(number, key_heads)
-        seen = builder.add(builder.load(builder.gep(last, [row])), int64(1))
-        wide = int64(self.group * self.head)
-        past = builder.add(builder.mul(row, row_step), builder.mul(key_head, int64(self.head)))
-        asked = builder.gep(query, [builder.add(builder.mul(row, query_step), builder.mul(key_head, wide))])
-        answer = builder.gep(out, [builder.mul(number, wide)])
-        lines = [builder.gep(scores, [builder.mul(stride, int64(one))]) for one in range(self.group)]
-        self._score(builder.gep(keys, [past]), step, seen, asked, lines)
-        shares = [self._exponentials(line, seen) for line in lines]
-        self._mix(builder.gep(values, [past]), step, seen, answer, lines, shares)
-        builder.branch(take)
-        return function
+        with self.turns(builder.mul(rows, key_heads)) as number:
+            row, key_head = builder.sdiv(number, key_heads), builder.srem(number, key_heads)
+            seen = builder.add(builder.load(builder.gep(last, [row])), int64(1))
+            wide = int64(self.group * self.head)
+            past = builder.add(builder.mul(row, row_step), builder.mul(key_head, int64(self.head)))
+            asked = builder.gep(query, [builder.add(builder.mul(row, query_step), builder.mul(key_head, wide))])
+            answer = builder.gep(out, [builder.mul(number, wide)])
+            lines = [builder.gep(scores, [builder.mul(stride, int64(one))]) for one in range(self.group)]
+            self._score(builder.gep(keys, [past]), step, seen, asked, lines)
+            shares = [self._exponentials(line, seen) for line in lines]
+            self._mix(builder.gep(values, [past]), step, seen, answer, lines, shares)
+        kernels.run_in_threads(self.module, self.function, len(types) - 1)
+        return str(self.module)
 
     def _score(self, keys: Any, step: Any, seen: Any, query: Any, lines: list[Any]) -> None:
         """Each position's products with the queries, divided by √head."""

@@ -118,31 +118,17 @@ class _Lines(VectorCode):
         self._write = write
 
     def text(self) -> str:
-        kernels.run_in_threads(self.module, self._turns(), 10)
+        types = [*[self.float.as_pointer()] * 4, *[self.int64] * 7]
+        x, a, b, out, lines, in_row, width, row_step, line_step, b_step = self.begin(types)
+        builder = self.builder
+        with self.turns(lines) as number:
+            row, place = builder.sdiv(number, in_row), builder.srem(number, in_row)
+            offset = builder.add(builder.mul(row, row_step), builder.mul(place, line_step))
+            answer = builder.gep(out, [builder.mul(number, width)])
+            of_row = builder.gep(b, [builder.mul(row, b_step)])
+            self._write(self, _Line(builder.gep(x, [offset]), answer, a, of_row, place, width))
+        kernels.run_in_threads(self.module, self.function, len(types) - 1)
         return str(self.module)
-
-    def _turns(self) -> Any:
-        ir, int64 = self.ir, self.int64
-        work_type = ir.LiteralStructType([*[self.float.as_pointer()] * 4, *[int64] * 7])
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [work_type.as_pointer()]), "turns")
-        self.builder = builder = ir.IRBuilder(function.append_basic_block())
-        work = function.args[0]
-        fields = [builder.gep(work, [self.int32(0), self.int32(number)], inbounds=True) for number in range(11)]
-        x, a, b, out, lines, in_row, width, row_step, line_step, b_step = map(builder.load, fields[:10])
-        take, turn, finish = (function.append_basic_block(name) for name in ("take", "turn", "finish"))
-        builder.branch(take)
-        builder.position_at_end(take)
-        number = builder.atomic_rmw("add", fields[10], int64(1), "monotonic")
-        builder.cbranch(builder.icmp_signed("<", number, lines), turn, finish)
-        ir.IRBuilder(finish).ret_void()
-        builder.position_at_end(turn)
-        row, place = builder.sdiv(number, in_row), builder.srem(number, in_row)
-        offset = builder.add(builder.mul(row, row_step), builder.mul(place, line_step))
-        answer = builder.gep(out, [builder.mul(number, width)])
-        of_row = builder.gep(b, [builder.mul(row, b_step)])
-        self._write(self, _Line(builder.gep(x, [offset]), answer, a, of_row, place, width))
-        builder.branch(take)
-        return function
 
     def norm_share(self, line: _Line, epsilon: float) -> Any:
         """1/√(mean of the squares + ε), in every place of a vector."""

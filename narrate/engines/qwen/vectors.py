@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -23,6 +25,33 @@ class VectorCode:
         self.higher = self.outside(f"llvm.maxnum.{suffix}", self.floats, self.floats, self.floats)
         self.round = self.outside(f"llvm.rint.{suffix}", self.floats, self.floats)
         self.builder: Any = None
+        self.function: Any = None
+
+    def begin(self, types: Sequence[Any]) -> list[Any]:
+        """Begin the function `turns`(work), which threads run (see `kernels.run_in_threads`); `work` has fields of the
+        `types`, the last of which counts turns. Returns what is in the others."""
+        work_type = self.ir.LiteralStructType(types)
+        function_type = self.ir.FunctionType(self.ir.VoidType(), [work_type.as_pointer()])
+        self.function = self.ir.Function(self.module, function_type, "turns")
+        self.builder = self.ir.IRBuilder(self.function.append_basic_block())
+        work = self.function.args[0]
+        places = [[self.int32(0), self.int32(number)] for number in range(len(types))]
+        *fields, self._counter = (self.builder.gep(work, place, inbounds=True) for place in places)
+        return [self.builder.load(field) for field in fields]
+
+    @contextmanager
+    def turns(self, count: Any) -> Iterator[Any]:
+        """The code within is one turn, given its number; threads take turns until `count` are taken, and return."""
+        builder = self.builder
+        take, turn, finish = (self.function.append_basic_block(name) for name in ("take", "turn", "finish"))
+        builder.branch(take)
+        builder.position_at_end(take)
+        number = builder.atomic_rmw("add", self._counter, self.int64(1), "monotonic")
+        builder.cbranch(builder.icmp_signed("<", number, count), turn, finish)
+        self.ir.IRBuilder(finish).ret_void()
+        builder.position_at_end(turn)
+        yield number
+        builder.branch(take)
 
     def outside(self, name: str, gives: Any, *takes: Any) -> Any:
         return self.ir.Function(self.module, self.ir.FunctionType(gives, takes), name)
